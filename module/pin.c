@@ -80,7 +80,7 @@ static int resize(struct ps_pin *pin, unsigned long more, bool trim)
 }
 
 /* Room for @nr more ranges was made. Only pages of one folio share a range. */
-static void add_pages(struct ps_pin *pin, struct page **pages, long nr)
+static void append_pages(struct ps_pin *pin, struct page **pages, long nr)
 {
 	long i;
 
@@ -216,7 +216,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 			ret = got ? got : -EAGAIN;
 			break;
 		}
-		add_pages(pin, pages, got);
+		append_pages(pin, pages, got);
 		left -= got;
 		addr += (unsigned long)got << PAGE_SHIFT;
 		if (fatal_signal_pending(current)) {
