@@ -31,7 +31,7 @@ struct ps_file {
 typedef u64 ps_range_t;
 
 #define PS_RANGE_PAGES_BITS	20
-#define PS_RANGE_MAX_PAGES	(1UL << PS_RANGE_PAGES_BITS)
+#define PS_RANGE_MAX_PAGES	BIT(PS_RANGE_PAGES_BITS)
 
 static inline ps_range_t ps_range(unsigned long pfn, unsigned long pages)
 {

@@ -19,6 +19,7 @@
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
 
+#include <linux/const.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -56,18 +57,18 @@ enum pinscope_way {
 };
 
 /* FOLL flags, in pinscope's own stable numbers. */
-#define PINSCOPE_FOLL_WRITE		(1ULL << 0)
-#define PINSCOPE_FOLL_FORCE		(1ULL << 1)
-#define PINSCOPE_FOLL_DUMP		(1ULL << 2)
-#define PINSCOPE_FOLL_NOWAIT		(1ULL << 3)
-#define PINSCOPE_FOLL_NOFAULT		(1ULL << 4)
-#define PINSCOPE_FOLL_HWPOISON		(1ULL << 5)
-#define PINSCOPE_FOLL_ANON		(1ULL << 6)
-#define PINSCOPE_FOLL_LONGTERM		(1ULL << 7)
-#define PINSCOPE_FOLL_SPLIT_PMD		(1ULL << 8)
-#define PINSCOPE_FOLL_PCI_P2PDMA	(1ULL << 9)
-#define PINSCOPE_FOLL_INTERRUPTIBLE	(1ULL << 10)
-#define PINSCOPE_FOLL_HONOR_NUMA_FAULT	(1ULL << 11)
+#define PINSCOPE_FOLL_WRITE		_BITULL(0)
+#define PINSCOPE_FOLL_FORCE		_BITULL(1)
+#define PINSCOPE_FOLL_DUMP		_BITULL(2)
+#define PINSCOPE_FOLL_NOWAIT		_BITULL(3)
+#define PINSCOPE_FOLL_NOFAULT		_BITULL(4)
+#define PINSCOPE_FOLL_HWPOISON		_BITULL(5)
+#define PINSCOPE_FOLL_ANON		_BITULL(6)
+#define PINSCOPE_FOLL_LONGTERM		_BITULL(7)
+#define PINSCOPE_FOLL_SPLIT_PMD		_BITULL(8)
+#define PINSCOPE_FOLL_PCI_P2PDMA	_BITULL(9)
+#define PINSCOPE_FOLL_INTERRUPTIBLE	_BITULL(10)
+#define PINSCOPE_FOLL_HONOR_NUMA_FAULT	_BITULL(11)
 
 /**
  * struct pinscope_info - what the module and the running kernel can do
@@ -97,7 +98,7 @@ struct pinscope_info {
 };
 
 /* Keep what was pinned when fewer pages than asked for could be. */
-#define PINSCOPE_PIN_PARTIAL	(1U << 0)
+#define PINSCOPE_PIN_PARTIAL	_BITUL(0)
 
 /**
  * struct pinscope_pin - pin pages of the calling process
@@ -155,21 +156,21 @@ struct pinscope_read {
 };
 
 /* What INSPECT says of a page table entry and of the page in it. */
-#define PINSCOPE_STATE_PRESENT		(1ULL << 0)
-#define PINSCOPE_STATE_WRITE		(1ULL << 1)	/* entry is writable */
-#define PINSCOPE_STATE_DIRTY		(1ULL << 2)	/* entry is dirty */
-#define PINSCOPE_STATE_YOUNG		(1ULL << 3)	/* entry is accessed */
-#define PINSCOPE_STATE_SOFT_DIRTY	(1ULL << 4)
-#define PINSCOPE_STATE_UFFD_WP		(1ULL << 5)
-#define PINSCOPE_STATE_SPECIAL		(1ULL << 6)	/* no struct page to touch */
-#define PINSCOPE_STATE_PAGE		(1ULL << 7)	/* folio fields are valid */
-#define PINSCOPE_STATE_ANON		(1ULL << 8)
-#define PINSCOPE_STATE_EXCLUSIVE	(1ULL << 9)	/* PageAnonExclusive() */
-#define PINSCOPE_STATE_KSM		(1ULL << 10)
-#define PINSCOPE_STATE_ZERO		(1ULL << 11)	/* shared zeropage */
-#define PINSCOPE_STATE_HUGE_ZERO	(1ULL << 12)	/* huge zeropage */
-#define PINSCOPE_STATE_HUGETLB		(1ULL << 13)
-#define PINSCOPE_STATE_SWAPBACKED	(1ULL << 14)
+#define PINSCOPE_STATE_PRESENT		_BITULL(0)
+#define PINSCOPE_STATE_WRITE		_BITULL(1)	/* entry is writable */
+#define PINSCOPE_STATE_DIRTY		_BITULL(2)	/* entry is dirty */
+#define PINSCOPE_STATE_YOUNG		_BITULL(3)	/* entry is accessed */
+#define PINSCOPE_STATE_SOFT_DIRTY	_BITULL(4)
+#define PINSCOPE_STATE_UFFD_WP		_BITULL(5)
+#define PINSCOPE_STATE_SPECIAL		_BITULL(6)	/* no struct page to touch */
+#define PINSCOPE_STATE_PAGE		_BITULL(7)	/* folio fields are valid */
+#define PINSCOPE_STATE_ANON		_BITULL(8)
+#define PINSCOPE_STATE_EXCLUSIVE	_BITULL(9)	/* PageAnonExclusive() */
+#define PINSCOPE_STATE_KSM		_BITULL(10)
+#define PINSCOPE_STATE_ZERO		_BITULL(11)	/* shared zeropage */
+#define PINSCOPE_STATE_HUGE_ZERO	_BITULL(12)	/* huge zeropage */
+#define PINSCOPE_STATE_HUGETLB		_BITULL(13)
+#define PINSCOPE_STATE_SWAPBACKED	_BITULL(14)
 
 /**
  * struct pinscope_page - one record of INSPECT: a run of equal pages
@@ -185,6 +186,7 @@ struct pinscope_read {
  *	@refcount / 1024, as mm itself estimates it
  * @folio_order: log2 of the folio's base pages
  * @map_shift: log2 of the bytes that one page table entry maps here
+ * @reserved: 0
  */
 struct pinscope_page {
 	__u64 addr;

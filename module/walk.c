@@ -128,7 +128,7 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, pmd_t pmdval,
 			       unsigned long addr, unsigned long end)
 {
 	pte_t *pte, entry;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the table that has the entry */
 
 	rcu_read_lock();
 	ptl = pte_lockptr(w->mm, &pmdval);
@@ -162,7 +162,7 @@ static bool pmd_is_leaf(pmd_t pmd)
 static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
 {
 	unsigned long next;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the table that has the entry */
 	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud, pudval;
