@@ -98,7 +98,29 @@ static void size_name(unsigned int shift, char *buf, size_t size)
 	snprintf(buf, size, "%u%c", 1U << shift % 10, units[shift / 10]);
 }
 
-struct kind *kinds_get(size_t *nr)
+/* What a user calls a file there. */
+static const char *fs_name(const char *dir)
+{
+	static const struct {
+		long magic;
+		const char *name;
+	} known[] = {
+		{ EXT4_SUPER_MAGIC, "ext4" },
+		{ XFS_SUPER_MAGIC, "xfs" },
+		{ BTRFS_SUPER_MAGIC, "btrfs" },
+		{ F2FS_SUPER_MAGIC, "f2fs" },
+	};
+	struct statfs fs;
+	unsigned int i;
+
+	if (!statfs(dir, &fs))
+		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (fs.f_type == known[i].magic)
+				return known[i].name;
+	return "file";
+}
+
+struct kind *kinds_get(const char *dir, size_t *nr)
 {
 	size_t base = sysconf(_SC_PAGESIZE);
 	unsigned int shifts[8], sizes = hugetlb_shifts(shifts, 8), i, k;
@@ -125,6 +147,9 @@ struct kind *kinds_get(size_t *nr)
 				kind->page = base;
 				kind->len = 4 * base;
 			}
+			if (kind->backing == BACKING_DISK_FILE)
+				snprintf(kind->name, sizeof(kind->name), "%s",
+					 fs_name(dir));
 			kind++;
 		}
 	}

@@ -58,11 +58,12 @@ struct memory {
 
 /**
  * kinds_get() - all kinds that this machine could have
+ * @dir: directory for disk files; its file system gives that kind its name
  * @nr: out: how many
  *
  * Return: an array for free(), or NULL without memory.
  */
-struct kind *kinds_get(size_t *nr);
+struct kind *kinds_get(const char *dir, size_t *nr);
 
 /**
  * memory_open() - make the backing of a kind

@@ -24,7 +24,6 @@ enum {
 
 int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
-int cmd_inspect(int argc, char **argv);
 
 /**
  * tool_open() - open the module and see that it speaks this tool's ABI

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Why drivers should use plain FOLL_LONGTERM: what the flags that they used,
+ * and use, do besides pinning. All of it is measured here and now.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+const char *const answer_names[] = {
+	[ANSWER_NO] = "no",
+	[ANSWER_YES] = "yes",
+	[ANSWER_SOME] = "partly",
+	[ANSWER_UNKNOWN] = "n/a",
+};
+
+const char *const column_keys[COLUMNS] = {
+	[COLUMN_RELIABLE] = "reliable",
+	[COLUMN_READONLY] = "works_readonly",
+	[COLUMN_SOFT_DIRTY] = "soft_dirty",
+	[COLUMN_UFFD_WP] = "uffd_wp",
+	[COLUMN_PTE] = "pte_writable_or_dirty",
+	[COLUMN_COPIES] = "needless_cow",
+};
+
+static const uint64_t folls[PATTERNS] = {
+	PINSCOPE_FOLL_LONGTERM,
+	PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE | PINSCOPE_FOLL_LONGTERM,
+	PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM,
+	0,
+};
+
+static void note(struct pattern *p, enum column column, const char *format, ...)
+{
+	char *note = p->notes[column];
+	size_t used = strlen(note), size = sizeof(p->notes[column]);
+	va_list args;
+
+	if (used && used < size)
+		used += snprintf(note + used, size - used, ", ");
+	if (used >= size)
+		return;
+	va_start(args, format);
+	vsnprintf(note + used, size - used, format, args);
+	va_end(args);
+}
+
+static const struct kind *kind_named(struct check *check, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < check->nr_kinds; i++)
+		if (!strcmp(check->kinds[i].name, name))
+			return &check->kinds[i];
+	return NULL;
+}
+
+/* Gigantic pages would tell nothing new, but take seconds. */
+static bool too_big(const struct kind *kind)
+{
+	return kind->len > 64 << 20;
+}
+
+/* Tries all COW kinds; counts what came of it. */
+static void try_kinds(struct check *check, struct pattern *p, bool writable,
+		      enum column column)
+{
+	unsigned int good = 0, bad = 0, way;
+	size_t i;
+
+	for (i = 0; i < check->nr_kinds; i++) {
+		struct cell cell = {
+			.kind = &check->kinds[i], .writable = writable,
+		};
+		bool noted = false;
+		struct memory m;
+
+		if (cell.kind->control || too_big(cell.kind))
+			continue;
+		if (!memory_open(&m, cell.kind, check->dir)) {
+			memory_close(&m);
+			continue;
+		}
+		for (way = PINSCOPE_WAY_SLOW; way <= PINSCOPE_WAY_FAST; way++) {
+			cell.way = way;
+			check_cell(check, &m, p->foll, &cell);
+			if (cell.result == RESULT_SKIP)
+				continue;
+			/* Read-only: whether it works, not whether it is good. */
+			if (cell.result == RESULT_OK ||
+			    (column == COLUMN_READONLY &&
+			     cell.result == RESULT_STALE)) {
+				good++;
+				continue;
+			}
+			bad++;
+			if (!noted)
+				note(p, column, "%s: %s", cell.kind->name,
+				     cell.result == RESULT_STALE ? "stale" :
+				     cell.reason);
+			noted = true;
+		}
+		memory_close(&m);
+	}
+	p->answers[column] = !good && !bad ? ANSWER_UNKNOWN :
+			     !bad ? ANSWER_YES : !good ? ANSWER_NO :
+			     column == COLUMN_RELIABLE ? ANSWER_NO : ANSWER_SOME;
+}
+
+/* Does anything that is not a side effect of @what count for @p? */
+static void answer(struct pattern *p, enum column column, bool yes)
+{
+	if (yes)
+		p->answers[column] = ANSWER_YES;
+	else if (p->answers[column] == ANSWER_UNKNOWN)
+		p->answers[column] = ANSWER_NO;
+}
+
+static bool clear_soft_dirty(void)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, "4", 1) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* What the pin of a page of @kind changes in its entry, and in which page. */
+static void side_effects(struct check *check, struct pattern *p,
+			 const char *name)
+{
+	const uint64_t rights = PINSCOPE_STATE_WRITE | PINSCOPE_STATE_DIRTY;
+	const struct kind *kind = kind_named(check, name);
+	struct pinscope_page before, after;
+	char names[NAMES_MAX];
+	struct memory m;
+	uint64_t new;
+	uint32_t id;
+
+	if (!memory_open(&m, kind, check->dir) ||
+	    !memory_map(&m, check->fd, true) || !clear_soft_dirty() ||
+	    ps_page(check->fd, m.addr, &before) ||
+	    ps_pin(check->fd, PINSCOPE_WAY_SLOW, p->foll, m.addr, kind->page,
+		   &id))
+		goto out;
+	if (ps_page(check->fd, m.addr, &after))
+		goto unpin;
+
+	new = after.state & ~before.state;
+	answer(p, COLUMN_SOFT_DIRTY, new & PINSCOPE_STATE_SOFT_DIRTY);
+	answer(p, COLUMN_PTE, new & rights);
+	if (new & rights)
+		note(p, COLUMN_PTE, "%s: %s", name,
+		     ps_names(ps_state_names, new & rights, names,
+			      sizeof(names)));
+	/*
+	 * A long-term pin of a page that the next write replaces needs a copy
+	 * first; an exclusive or shared page does not, and a short-term reader
+	 * never does.
+	 */
+	if (kind->control || !p->foll) {
+		answer(p, COLUMN_COPIES, before.pfn != after.pfn);
+		if (before.pfn != after.pfn)
+			note(p, COLUMN_COPIES, "%s", name);
+	}
+unpin:
+	ps_unpin(check->fd, id);
+out:
+	memory_close(&m);
+}
+
+/* A page that was shared with a child, which is gone. */
+static void formerly_shared(struct check *check, struct pattern *p)
+{
+	struct pinscope_page before, after;
+	struct memory m;
+	uint32_t id;
+	pid_t child;
+
+	if (!memory_open(&m, kind_named(check, "anon"), check->dir) ||
+	    !memory_map(&m, check->fd, true))
+		goto out;
+	child = fork();
+	if (child < 0)
+		goto out;
+	if (!child)
+		_exit(0);
+	if (waitpid(child, NULL, 0) != child ||
+	    ps_page(check->fd, m.addr, &before) ||
+	    ps_pin(check->fd, PINSCOPE_WAY_SLOW, p->foll, m.addr, m.kind->page,
+		   &id))
+		goto out;
+	if (!ps_page(check->fd, m.addr, &after)) {
+		answer(p, COLUMN_COPIES, before.pfn != after.pfn);
+		if (before.pfn != after.pfn)
+			note(p, COLUMN_COPIES, "formerly shared");
+	}
+	ps_unpin(check->fd, id);
+out:
+	memory_close(&m);
+}
+
+struct pinner {
+	int fd;
+	int done;	/* eventfd */
+	uint64_t foll;
+	void *addr;
+	size_t len;
+	int ret;
+};
+
+static void *pin_in_thread(void *arg)
+{
+	struct pinner *pinner = arg;
+	uint32_t id;
+
+	/* Only GUP-fast drops the mmap lock to wait for a userfaultfd. */
+	pinner->ret = ps_pin(pinner->fd, PINSCOPE_WAY_FAST, pinner->foll,
+			     pinner->addr, pinner->len, &id);
+	if (!pinner->ret)
+		ps_unpin(pinner->fd, id);
+	eventfd_write(pinner->done, 1);
+	return NULL;
+}
+
+static int uffd_wp_arm(struct memory *m)
+{
+	struct uffdio_range range = {
+		.start = (uintptr_t)m->addr, .len = m->kind->page,
+	};
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	};
+	struct uffdio_register reg = {
+		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect wp = {
+		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
+			ioctl(fd, UFFDIO_REGISTER, &reg) ||
+			ioctl(fd, UFFDIO_WRITEPROTECT, &wp))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Is somebody who write-protected the page told of a write when it is pinned? */
+static void uffd_event(struct check *check, struct pattern *p)
+{
+	struct pinner pinner = { .fd = check->fd, .foll = p->foll, .done = -1 };
+	struct pollfd fds[2];
+	struct uffd_msg msg;
+	pthread_t thread;
+	struct memory m;
+	bool event = false;
+	int uffd = -1;
+
+	if (!memory_open(&m, kind_named(check, "anon"), check->dir) ||
+	    !memory_map(&m, check->fd, true))
+		goto out;
+	uffd = uffd_wp_arm(&m);
+	if (uffd < 0) {
+		note(p, COLUMN_UFFD_WP, "userfaultfd-wp: %s",
+		     errno_name(errno));
+		goto out;
+	}
+	pinner.addr = m.addr;
+	pinner.len = m.kind->page;
+	pinner.done = eventfd(0, EFD_CLOEXEC);
+	if (pinner.done < 0 ||
+	    pthread_create(&thread, NULL, pin_in_thread, &pinner))
+		goto out;
+	/* The thread ends, or waits for this one: no time limit is needed. */
+	fds[0] = (struct pollfd) { .fd = pinner.done, .events = POLLIN };
+	fds[1] = (struct pollfd) { .fd = uffd, .events = POLLIN };
+	do {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if ((fds[1].revents & POLLIN) &&
+		    read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+			struct uffdio_writeprotect wp = {
+				.range = { .start = (uintptr_t)m.addr,
+					   .len = m.kind->page },
+			};
+
+			event = true;
+			ioctl(uffd, UFFDIO_WRITEPROTECT, &wp);
+		}
+	} while (!(fds[0].revents & POLLIN));
+	pthread_join(thread, NULL);
+	answer(p, COLUMN_UFFD_WP, event);
+	if (pinner.ret) {
+		p->answers[COLUMN_UFFD_WP] = ANSWER_UNKNOWN;
+		note(p, COLUMN_UFFD_WP, "PIN: %s", errno_name(pinner.ret));
+	}
+out:
+	if (pinner.done >= 0)
+		close(pinner.done);
+	if (uffd >= 0)
+		close(uffd);
+	memory_close(&m);
+}
+
+void check_patterns(struct check *check)
+{
+	static const char *const looked_at[] = {
+		"zeropage", "memfd", "anon", "memfd-shared",
+	};
+	struct pattern *p;
+	size_t i, k;
+
+	for (i = 0; i < PATTERNS; i++) {
+		p = &check->patterns[i];
+		p->foll = folls[i];
+		for (k = 0; k < COLUMNS; k++)
+			p->answers[k] = ANSWER_UNKNOWN;
+		check->progress("patterns of FOLL flags");
+		try_kinds(check, p, true, COLUMN_RELIABLE);
+		try_kinds(check, p, false, COLUMN_READONLY);
+		for (k = 0; k < sizeof(looked_at) / sizeof(looked_at[0]); k++)
+			side_effects(check, p, looked_at[k]);
+		formerly_shared(check, p);
+		uffd_event(check, p);
+	}
+}
