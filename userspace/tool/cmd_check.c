@@ -2,7 +2,6 @@
 /*
  * pinscope check: is read-only long-term pinning reliable on this kernel?
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <jansson.h>
 #include <sched.h>

@@ -2,7 +2,6 @@
 /*
  * The pinscope tool: one table of commands.
  */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/memfd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ struct kind *kinds_get(const char *dir, size_t *nr)
 				kind->page = kind->len = 1UL << shifts[i];
 				size_name(shifts[i], size, sizeof(size));
 				snprintf(kind->name, sizeof(kind->name),
-					 "%s[%s]", kinds[k].name, size);
+					 "%.20s[%.7s]", kinds[k].name, size);
 			} else if (kind->thp) {
 				kind->page = number_in(THP_DIR "hpage_pmd_size");
 				kind->len = kind->page;
