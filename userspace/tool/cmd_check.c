@@ -145,17 +145,17 @@ static void verdict(const struct check *check, const struct totals *t,
 	}
 }
 
-/* Prints text in lines of at most 78 columns. */
-static void wrapped(const char *text, const char *indent)
+/* Prints text in lines of at most 78 columns, all but the first indented. */
+static void wrapped(const char *first, const char *text, const char *indent)
 {
-	size_t column = 0, len;
+	size_t column = printf("%s", first), len;
 
 	while (*text) {
 		len = strcspn(text, " ");
 		if (column && column + 1 + len > 78) {
 			printf("\n%s", indent);
 			column = strlen(indent);
-		} else if (column) {
+		} else if (column > strlen(first)) {
 			column += printf(" ");
 		}
 		printf("%.*s", (int)len, text);
@@ -210,9 +210,9 @@ static void print_reasons(const struct check *check)
 		if (cell->result == RESULT_OK || !strcmp(last, cell->reason))
 			continue;
 		last = cell->reason;
-		snprintf(line, sizeof(line), "  %s: %s: %s", cell->kind->name,
+		snprintf(line, sizeof(line), "%s: %s: %s", cell->kind->name,
 			 result_names[cell->result], cell->reason);
-		wrapped(line, "    ");
+		wrapped("  ", line, "    ");
 	}
 }
 
@@ -248,11 +248,11 @@ static void print_patterns(const struct check *check)
 		for (k = COLUMN_READONLY; k < COLUMNS; k++) {
 			if (!p->notes[k][0])
 				continue;
-			snprintf(line, sizeof(line), "  %s %s: %s",
+			snprintf(line, sizeof(line), "%s %s: %s",
 				 p->foll ? ps_names(ps_foll_names, p->foll, names,
 						    sizeof(names)) : "(none)",
 				 keys[k], p->notes[k]);
-			wrapped(line, "    ");
+			wrapped("  ", line, "    ");
 		}
 	}
 }
@@ -278,7 +278,7 @@ static void print_text(const struct check *check, const struct totals *t,
 	printf("\n%u ok, %u stale, %u failed, %u skipped, %u errors\n\n",
 	       t->of[RESULT_OK], t->of[RESULT_STALE], t->of[RESULT_FAIL],
 	       t->of[RESULT_SKIP], t->of[RESULT_ERROR]);
-	wrapped(sentence, "");
+	wrapped("", sentence, "");
 }
 
 static json_t *json_patterns(const struct check *check)

@@ -73,20 +73,21 @@ static bool too_big(const struct kind *kind)
 	return kind->len > 64 << 20;
 }
 
-/* Tries all COW kinds; counts what came of it. */
+/* Tries all COW kinds, notes those that fail, or just why when all do. */
 static void try_kinds(struct check *check, struct pattern *p, bool writable,
 		      enum column column)
 {
 	unsigned int good = 0, bad = 0, way;
+	const char *why = NULL;
+	struct cell cell;
+	struct memory m;
 	size_t i;
 
 	for (i = 0; i < check->nr_kinds; i++) {
-		struct cell cell = {
-			.kind = &check->kinds[i], .writable = writable,
-		};
 		bool noted = false;
-		struct memory m;
 
+		cell.kind = &check->kinds[i];
+		cell.writable = writable;
 		if (cell.kind->control || too_big(cell.kind))
 			continue;
 		if (!memory_open(&m, cell.kind, check->dir)) {
@@ -106,20 +107,25 @@ static void try_kinds(struct check *check, struct pattern *p, bool writable,
 				continue;
 			}
 			bad++;
+			why = cell.result == RESULT_STALE ? "stale" :
+							    cell.reason;
 			if (!noted)
-				note(p, column, "%s: %s", cell.kind->name,
-				     cell.result == RESULT_STALE ? "stale" :
-				     cell.reason);
+				note(p, column, "%s: %s", cell.kind->name, why);
 			noted = true;
 		}
 		memory_close(&m);
 	}
+	if (!good && why) {
+		p->notes[column][0] = '\0';
+		note(p, column, "%s", why);
+	}
 	p->answers[column] = !good && !bad ? ANSWER_UNKNOWN :
-			     !bad ? ANSWER_YES : !good ? ANSWER_NO :
-			     column == COLUMN_RELIABLE ? ANSWER_NO : ANSWER_SOME;
+			     !bad ? ANSWER_YES :
+			     !good || column == COLUMN_RELIABLE ? ANSWER_NO :
+			     ANSWER_SOME;
 }
 
-/* Does anything that is not a side effect of @what count for @p? */
+/* One finding: "yes" stays, "no" only counts while nothing is known. */
 static void answer(struct pattern *p, enum column column, bool yes)
 {
 	if (yes)
