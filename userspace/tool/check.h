@@ -47,7 +47,13 @@ enum column {
 	COLUMNS
 };
 
-enum answer { ANSWER_NO, ANSWER_YES, ANSWER_SOME, ANSWER_UNKNOWN };
+enum answer {
+	ANSWER_NO,
+	ANSWER_YES,
+	ANSWER_SOME,
+	ANSWER_FAILS,		/* the pin does, because of it */
+	ANSWER_UNKNOWN,
+};
 
 extern const char *const answer_names[];
 extern const char *const column_keys[COLUMNS];	/* in JSON */

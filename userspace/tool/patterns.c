@@ -23,6 +23,7 @@ const char *const answer_names[] = {
 	[ANSWER_NO] = "no",
 	[ANSWER_YES] = "yes",
 	[ANSWER_SOME] = "partly",
+	[ANSWER_FAILS] = "fails",
 	[ANSWER_UNKNOWN] = "n/a",
 };
 
@@ -312,8 +313,9 @@ static void uffd_event(struct check *check, struct pattern *p)
 	} while (!(fds[0].revents & POLLIN));
 	pthread_join(thread, NULL);
 	answer(p, COLUMN_UFFD_WP, event);
+	/* GUP that cannot wait for the handler gives up instead. */
 	if (pinner.ret) {
-		p->answers[COLUMN_UFFD_WP] = ANSWER_UNKNOWN;
+		p->answers[COLUMN_UFFD_WP] = ANSWER_FAILS;
 		note(p, COLUMN_UFFD_WP, "PIN: %s", errno_name(pinner.ret));
 	}
 out:

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# 'make' builds the module and the tool for this machine; 'make help' lists
+# the rest. The module's build is described in Kbuild.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+all: module userspace
+
+module:
+	@if [ -e '$(KDIR)/Makefile' ]; then \
+		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules; \
+	else \
+		echo 'No kernel headers in $(KDIR): pinscope.ko is not built.'; \
+		echo 'Install them (Debian: apt-get install linux-headers-$$(uname -r)),'; \
+		echo 'or name another kernel with make KDIR=DIRECTORY.'; \
+	fi
+
+userspace:
+	@$(MAKE) -C userspace pinscope
+
+run:
+	@scripts/run
+
+check:
+	@scripts/check
+
+lint:
+	@scripts/setup check
+	@scripts/lint
+
+install: userspace
+	@$(MAKE) -C userspace install
+
+clean:
+	@[ ! -e '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
+	@$(MAKE) -C userspace clean
+
+help:
+	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
+	@echo 'make run          pinscope check on stock kernels in VMs'
+	@echo 'make check        all tests'
+	@echo 'make lint         only the checks of the source'
+	@echo 'make install      the tool and its manual page (PREFIX=, DESTDIR=)'
+	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
+
+.PHONY: all module userspace run check lint install clean help
