@@ -255,3 +255,10 @@ int ps_foll_parse(const char *text, uint64_t *foll)
 	}
 	return 0;
 }
+
+const char *ps_errno(int err)
+{
+	const char *name = strerrorname_np(err < 0 ? -err : err);
+
+	return name ? name : "unknown error";
+}

@@ -109,6 +109,14 @@ int ps_page(int fd, const void *addr, struct pinscope_page *page);
 int ps_compare(int fd, uint32_t id, const void *addr,
 	       struct pinscope_compare *out);
 
+/**
+ * ps_errno() - what an error is called
+ * @err: errno, of either sign
+ *
+ * Return: "EFAULT" and the like.
+ */
+const char *ps_errno(int err);
+
 /** struct ps_name - a bit and what it is called */
 struct ps_name {
 	uint64_t bit;

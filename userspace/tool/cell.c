@@ -45,7 +45,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		ret = ps_read(check->fd, id, at[i], seen, base);
 		if (ret) {
-			result(cell, RESULT_ERROR, "READ: ", errno_name(ret));
+			result(cell, RESULT_ERROR, "READ: ", ps_errno(ret));
 			return;
 		}
 		if (memcmp(seen, m->addr + at[i], base))
@@ -53,7 +53,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 	}
 	ret = ps_compare(check->fd, id, m->addr, &cmp);
 	if (ret) {
-		result(cell, RESULT_ERROR, "COMPARE: ", errno_name(ret));
+		result(cell, RESULT_ERROR, "COMPARE: ", ps_errno(ret));
 		return;
 	}
 	if ((cmp.same != cmp.pages) != (stale != 0)) {
@@ -86,13 +86,13 @@ void check_cell(struct check *check, struct memory *m, uint64_t foll,
 	}
 	ret = ps_pin(check->fd, cell->way, foll, m->addr, m->kind->len, &id);
 	if (ret) {
-		result(cell, RESULT_FAIL, "PIN: ", errno_name(ret));
+		result(cell, RESULT_FAIL, "PIN: ", ps_errno(ret));
 		goto unmap;
 	}
 	look(check, m, id, cell);
 	ret = ps_unpin(check->fd, id);
 	if (ret)
-		result(cell, RESULT_ERROR, "UNPIN: ", errno_name(ret));
+		result(cell, RESULT_ERROR, "UNPIN: ", ps_errno(ret));
 unmap:
 	memory_unmap(m);
 }

@@ -36,7 +36,7 @@ int tool_open(struct pinscope_info *info)
 	ret = ps_info(fd, info);
 	if (ret) {
 		fprintf(stderr, "pinscope: INFO on " PS_CTL ": %s\n",
-			errno_name(ret));
+			ps_errno(ret));
 		close(fd);
 		return -1;
 	}
@@ -48,13 +48,6 @@ int tool_open(struct pinscope_info *info)
 		return -1;
 	}
 	return fd;
-}
-
-const char *errno_name(int err)
-{
-	const char *name = strerrorname_np(err < 0 ? -err : err);
-
-	return name ? name : "unknown error";
 }
 
 static void usage(FILE *out)

@@ -163,7 +163,7 @@ static bool open_file(struct memory *m, const char *dir, const char *option)
 	m->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (m->fd < 0)
 		return fails(m, "no file can be made in %s (%s)%s", dir,
-			     errno_name(errno), option);
+			     ps_errno(errno), option);
 	return true;
 }
 
@@ -178,7 +178,7 @@ static bool on_disk(struct memory *m, const char *dir)
 	unsigned int i;
 
 	if (fstatfs(m->fd, &fs))
-		return fails(m, "statfs of %s: %s", dir, errno_name(errno));
+		return fails(m, "statfs of %s: %s", dir, ps_errno(errno));
 	for (i = 0; i < sizeof(not_disk) / sizeof(not_disk[0]); i++)
 		if (fs.f_type == not_disk[i])
 			return fails(m, "%s is not on a disk: name a directory that is with --dir",
@@ -205,7 +205,7 @@ bool memory_open(struct memory *m, const struct kind *kind, const char *dir)
 				 kind->hugetlb_shift << MFD_HUGE_SHIFT;
 		m->fd = memfd_create("pinscope", flags);
 		if (m->fd < 0)
-			return fails(m, "memfd_create: %s", errno_name(errno));
+			return fails(m, "memfd_create: %s", ps_errno(errno));
 		break;
 	case BACKING_SHMEM_FILE:
 		if (!open_file(m, "/dev/shm", ": mount a tmpfs there"))
@@ -218,11 +218,11 @@ bool memory_open(struct memory *m, const struct kind *kind, const char *dir)
 		break;
 	}
 	if (ftruncate(m->fd, kind->len))
-		return fails(m, "ftruncate: %s", errno_name(errno));
+		return fails(m, "ftruncate: %s", ps_errno(errno));
 	/* Content that no fresh page has. Hugetlb files take no write(). */
 	for (at = 0; at < kind->len && !kind->hugetlb_shift; at += kind->page)
 		if (pwrite(m->fd, &byte, 1, at) != 1)
-			return fails(m, "write: %s", errno_name(errno));
+			return fails(m, "write: %s", ps_errno(errno));
 	return true;
 }
 
@@ -260,7 +260,7 @@ static bool check_state(struct memory *m, int fd)
 	int ret = ps_page(fd, m->addr, &page);
 
 	if (ret)
-		return fails(m, "INSPECT: %s", errno_name(ret));
+		return fails(m, "INSPECT: %s", ps_errno(ret));
 	if ((page.state & kind->has) == kind->has &&
 	    !(page.state & kind->hasnt) &&
 	    (kind->backing || 1UL << page.map_shift == kind->page))
@@ -298,7 +298,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 		m->area = NULL;
 		if (kind->hugetlb_shift)
 			return no_huge_page(m);
-		return fails(m, "mmap: %s", errno_name(errno));
+		return fails(m, "mmap: %s", ps_errno(errno));
 	}
 	if (kind->thp)
 		skip = -(uintptr_t)m->area & (kind->page - 1);
@@ -317,7 +317,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 	}
 	if (kind->write && !writable &&
 	    mprotect(m->addr, kind->len, PROT_READ))
-		return fails(m, "mprotect: %s", errno_name(errno));
+		return fails(m, "mprotect: %s", ps_errno(errno));
 	return check_state(m, fd);
 }
 
@@ -327,10 +327,10 @@ bool memory_write(struct memory *m, size_t offset, char value)
 
 	if (!m->writable &&
 	    mprotect(m->addr, m->kind->len, PROT_READ | PROT_WRITE))
-		return fails(m, "mprotect: %s", errno_name(errno));
+		return fails(m, "mprotect: %s", ps_errno(errno));
 	*byte = value;
 	if (!m->writable && mprotect(m->addr, m->kind->len, PROT_READ))
-		return fails(m, "mprotect: %s", errno_name(errno));
+		return fails(m, "mprotect: %s", ps_errno(errno));
 	return true;
 }
 

@@ -285,7 +285,7 @@ static void uffd_event(struct check *check, struct pattern *p)
 	uffd = uffd_wp_arm(&m);
 	if (uffd < 0) {
 		note(p, COLUMN_UFFD_WP, "userfaultfd-wp: %s",
-		     errno_name(errno));
+		     ps_errno(errno));
 		goto out;
 	}
 	pinner.addr = m.addr;
@@ -316,7 +316,7 @@ static void uffd_event(struct check *check, struct pattern *p)
 	/* GUP that cannot wait for the handler gives up instead. */
 	if (pinner.ret) {
 		p->answers[COLUMN_UFFD_WP] = ANSWER_FAILS;
-		note(p, COLUMN_UFFD_WP, "PIN: %s", errno_name(pinner.ret));
+		note(p, COLUMN_UFFD_WP, "PIN: %s", ps_errno(pinner.ret));
 	}
 out:
 	if (pinner.done >= 0)

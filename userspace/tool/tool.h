@@ -35,12 +35,4 @@ int cmd_info(int argc, char **argv);
  */
 int tool_open(struct pinscope_info *info);
 
-/**
- * errno_name() - what an error is called
- * @err: errno, of either sign
- *
- * Return: "EFAULT" and the like.
- */
-const char *errno_name(int err);
-
 #endif
