@@ -262,9 +262,9 @@ static void print_text(const struct check *check, const struct totals *t,
 {
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 
-	printf("Read-only long-term pins (FOLL_LONGTERM) on Linux %s %s:\n"
+	printf("Read-only long-term pins (FOLL_LONGTERM) on Linux %s:\n"
 	       "after the process writes, does the pin hold the page that it sees?\n\n",
-	       uts->release, uts->machine);
+	       uts->release);
 	printf("                            mapped writable   mapped read-only\n"
 	       "  private mapping of        slow     fast     slow     fast\n");
 	print_kinds(check, false, colour);
