@@ -25,10 +25,10 @@
 
 #ifndef PINSCOPE_ABI_VERSION
 /* Goes up whenever something is added. */
-#define PINSCOPE_ABI_VERSION	1
+#define PINSCOPE_ABI_VERSION	1U
 #endif
 /* The oldest caller that the module still serves. */
-#define PINSCOPE_ABI_OLDEST	1
+#define PINSCOPE_ABI_OLDEST	1U
 
 #define PINSCOPE_IOC_MAGIC	0xB1
 

@@ -56,7 +56,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 		result(cell, RESULT_ERROR, "COMPARE: ", ps_errno(ret));
 		return;
 	}
-	if ((cmp.same != cmp.pages) != (stale != 0)) {
+	if (!stale != (cmp.same == cmp.pages)) {
 		cell->result = RESULT_ERROR;
 		snprintf(cell->reason, sizeof(cell->reason),
 			 "pinscope is at fault: %llu of %llu pinned pages are mapped, but %zu of %zu have another content",

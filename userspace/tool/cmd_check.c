@@ -281,6 +281,11 @@ static void print_text(const struct check *check, const struct totals *t,
 	wrapped("", sentence, "");
 }
 
+static void set_string(json_t *object, const char *key, const char *value)
+{
+	json_object_set_new(object, key, json_string(value));
+}
+
 static json_t *json_patterns(const struct check *check)
 {
 	json_t *array = json_array(), *row, *notes;
@@ -295,11 +300,10 @@ static json_t *json_patterns(const struct check *check)
 					 sizeof(names)));
 		notes = json_object();
 		for (k = 0; k < COLUMNS; k++) {
-			json_object_set_new(row, column_keys[k],
-				json_string(answer_names[p->answers[k]]));
+			set_string(row, column_keys[k],
+				   answer_names[p->answers[k]]);
 			if (p->notes[k][0])
-				json_object_set_new(notes, column_keys[k],
-					json_string(p->notes[k]));
+				set_string(notes, column_keys[k], p->notes[k]);
 		}
 		json_object_set_new(row, "notes", notes);
 		json_array_append_new(array, row);
@@ -316,15 +320,16 @@ static void print_json(const struct check *check, const struct totals *t,
 	for (i = 0; i < CELLS_PER_KIND * check->nr_kinds; i++) {
 		const struct cell *cell = &check->cells[i];
 
-		json_array_append_new(cells, json_pack(
-			"{s:s, s:b, s:s, s:s, s:s, s:s, s:s}",
-			"kind", cell->kind->name,
-			"control", cell->kind->control,
-			"mapping", cell->writable ? "rw" : "ro",
-			"way", ps_way_names[cell->way],
-			"flags", "LONGTERM",
-			"result", result_names[cell->result],
-			"reason", cell->reason));
+		json_t *row = json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s}",
+					"kind", cell->kind->name,
+					"control", cell->kind->control,
+					"mapping", cell->writable ? "rw" : "ro",
+					"way", ps_way_names[cell->way],
+					"flags", "LONGTERM",
+					"result", result_names[cell->result],
+					"reason", cell->reason);
+
+		json_array_append_new(cells, row);
 	}
 	root = json_pack("{s:s, s:s, s:i, s:b, s:s, s:o, s:o}",
 			 "kernel", uts->release, "machine", uts->machine,

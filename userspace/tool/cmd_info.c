@@ -36,7 +36,8 @@ static void print_json(const struct pinscope_info *info, const char *release)
 	for (way = 0; way < PINSCOPE_WAYS_MAX; way++)
 		if (info->ways & 1ULL << way && ps_way_names[way])
 			json_object_set_new(ways, ps_way_names[way],
-				json_names(ps_foll_names, info->foll[way]));
+					    json_names(ps_foll_names,
+						       info->foll[way]));
 	root = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:o}",
 			 "kernel", release, "abi", info->abi_version,
 			 "abi_oldest", info->abi_oldest,

@@ -125,10 +125,11 @@ struct kind *kinds_get(const char *dir, size_t *nr)
 {
 	size_t base = sysconf(_SC_PAGESIZE);
 	unsigned int shifts[8], sizes = hugetlb_shifts(shifts, 8), i, k;
+	size_t max = sizeof(kinds) / sizeof(kinds[0]) + 2 * sizes;
 	struct kind *all, *kind;
 	char size[8];
 
-	all = calloc(sizeof(kinds) / sizeof(kinds[0]) + 2 * sizes, sizeof(*all));
+	all = calloc(max, sizeof(*all));
 	if (!all)
 		return NULL;
 	kind = all;
@@ -137,7 +138,8 @@ struct kind *kinds_get(const char *dir, size_t *nr)
 			*kind = kinds[k];
 			if (kind->hugetlb_shift) {
 				kind->hugetlb_shift = shifts[i];
-				kind->page = kind->len = 1UL << shifts[i];
+				kind->page = 1UL << shifts[i];
+				kind->len = kind->page;
 				size_name(shifts[i], size, sizeof(size));
 				snprintf(kind->name, sizeof(kind->name),
 					 "%.20s[%.7s]", kinds[k].name, size);

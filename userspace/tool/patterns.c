@@ -157,6 +157,8 @@ static void side_effects(struct check *check, struct pattern *p,
 	uint64_t new;
 	uint32_t id;
 
+	if (!kind)
+		return;
 	if (!memory_open(&m, kind, check->dir) ||
 	    !memory_map(&m, check->fd, true) || !clear_soft_dirty() ||
 	    ps_page(check->fd, m.addr, &before) ||
