@@ -34,6 +34,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 	struct pinscope_compare cmp;
 	char seen[base];
 	size_t stale = 0, i;
+	bool identical;
 	int ret;
 
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -56,7 +57,8 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 		result(cell, RESULT_ERROR, "COMPARE: ", ps_errno(ret));
 		return;
 	}
-	if (!stale != (cmp.same == cmp.pages)) {
+	identical = cmp.same == cmp.pages;
+	if (identical != !stale) {
 		cell->result = RESULT_ERROR;
 		snprintf(cell->reason, sizeof(cell->reason),
 			 "pinscope is at fault: %llu of %llu pinned pages are mapped, but %zu of %zu have another content",
