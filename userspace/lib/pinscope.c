@@ -70,9 +70,9 @@ void ps_why_not(int err, char *buf, size_t size)
 const char *ps_abi_mismatch(const struct pinscope_info *info)
 {
 	if (info->abi_version < PINSCOPE_ABI_VERSION)
-		return "the module's ABI is older than this program's: build the module again, then rmmod pinscope and insmod pinscope.ko";
+		return "the module is older than this program: rebuild and reload pinscope.ko";
 	if (info->abi_oldest > PINSCOPE_ABI_VERSION)
-		return "the module no longer speaks the ABI of this program, which is older: build the program again";
+		return "this program is older than the module: rebuild the program";
 	return NULL;
 }
 
