@@ -4,6 +4,9 @@
 
 set -euo pipefail
 
+# One clock for a script and those that it calls.
+export PINSCOPE_STARTED=${PINSCOPE_STARTED:-$EPOCHSECONDS}
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$top/.cache
 me=$(basename "$0")
@@ -17,7 +20,7 @@ usage()
 # say TEXT...: progress, with the seconds since the start, to stderr
 say()
 {
-	printf '[%3ds] %s\n' "$SECONDS" "$*" >&2
+	printf '[%3ds] %s\n' $((EPOCHSECONDS - PINSCOPE_STARTED)) "$*" >&2
 }
 
 # die TEXT...: what is wrong and what to do about it
@@ -34,14 +37,22 @@ bad_usage()
 	exit 2
 }
 
-# quietly LOG COMMAND...: run it, show LOG only if it fails
+# quietly LOG COMMAND...: run it, show LOG only if it fails; what takes long
+# shows how far it is
 quietly()
 {
-	local log=$1 status=0
+	local log=$1 status=0 beat
 
 	shift
 	mkdir -p "$(dirname "$log")"
+	# A read that nobody answers: unlike sleep, it leaves no process behind
+	# that keeps a lock or a pipe of ours.
+	while ! read -rt 8 _; do
+		say "  ... $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-66)"
+	done <> <(:) &
+	beat=$!
 	"$@" >"$log" 2>&1 || status=$?
+	{ kill "$beat" && wait "$beat"; } 2>/dev/null || :
 	[ "$status" = 0 ] || tail -n 40 "$log" >&2
 	return "$status"
 }
@@ -57,4 +68,55 @@ locked()
 		flock 9
 		"$@"
 	) 9>"$lock"
+}
+
+# mirror LABEL: the machine's own; only the suite may be another
+mirror()
+{
+	local uri
+
+	# apt's format, not the shell's.
+	# shellcheck disable=SC2016
+	uri=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' \
+		'Created-By: Packages' | awk -v l="$1" '$1 == l { uri = $2 } END { print uri }')
+	[ -n "$uri" ] || die "apt knows no mirror of $1: see /etc/apt/sources.list, then 'apt-get update'"
+	echo "$uri"
+}
+
+# sources SUITE: lines for sources.list; a suite is not whole without its base
+sources()
+{
+	local base=${1%%-*}
+
+	echo "deb $(mirror Debian) $base main"
+	case $1 in
+	*-security)	echo "deb $(mirror Debian-Security) $1 main" ;;
+	*-*)		echo "deb $(mirror Debian) $1 main" ;;
+	esac
+}
+
+# with_apt SUITE COMMAND...: run an apt command on SUITE's packages, without
+# touching what the machine's own apt knows
+with_apt()
+{
+	local apt=$cache/apt/$1
+
+	shift
+	if [ ! -e "$apt/fresh" ]; then
+		mkdir -p "$apt"/lists/partial "$apt"/archives/partial "$apt"/none
+		sources "$(basename "$apt")" >"$apt/sources.list"
+		cat >"$apt/apt.conf" <<-CONF
+			Dir::Etc::sourcelist "$apt/sources.list";
+			Dir::Etc::sourceparts "$apt/none";
+			Dir::State "$apt";
+			Dir::State::status "/dev/null";
+			Dir::Cache "$apt";
+			APT::Sandbox::User "";
+			Acquire::Languages "none";
+		CONF
+		APT_CONFIG=$apt/apt.conf quietly "$apt/log" apt-get update ||
+			die "cannot update the package lists of $(basename "$apt")"
+		touch "$apt/fresh"
+	fi
+	APT_CONFIG=$apt/apt.conf "$@"
 }
