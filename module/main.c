@@ -10,6 +10,9 @@
 
 #include "pinscope.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 /**
  * ps_respond() - give the caller the struct back
  * @ucmd: the ioctl, its struct as it is to be seen by the caller
@@ -27,16 +30,17 @@ int ps_respond(struct ps_ucmd *ucmd)
 }
 
 /**
- * ps_check_range() - is this a range of user memory of the calling process?
+ * ps_check_range() - is this a range of pages below a limit?
  * @addr: first address
  * @len: bytes
+ * @limit: task_size of the mm that it is about
  *
  * Says nothing of what is mapped there.
  *
  * Return: 0; -EINVAL not aligned to pages or empty, -EOVERFLOW wraps around,
- * -EFAULT not user memory.
+ * -EFAULT beyond the limit.
  */
-int ps_check_range(u64 addr, u64 len)
+int ps_check_range(u64 addr, u64 len, u64 limit)
 {
 	u64 end;
 
@@ -44,7 +48,7 @@ int ps_check_range(u64 addr, u64 len)
 		return -EINVAL;
 	if (check_add_overflow(addr, len, &end))
 		return -EOVERFLOW;
-	if (end > current->mm->task_size)
+	if (end > limit)
 		return -EFAULT;
 	return 0;
 }
@@ -55,9 +59,11 @@ union ps_cmds {
 	struct pinscope_info info;
 	struct pinscope_pin pin;
 	struct pinscope_unpin unpin;
-	struct pinscope_read read;
+	struct pinscope_io io;
 	struct pinscope_inspect inspect;
 	struct pinscope_compare compare;
+	struct pinscope_fault fault;
+	struct pinscope_map_counts map_counts;
 };
 
 /* The minimum is what the struct ended with when the ioctl was new. */
@@ -77,9 +83,12 @@ static const struct {
 	CMD(INFO,	ps_cmd_info,	pinscope_info,		max_pages),
 	CMD(PIN,	ps_cmd_pin,	pinscope_pin,		elapsed_ns),
 	CMD(UNPIN,	ps_cmd_unpin,	pinscope_unpin,		id),
-	CMD(READ,	ps_cmd_read,	pinscope_read,		buf),
+	CMD(READ,	ps_cmd_read,	pinscope_io,		buf),
 	CMD(INSPECT,	ps_cmd_inspect,	pinscope_inspect,	next),
 	CMD(COMPARE,	ps_cmd_compare,	pinscope_compare,	first_mismatch),
+	CMD(WRITE,	ps_cmd_write,	pinscope_io,		buf),
+	CMD(FAULT,	ps_cmd_fault,	pinscope_fault,		retries),
+	CMD(MAP_COUNTS,	ps_cmd_map_counts, pinscope_map_counts,	pfn_mkwrite),
 };
 
 static int ps_cmd_info(struct ps_ucmd *ucmd)
@@ -92,12 +101,12 @@ static int ps_cmd_info(struct ps_ucmd *ucmd)
 	info->page_shift = PAGE_SHIFT;
 	info->commands = BIT_ULL(ARRAY_SIZE(ps_ioctls)) - 1;
 	info->states = ps_inspect_states();
-	info->ways = 0;
-	for (way = 0; way < PINSCOPE_WAYS_MAX; way++) {
-		info->foll[way] = ps_foll_taken(way);
-		if (info->foll[way])
-			info->ways |= BIT_ULL(way);
-	}
+	info->ways = ps_gup_ways();
+	for (way = 0; way < PINSCOPE_WAYS_MAX; way++)
+		info->foll[way] = info->ways & BIT(way) ? ps_foll_taken(way) : 0;
+	info->fault = ps_fault_taken();
+	info->vm_fault = ps_vm_fault_known();
+	info->maps = ps_maps();
 	info->pinned_pages = atomic_long_read(&ps_pinned_pages);
 	info->max_pages = READ_ONCE(ps_max_pages);
 	return ps_respond(ucmd);
@@ -143,12 +152,25 @@ static int ps_open(struct inode *inode, struct file *filp)
 	return nonseekable_open(inode, filp);
 }
 
+static int ps_open_map(struct inode *inode, struct file *filp)
+{
+	int ret = ps_open(inode, filp);
+
+	if (ret)
+		return ret;
+	ret = ps_map_create(filp->private_data);
+	if (ret)
+		kfree(filp->private_data);
+	return ret;
+}
+
 /* The last reference is gone, however its holders died. */
 static int ps_release(struct inode *inode, struct file *filp)
 {
 	struct ps_file *file = filp->private_data;
 
 	ps_release_pins(file);
+	ps_map_destroy(file);
 	kfree(file);
 	return 0;
 }
@@ -159,6 +181,16 @@ static const struct file_operations ps_ctl_fops = {
 	.release = ps_release,
 	.unlocked_ioctl = ps_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static const struct file_operations ps_map_fops = {
+	.owner = THIS_MODULE,
+	.open = ps_open_map,
+	.release = ps_release,
+	.unlocked_ioctl = ps_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = ps_map_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
 };
 
 static struct dentry *ps_dir;
@@ -176,6 +208,8 @@ static int __init ps_init(void)
 	 * module's exit removes. The safe kind has no compat_ioctl and no mmap.
 	 */
 	debugfs_create_file_unsafe("ctl", 0600, ps_dir, NULL, &ps_ctl_fops);
+	debugfs_create_file_unsafe("map", 0600, ps_dir, NULL, &ps_map_fops);
+	debugfs_create_file_unsafe("pins", 0400, ps_dir, NULL, &ps_pins_fops);
 	return 0;
 }
 module_init(ps_init);

@@ -39,15 +39,39 @@ struct walk {
 	void *arg;
 };
 
-static u64 pte_states(pte_t pte)
+/**
+ * ps_walk_states() - what page table entries tell on this kernel
+ *
+ * Return: PINSCOPE_STATE_* bits; all but those that entries have, but which
+ * this kernel's do not show.
+ */
+u64 ps_walk_states(void)
 {
-	return PINSCOPE_STATE_PRESENT |
-	       (pte_write(pte) ? PINSCOPE_STATE_WRITE : 0) |
-	       (pte_dirty(pte) ? PINSCOPE_STATE_DIRTY : 0) |
-	       (pte_young(pte) ? PINSCOPE_STATE_YOUNG : 0) |
-	       (pte_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
-	       (pte_uffd_wp(pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
-	       (pte_special(pte) ? PINSCOPE_STATE_SPECIAL : 0);
+	return ~((IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) ?
+		  0 : PINSCOPE_STATE_SOFT_DIRTY) |
+		 (IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_WP) ?
+		  0 : PINSCOPE_STATE_UFFD_WP) |
+		 (IS_ENABLED(CONFIG_NUMA_BALANCING) ?
+		  0 : PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_NUMA_HINT));
+}
+
+static u64 present_states(struct walk *w, pte_t pte)
+{
+	u64 state = PINSCOPE_STATE_PRESENT |
+		    (pte_write(pte) ? PINSCOPE_STATE_WRITE : 0) |
+		    (pte_dirty(pte) ? PINSCOPE_STATE_DIRTY : 0) |
+		    (pte_young(pte) ? PINSCOPE_STATE_YOUNG : 0) |
+		    (pte_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
+		    (pte_uffd_wp(pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
+		    (pte_special(pte) ? PINSCOPE_STATE_SPECIAL : 0);
+
+	/* mprotect(PROT_NONE) makes the same entry as NUMA balancing. */
+	if (pte_protnone(pte)) {
+		state |= PINSCOPE_STATE_PROTNONE;
+		if (vma_is_accessible(w->vma))
+			state |= PINSCOPE_STATE_NUMA_HINT;
+	}
+	return state;
 }
 
 /* The page that an entry maps first, or NULL when there is none to touch. */
@@ -62,39 +86,25 @@ static struct page *entry_page(struct walk *w, u64 state, unsigned long pfn,
 	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
-/*
- * The kernel's own test is not exported. Nothing else is mapped by a read-only
- * PMD, is a folio of that size and belongs neither to a file nor to anonymous
- * memory: page cache is unmapped before it loses its mapping.
- */
-static bool is_huge_zero(struct folio *folio, u64 state, unsigned int shift)
+/* What stands for something that is not there. */
+static void leaf_states(struct ps_entry *entry, pte_t pte, unsigned long skip)
 {
-	return shift == PMD_SHIFT && !(state & PINSCOPE_STATE_WRITE) &&
-	       folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
-	       !folio_test_hugetlb(folio) && !READ_ONCE(folio->mapping);
-}
+	struct ps_leaf leaf = ps_leaf(pte);
 
-static u64 page_states(struct walk *w, struct page *page, u64 state,
-		       unsigned int shift)
-{
-	struct folio *folio = page_folio(page);
-	u64 more = PINSCOPE_STATE_PAGE;
-
-	if (w->huge_shift)
-		more |= PINSCOPE_STATE_HUGETLB;
-	else if (is_huge_zero(folio, state, shift))
-		more |= PINSCOPE_STATE_HUGE_ZERO;
-	if (folio_test_swapbacked(folio))
-		more |= PINSCOPE_STATE_SWAPBACKED;
-	if (folio_test_ksm(folio))
-		more |= PINSCOPE_STATE_KSM;
-	if (folio_test_anon(folio)) {
-		more |= PINSCOPE_STATE_ANON;
-		/* A huge mapping has it on its first page, hugetlb on the head. */
-		if (PageAnonExclusive(w->huge_shift ? &folio->page : page))
-			more |= PINSCOPE_STATE_EXCLUSIVE;
+	entry->state = leaf.state;
+	if (leaf.state & PINSCOPE_STATE_SWAP) {
+		entry->swap_type = leaf.swap_type;
+		entry->swap_offset = leaf.swap_offset + skip;
+	} else {
+		entry->pfn = leaf.pfn ? leaf.pfn + skip : 0;
 	}
-	return more;
+	if (leaf.state & PINSCOPE_STATE_MARKER)
+		return;
+	entry->state |= (pte_swp_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
+			(pte_swp_uffd_wp(pte) ? PINSCOPE_STATE_UFFD_WP : 0);
+	/* Only swap entries have this bit; others say it by their type. */
+	if ((leaf.state & PINSCOPE_STATE_SWAP) && pte_swp_exclusive(pte))
+		entry->state |= PINSCOPE_STATE_EXCLUSIVE;
 }
 
 /* Reports one leaf entry; its table's lock is held. */
@@ -109,17 +119,16 @@ static bool report(struct walk *w, pte_t pte, unsigned long pfn,
 	};
 
 	if (pte_present(pte)) {
-		entry.state = pte_states(pte);
+		entry.state = present_states(w, pte);
 		entry.pfn = pfn + skip;
 		entry.page = entry_page(w, entry.state, pfn, shift);
-		if (entry.page) {
-			entry.state |= page_states(w, entry.page, entry.state,
-						   shift);
+		if (entry.page)
 			entry.page += skip;
-		} else if (shift == PAGE_SHIFT &&
-			   pfn == page_to_pfn(ZERO_PAGE(addr))) {
+		else if (shift == PAGE_SHIFT &&
+			 pfn == page_to_pfn(ZERO_PAGE(addr)))
 			entry.state |= PINSCOPE_STATE_ZERO;
-		}
+	} else {
+		leaf_states(&entry, pte, skip);
 	}
 	return w->fn(&entry, w->arg);
 }
@@ -256,8 +265,8 @@ static unsigned long walk_vma(struct walk *w, unsigned long addr,
  * Context: may sleep; takes and drops the mmap lock.
  * Return: 0, or -EINTR when killed.
  */
-long ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
-	     ps_entry_fn fn, void *arg)
+int ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
+	    ps_entry_fn fn, void *arg)
 {
 	struct walk w = { .mm = mm, .fn = fn, .arg = arg };
 	unsigned long vma_end, to;

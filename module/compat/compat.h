@@ -8,11 +8,17 @@
 #define PINSCOPE_COMPAT_H
 
 #include <linux/hugetlb.h>
+#include <linux/memfd.h>
 #include <linux/mm.h>
+#include <linux/swapops.h>
+#ifndef HAVE_INSERT_PFN_LONG
+#include <linux/pfn_t.h>
+#endif
 
+#include "pinscope_abi.h"
 #include "compat/have.h"
 
-/* A flag that the kernel does not have is 0; foll.c then refuses it. */
+/* A flag that the kernel does not have is 0; flags.c knows. */
 #ifndef HAVE_FOLL_PCI_P2PDMA
 #define FOLL_PCI_P2PDMA		0
 #endif
@@ -23,14 +29,50 @@
 #define FOLL_HONOR_NUMA_FAULT	0
 #endif
 
+#ifndef HAVE_VM_FAULT_WRITE
+#define VM_FAULT_WRITE		((__force vm_fault_t)0)
+#endif
+
+/* Where there is one, the array of VMAs comes behind that of pages. */
+#ifdef HAVE_GUP_WITHOUT_VMAS
+#define PS_PAGES(pages)	pages
+#else
+#define PS_PAGES(pages)	pages, NULL
+#endif
+
 static inline long ps_pin_user_pages(unsigned long start, unsigned long nr,
 				     unsigned int foll, struct page **pages)
 {
-#ifdef HAVE_GUP_WITHOUT_VMAS
-	return pin_user_pages(start, nr, foll, pages);
-#else
-	return pin_user_pages(start, nr, foll, pages, NULL);
+	return pin_user_pages(start, nr, foll, PS_PAGES(pages));
+}
+
+static inline long ps_get_user_pages(unsigned long start, unsigned long nr,
+				     unsigned int foll, struct page **pages)
+{
+	return get_user_pages(start, nr, foll, PS_PAGES(pages));
+}
+
+static inline long ps_get_user_pages_remote(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long nr, unsigned int foll,
+					    struct page **pages, int *locked)
+{
+	return get_user_pages_remote(mm, start, nr, foll, PS_PAGES(pages),
+				     locked);
+}
+
+/* Before GUP could drop the lock for FOLL_LONGTERM, it warned of @locked. */
+static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long nr, unsigned int foll,
+					    struct page **pages, int *locked)
+{
+#ifndef HAVE_LONGTERM_UNLOCKED
+	if (foll & FOLL_LONGTERM)
+		locked = NULL;
 #endif
+	return pin_user_pages_remote(mm, start, nr, foll, PS_PAGES(pages),
+				     locked);
 }
 
 /*
@@ -64,5 +106,144 @@ static inline int ps_folio_mapcount(struct folio *folio)
 	return sum;
 #endif
 }
+
+/* Does each page of a large folio count its own mappings? */
+static inline bool ps_has_page_mapcount(void)
+{
+	return !IS_ENABLED(CONFIG_NO_PAGE_MAPCOUNT);
+}
+
+/* Is the folio charged to a memory cgroup, or known to be owned by one? */
+static inline bool ps_folio_charged(struct folio *folio)
+{
+#ifdef CONFIG_MEMCG
+	return READ_ONCE(folio->memcg_data);
+#else
+	return false;
+#endif
+}
+
+/* Can ps_folio_is_cma() tell? */
+static inline bool ps_has_cma(void)
+{
+	return !IS_ENABLED(CONFIG_CMA) || IS_ENABLED(CONFIG_SPARSEMEM);
+}
+
+/*
+ * The migrate type of the folio's page block, as get_pfnblock_migratetype(),
+ * which is not exported, finds it: the lowest three bits of the block's.
+ */
+static inline bool ps_folio_is_cma(struct folio *folio)
+{
+#if defined(CONFIG_CMA) && defined(CONFIG_SPARSEMEM)
+	unsigned long pfn = folio_pfn(folio), bit;
+	const unsigned long *map = __pfn_to_section(pfn)->usage->pageblock_flags;
+
+	bit = ((pfn & (PAGES_PER_SECTION - 1)) >> pageblock_order) *
+	      NR_PAGEBLOCK_BITS;
+	BUILD_BUG_ON(MIGRATE_CMA > 7);
+	return (READ_ONCE(map[bit / BITS_PER_LONG]) >> bit % BITS_PER_LONG & 7) ==
+	       MIGRATE_CMA;
+#else
+	return false;
+#endif
+}
+
+/* An entry that is neither empty nor present. */
+struct ps_leaf {
+	u64 state;
+	unsigned long pfn;		/* 0 when it has none */
+	unsigned int swap_type;		/* with STATE_SWAP */
+	unsigned long swap_offset;
+};
+
+static inline u64 ps_marker_states(pte_marker marker)
+{
+	u64 state = PINSCOPE_STATE_MARKER;
+
+	if (marker & PTE_MARKER_UFFD_WP)
+		state |= PINSCOPE_STATE_UFFD_WP;
+#ifdef PTE_MARKER_POISONED
+	if (marker & PTE_MARKER_POISONED)
+		state |= PINSCOPE_STATE_POISON;
+#endif
+#ifdef PTE_MARKER_GUARD
+	if (marker & PTE_MARKER_GUARD)
+		state |= PINSCOPE_STATE_GUARD;
+#endif
+	return state;
+}
+
+static inline struct ps_leaf ps_leaf(pte_t pte)
+{
+	swp_entry_t entry = pte_to_swp_entry(pte);
+	struct ps_leaf leaf = {};
+
+	if (!non_swap_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_SWAP;
+		leaf.swap_type = swp_type(entry);
+		leaf.swap_offset = swp_offset(entry);
+	} else if (is_migration_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_MIGRATION;
+		if (is_writable_migration_entry(entry))
+			leaf.state |= PINSCOPE_STATE_WRITE;
+		else if (is_readable_exclusive_migration_entry(entry))
+			leaf.state |= PINSCOPE_STATE_EXCLUSIVE;
+	} else if (is_hwpoison_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_HWPOISON;
+	} else if (is_device_private_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE;
+		if (is_writable_device_private_entry(entry))
+			leaf.state |= PINSCOPE_STATE_WRITE;
+	} else if (is_device_exclusive_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_DEVICE_EXCLUSIVE;
+	} else if (is_pte_marker_entry(entry)) {
+		leaf.state = ps_marker_states(pte_marker_get(entry));
+#ifndef PTE_MARKER_POISONED
+	} else if (is_swapin_error_entry(entry)) {
+		leaf.state = PINSCOPE_STATE_MARKER | PINSCOPE_STATE_POISON;
+#endif
+	}
+	if (is_pfn_swap_entry(entry))
+		leaf.pfn = swp_offset_pfn(entry);
+	return leaf;
+}
+
+/* The unsigned long replaced a type with flags, none of which is needed. */
+static inline vm_fault_t ps_insert_mixed(struct vm_area_struct *vma,
+					 unsigned long addr, unsigned long pfn)
+{
+#ifdef HAVE_INSERT_PFN_LONG
+	return vmf_insert_mixed(vma, addr, pfn);
+#else
+	return vmf_insert_mixed(vma, addr, pfn_to_pfn_t(pfn));
+#endif
+}
+
+static inline vm_fault_t ps_insert_pfn_pmd(struct vm_fault *vmf,
+					   unsigned long pfn, bool write)
+{
+#ifdef HAVE_INSERT_PFN_LONG
+	return vmf_insert_pfn_pmd(vmf, pfn, write);
+#else
+	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), write);
+#endif
+}
+
+/* How vm_ops->huge_fault is told of the level. */
+#ifdef HAVE_PAGE_ENTRY_SIZE
+#define PS_HUGE_FAULT_LEVEL	enum page_entry_size
+#define PS_HUGE_FAULT_PMD	PE_SIZE_PMD
+#else
+#define PS_HUGE_FAULT_LEVEL	unsigned int
+#define PS_HUGE_FAULT_PMD	(PMD_SHIFT - PAGE_SHIFT)
+#endif
+
+#ifndef HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
 
 #endif

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ways to pin: one table of what is called to pin, and how it is undone.
+ */
+#include <linux/sched/signal.h>
+
+#include "pinscope.h"
+
+static long slow(struct ps_gup *g, struct page **pages,
+		 long (*fn)(unsigned long start, unsigned long nr,
+			    unsigned int foll, struct page **pages))
+{
+	long ret;
+
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	ret = fn(g->addr, g->nr, g->foll, pages);
+	mmap_read_unlock(current->mm);
+	g->lock = PINSCOPE_LOCK_KEPT;
+	return ret;
+}
+
+static long pin_slow(struct ps_gup *g, struct page **pages)
+{
+	return slow(g, pages, ps_pin_user_pages);
+}
+
+static long get_slow(struct ps_gup *g, struct page **pages)
+{
+	return slow(g, pages, ps_get_user_pages);
+}
+
+static long pin_fast(struct ps_gup *g, struct page **pages)
+{
+	return pin_user_pages_fast(g->addr, g->nr, g->foll, pages);
+}
+
+static long get_fast(struct ps_gup *g, struct page **pages)
+{
+	return get_user_pages_fast(g->addr, g->nr, g->foll, pages);
+}
+
+#ifdef HAVE_PIN_USER_PAGES_FAST_ONLY
+static long pin_fast_only(struct ps_gup *g, struct page **pages)
+{
+	g->lock = PINSCOPE_LOCK_NONE;
+	return pin_user_pages_fast_only(g->addr, g->nr, g->foll, pages);
+}
+#else
+#define pin_fast_only	NULL
+#endif
+
+static long get_fast_only(struct ps_gup *g, struct page **pages)
+{
+	g->lock = PINSCOPE_LOCK_NONE;
+	return get_user_pages_fast_only(g->addr, g->nr, g->foll, pages);
+}
+
+static long pin_unlocked(struct ps_gup *g, struct page **pages)
+{
+	return pin_user_pages_unlocked(g->addr, g->nr, pages, g->foll);
+}
+
+static long get_unlocked(struct ps_gup *g, struct page **pages)
+{
+	return get_user_pages_unlocked(g->addr, g->nr, pages, g->foll);
+}
+
+/* The call clears @locked also when it dropped the lock and took it again. */
+static long remote(struct ps_gup *g, struct page **pages,
+		   long (*fn)(struct mm_struct *mm, unsigned long start,
+			      unsigned long nr, unsigned int foll,
+			      struct page **pages, int *locked))
+{
+	int locked = 1;
+	long ret;
+
+	if (mmap_read_lock_killable(g->mm))
+		return -EINTR;
+	ret = fn(g->mm, g->addr, g->nr, g->foll, pages, &locked);
+	if (locked)
+		mmap_read_unlock(g->mm);
+	g->lock = locked ? PINSCOPE_LOCK_KEPT : PINSCOPE_LOCK_DROPPED;
+	return ret;
+}
+
+static long pin_remote(struct ps_gup *g, struct page **pages)
+{
+	return remote(g, pages, ps_pin_user_pages_remote);
+}
+
+static long get_remote(struct ps_gup *g, struct page **pages)
+{
+	return remote(g, pages, ps_get_user_pages_remote);
+}
+
+#ifdef HAVE_MEMFD_PIN_FOLIOS
+/* The first page that is asked for in each folio, and one pin a folio. */
+static long pin_memfd(struct ps_gup *g, struct page **pages)
+{
+	struct folio **folios = (struct folio **)pages;
+	pgoff_t offset = 0;
+	long nr, i;
+
+	g->lock = PINSCOPE_LOCK_NONE;
+	if (g->addr + ((u64)g->nr << PAGE_SHIFT) > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	nr = memfd_pin_folios(g->file, g->addr,
+			      g->addr + ((u64)g->nr << PAGE_SHIFT) - 1, folios,
+			      min_t(unsigned long, g->nr,
+				    PAGE_SIZE / sizeof(*pages)), &offset);
+	for (i = 0; i < nr; i++)
+		pages[i] = folio_page(folios[i], i ? 0 : offset >> PAGE_SHIFT);
+	return nr;
+}
+
+static void release_folio(unsigned long pfn, unsigned long pages, bool dirty)
+{
+	unpin_user_folio(page_folio(pfn_to_page(pfn)), 1);
+}
+#else
+#define pin_memfd	NULL
+#define release_folio	NULL
+#endif
+
+static void release_pins(unsigned long pfn, unsigned long pages, bool dirty)
+{
+	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), pages, dirty);
+}
+
+static void release_refs(unsigned long pfn, unsigned long pages, bool dirty)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	/* A range is of one folio, which has one dirty flag. */
+	if (dirty)
+		set_page_dirty_lock(page);
+	folio_put_refs(page_folio(page), pages);
+}
+
+static const struct {
+	long (*gup)(struct ps_gup *g, struct page **pages);
+	void (*release)(unsigned long pfn, unsigned long pages, bool dirty);
+} ways[] = {
+	[PINSCOPE_WAY_SLOW]		= { pin_slow, release_pins },
+	[PINSCOPE_WAY_FAST]		= { pin_fast, release_pins },
+	[PINSCOPE_WAY_FAST_ONLY]	= { pin_fast_only, release_pins },
+	[PINSCOPE_WAY_UNLOCKED]		= { pin_unlocked, release_pins },
+	[PINSCOPE_WAY_REMOTE]		= { pin_remote, release_pins },
+	[PINSCOPE_WAY_GET_SLOW]		= { get_slow, release_refs },
+	[PINSCOPE_WAY_GET_FAST]		= { get_fast, release_refs },
+	[PINSCOPE_WAY_GET_FAST_ONLY]	= { get_fast_only, release_refs },
+	[PINSCOPE_WAY_GET_UNLOCKED]	= { get_unlocked, release_refs },
+	[PINSCOPE_WAY_GET_REMOTE]	= { get_remote, release_refs },
+	[PINSCOPE_WAY_MEMFD]		= { pin_memfd, release_folio },
+};
+
+/**
+ * ps_gup_ways() - which ways this kernel has
+ *
+ * Return: bit n is set for enum pinscope_way n.
+ */
+u32 ps_gup_ways(void)
+{
+	u32 known = 0;
+	int way;
+
+	for (way = 0; way < ARRAY_SIZE(ways); way++)
+		if (ways[way].gup)
+			known |= BIT(way);
+	return known;
+}
+
+/**
+ * ps_gup_is_remote() - does a way take another process's memory?
+ * @way: enum pinscope_way
+ *
+ * Return: whether it does.
+ */
+bool ps_gup_is_remote(unsigned int way)
+{
+	return way == PINSCOPE_WAY_REMOTE || way == PINSCOPE_WAY_GET_REMOTE;
+}
+
+/**
+ * ps_gup_by_folio() - does a way pin folios instead of pages?
+ * @way: enum pinscope_way
+ *
+ * Return: true when what ps_gup() returns is one pin, and one page pointer, for
+ * all pages of a folio.
+ */
+bool ps_gup_by_folio(unsigned int way)
+{
+	return way == PINSCOPE_WAY_MEMFD;
+}
+
+/**
+ * ps_gup() - pin a batch
+ * @way: enum pinscope_way, one that ps_gup_ways() has
+ * @gup: what to pin; @gup->lock is told
+ * @pages: gets pages, or the first page of each folio; a page full of pointers
+ *
+ * Context: may sleep; takes and drops the mmap lock.
+ * Return: how many of @pages are filled, to be released by ps_gup_release(); 0
+ * or a negative errno when there are none.
+ */
+long ps_gup(unsigned int way, struct ps_gup *gup, struct page **pages)
+{
+	gup->lock = PINSCOPE_LOCK_UNKNOWN;
+	return ways[way].gup(gup, pages);
+}
+
+/**
+ * ps_gup_release() - undo ps_gup()
+ * @way: the same
+ * @pfn: first page
+ * @pages: how many pages of one folio; all that one pin of a folio covers
+ * @dirty: mark them dirty first
+ *
+ * Context: may sleep.
+ */
+void ps_gup_release(unsigned int way, unsigned long pfn, unsigned long pages,
+		    bool dirty)
+{
+	ways[way].release(pfn, pages, dirty);
+}
