@@ -9,17 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include "pinscope.h"
 
-static uint64_t to_u64(const void *ptr)
-{
-	return (uintptr_t)ptr;
-}
-
-static int call(int fd, unsigned long cmd, void *arg)
+int ps_call(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
@@ -27,6 +23,13 @@ static int call(int fd, unsigned long cmd, void *arg)
 int ps_open(void)
 {
 	int fd = open(PS_CTL, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int ps_open_map(void)
+{
+	int fd = open(PS_MAP, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -80,20 +83,25 @@ int ps_info(int fd, struct pinscope_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
-	return call(fd, PINSCOPE_IOC_INFO, info);
+	return ps_call(fd, PINSCOPE_IOC_INFO, info);
+}
+
+int ps_pin_cmd(int fd, struct pinscope_pin *cmd)
+{
+	cmd->size = sizeof(*cmd);
+	return ps_call(fd, PINSCOPE_IOC_PIN, cmd);
 }
 
 int ps_pin(int fd, unsigned int way, uint64_t foll, const void *addr,
 	   size_t len, uint32_t *id)
 {
 	struct pinscope_pin cmd = {
-		.size = sizeof(cmd),
 		.way = way,
 		.foll = foll,
-		.addr = to_u64(addr),
+		.addr = ps_addr(addr),
 		.len = len,
 	};
-	int ret = call(fd, PINSCOPE_IOC_PIN, &cmd);
+	int ret = ps_pin_cmd(fd, &cmd);
 
 	if (!ret)
 		*id = cmd.id;
@@ -102,34 +110,74 @@ int ps_pin(int fd, unsigned int way, uint64_t foll, const void *addr,
 
 int ps_unpin(int fd, uint32_t id)
 {
-	struct pinscope_unpin cmd = { .size = sizeof(cmd), .id = id };
-
-	return call(fd, PINSCOPE_IOC_UNPIN, &cmd);
+	return ps_unpin_part(fd, id, 0, 0, 0, NULL);
 }
 
-int ps_read(int fd, uint32_t id, uint64_t offset, void *buf, size_t len)
+int ps_unpin_part(int fd, uint32_t id, uint64_t offset, uint64_t len,
+		  uint32_t flags, uint64_t *left)
 {
-	struct pinscope_read cmd = {
+	struct pinscope_unpin cmd = {
+		.size = sizeof(cmd),
+		.id = id,
+		.flags = flags,
+		.offset = offset,
+		.len = len,
+	};
+	int ret = ps_call(fd, PINSCOPE_IOC_UNPIN, &cmd);
+
+	if (!ret && left)
+		*left = cmd.left;
+	return ret;
+}
+
+static int io(int fd, unsigned long ioc, uint32_t id, uint64_t offset,
+	      const void *buf, size_t len)
+{
+	struct pinscope_io cmd = {
 		.size = sizeof(cmd),
 		.id = id,
 		.offset = offset,
 		.len = len,
-		.buf = to_u64(buf),
+		.buf = ps_addr(buf),
 	};
 
-	return call(fd, PINSCOPE_IOC_READ, &cmd);
+	return ps_call(fd, ioc, &cmd);
 }
 
-int ps_inspect(int fd, const void *addr, size_t len,
+int ps_read(int fd, uint32_t id, uint64_t offset, void *buf, size_t len)
+{
+	return io(fd, PINSCOPE_IOC_READ, id, offset, buf, len);
+}
+
+int ps_write(int fd, uint32_t id, uint64_t offset, const void *buf, size_t len)
+{
+	return io(fd, PINSCOPE_IOC_WRITE, id, offset, buf, len);
+}
+
+static int inspect(int fd, struct pinscope_inspect *cmd,
+		   struct pinscope_page *records, size_t nr)
+{
+	cmd->size = sizeof(*cmd);
+	cmd->record_size = sizeof(*records);
+	cmd->records = ps_addr(records);
+	cmd->nr = nr < UINT32_MAX ? nr : UINT32_MAX;
+	return ps_call(fd, PINSCOPE_IOC_INSPECT, cmd);
+}
+
+int ps_inspect(int fd, struct ps_who who, uint64_t addr, uint64_t len,
 	       struct pinscope_page **records, size_t *nr)
 {
-	struct pinscope_inspect cmd;
-	uint64_t from = to_u64(addr), end = from + len;
+	struct pinscope_inspect cmd = {
+		.addr = addr,
+		.len = len,
+		.whose = who.whose,
+		.who = who.who,
+	};
 	struct pinscope_page *array = NULL, *more;
 	size_t used = 0, room = 0;
 	int ret;
 
-	while (from < end) {
+	do {
 		if (used == room) {
 			room = room ? 2 * room : 16;
 			more = realloc(array, room * sizeof(*array));
@@ -139,20 +187,13 @@ int ps_inspect(int fd, const void *addr, size_t len,
 			}
 			array = more;
 		}
-		cmd = (struct pinscope_inspect) {
-			.size = sizeof(cmd),
-			.record_size = sizeof(*array),
-			.addr = from,
-			.len = end - from,
-			.records = to_u64(array + used),
-			.nr = room - used,
-		};
-		ret = call(fd, PINSCOPE_IOC_INSPECT, &cmd);
+		ret = inspect(fd, &cmd, array + used, room - used);
 		if (ret)
 			goto fail;
 		used += cmd.nr;
-		from = cmd.next;
-	}
+		cmd.len -= cmd.next - cmd.addr;
+		cmd.addr = cmd.next;
+	} while (cmd.len);
 	*records = array;
 	*nr = used;
 	return 0;
@@ -164,51 +205,95 @@ fail:
 int ps_page(int fd, const void *addr, struct pinscope_page *page)
 {
 	struct pinscope_inspect cmd = {
-		.size = sizeof(cmd),
-		.record_size = sizeof(*page),
-		.addr = to_u64(addr),
+		.addr = ps_addr(addr),
 		.len = sysconf(_SC_PAGESIZE),
-		.records = to_u64(page),
-		.nr = 1,
 	};
 
 	memset(page, 0, sizeof(*page));
-	return call(fd, PINSCOPE_IOC_INSPECT, &cmd);
+	return inspect(fd, &cmd, page, 1);
 }
 
-int ps_compare(int fd, uint32_t id, const void *addr,
+int ps_compare(int fd, uint32_t id, struct ps_who who, uint64_t addr,
 	       struct pinscope_compare *out)
 {
-	*out = (struct pinscope_compare) {
-		.size = sizeof(*out),
-		.id = id,
-		.addr = to_u64(addr),
-	};
-	return call(fd, PINSCOPE_IOC_COMPARE, out);
+	out->size = sizeof(*out);
+	out->id = id;
+	out->addr = addr;
+	out->whose = who.whose;
+	out->who = who.who;
+	return ps_call(fd, PINSCOPE_IOC_COMPARE, out);
 }
 
-#define FOLL(name)	{ PINSCOPE_FOLL_##name, #name }
+int ps_fault(int fd, struct ps_who who, uint64_t addr, uint64_t len,
+	     uint64_t flags, uint32_t *results, struct pinscope_fault *out)
+{
+	struct pinscope_fault cmd = {
+		.size = sizeof(cmd),
+		.whose = who.whose,
+		.who = who.who,
+		.flags = flags,
+		.addr = addr,
+		.len = len,
+		.results = ps_addr(results),
+	};
+	int ret = ps_call(fd, PINSCOPE_IOC_FAULT, &cmd);
+
+	if (out)
+		*out = cmd;
+	return ret;
+}
+
+int ps_map(int fd, unsigned int map, size_t len, int prot, int flags,
+	   void **addr)
+{
+	*addr = mmap(NULL, len, prot, flags, fd, PINSCOPE_MAP_OFFSET(map));
+	return *addr == MAP_FAILED ? -errno : 0;
+}
+
+int ps_map_counts(int fd, struct pinscope_map_counts *counts)
+{
+	memset(counts, 0, sizeof(*counts));
+	counts->size = sizeof(*counts);
+	return ps_call(fd, PINSCOPE_IOC_MAP_COUNTS, counts);
+}
+
+#define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
 const struct ps_name ps_foll_names[] = {
-	FOLL(WRITE), FOLL(FORCE), FOLL(DUMP), FOLL(NOWAIT), FOLL(NOFAULT),
-	FOLL(HWPOISON), FOLL(ANON), FOLL(LONGTERM), FOLL(SPLIT_PMD),
-	FOLL(PCI_P2PDMA), FOLL(INTERRUPTIBLE), FOLL(HONOR_NUMA_FAULT),
+	PINSCOPE_FOLL_NAMES(FOLL)
 	/* What the fix's last patch would have called FORCE; reading only. */
 	{ PINSCOPE_FOLL_FORCE, "PTRACE" },
 	{ 0, NULL }
 };
 
-#define STATE(name)	{ PINSCOPE_STATE_##name, #name }
-const struct ps_name ps_state_names[] = {
-	STATE(PRESENT), STATE(WRITE), STATE(DIRTY), STATE(YOUNG),
-	STATE(SOFT_DIRTY), STATE(UFFD_WP), STATE(SPECIAL), STATE(PAGE),
-	STATE(ANON), STATE(EXCLUSIVE), STATE(KSM), STATE(ZERO),
-	STATE(HUGE_ZERO), STATE(HUGETLB), STATE(SWAPBACKED),
+#define FAULT(name)	{ PINSCOPE_FAULT_##name, #name },
+const struct ps_name ps_fault_names[] = {
+	PINSCOPE_FAULT_NAMES(FAULT)
 	{ 0, NULL }
 };
 
-const char *const ps_way_names[PINSCOPE_WAYS_MAX] = {
-	[PINSCOPE_WAY_SLOW] = "slow",
-	[PINSCOPE_WAY_FAST] = "fast",
+#define VM_FAULT(name)	{ PINSCOPE_VM_FAULT_##name, #name },
+const struct ps_name ps_vm_fault_names[] = {
+	PINSCOPE_VM_FAULT_NAMES(VM_FAULT)
+	{ PINSCOPE_VM_FAULT_OTHER, "OTHER" },
+	{ 0, NULL }
+};
+
+#define STATE(name)	{ PINSCOPE_STATE_##name, #name },
+const struct ps_name ps_state_names[] = {
+	PINSCOPE_STATE_NAMES(STATE)
+	{ 0, NULL }
+};
+
+#define WAY(way, name)	{ PINSCOPE_WAY_##way, name },
+const struct ps_name ps_way_names[] = {
+	PINSCOPE_WAY_NAMES(WAY)
+	{ 0, NULL }
+};
+
+#define MAP(map, name)	{ PINSCOPE_MAP_##map, name },
+const struct ps_name ps_map_names[] = {
+	PINSCOPE_MAP_NAMES(MAP)
+	{ 0, NULL }
 };
 
 char *ps_names(const struct ps_name *names, uint64_t bits, char *buf,
@@ -230,30 +315,66 @@ char *ps_names(const struct ps_name *names, uint64_t bits, char *buf,
 	return buf;
 }
 
-int ps_foll_parse(const char *text, uint64_t *foll)
+static const char *without_prefix(const struct ps_name *names, const char *text)
+{
+	static const struct {
+		const struct ps_name *names;
+		const char *prefix;
+	} prefixes[] = {
+		{ ps_foll_names, "FOLL_" },
+		{ ps_fault_names, "FAULT_FLAG_" },
+		{ ps_vm_fault_names, "VM_FAULT_" },
+	};
+	size_t i, len;
+
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		len = strlen(prefixes[i].prefix);
+		if (names == prefixes[i].names &&
+		    !strncasecmp(text, prefixes[i].prefix, len))
+			return text + len;
+	}
+	return text;
+}
+
+int ps_parse(const struct ps_name *names, const char *text, uint64_t *bits)
 {
 	const struct ps_name *n;
 	size_t len;
 
-	*foll = 0;
+	*bits = 0;
 	if (!strcmp(text, "0"))
 		return 0;
 	while (*text) {
-		if (!strncasecmp(text, "FOLL_", 5))
-			text += 5;
+		text = without_prefix(names, text);
 		len = strcspn(text, "|,+");
-		for (n = ps_foll_names; n->name; n++)
+		for (n = names; n->name; n++)
 			if (strlen(n->name) == len &&
 			    !strncasecmp(n->name, text, len))
 				break;
 		if (!n->name)
 			return -EINVAL;
-		*foll |= n->bit;
+		*bits |= n->bit;
 		text += len;
 		if (*text && !*++text)
 			return -EINVAL;	/* ends in a separator */
 	}
 	return 0;
+}
+
+const char *ps_name(const struct ps_name *names, uint64_t number)
+{
+	for (; names->name; names++)
+		if (names->bit == number)
+			return names->name;
+	return NULL;
+}
+
+int ps_number(const struct ps_name *names, const char *name)
+{
+	for (; names->name; names++)
+		if (!strcasecmp(names->name, name))
+			return names->bit;
+	return -EINVAL;
 }
 
 const char *ps_errno(int err)
