@@ -31,7 +31,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 {
 	size_t base = sysconf(_SC_PAGESIZE), len = m->kind->len;
 	const size_t at[] = { 0, len / 2 & -base, len - base };
-	struct pinscope_compare cmp;
+	struct pinscope_compare cmp = {};
 	char seen[base];
 	size_t stale = 0, i;
 	bool identical;
@@ -52,7 +52,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 		if (memcmp(seen, m->addr + at[i], base))
 			stale++;
 	}
-	ret = ps_compare(check->fd, id, m->addr, &cmp);
+	ret = ps_compare(check->fd, id, ps_self(), ps_addr(m->addr), &cmp);
 	if (ret) {
 		result(cell, RESULT_ERROR, "COMPARE: ", ps_errno(ret));
 		return;

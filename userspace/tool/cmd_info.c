@@ -30,21 +30,28 @@ static json_t *json_names(const struct ps_name *names, uint64_t bits)
 
 static void print_json(const struct pinscope_info *info, const char *release)
 {
-	json_t *ways = json_object(), *root;
-	int way;
+	json_t *ways = json_object(), *maps = json_array(), *root;
+	int way, map;
 
-	for (way = 0; way < PINSCOPE_WAYS_MAX; way++)
-		if (info->ways & 1ULL << way && ps_way_names[way])
-			json_object_set_new(ways, ps_way_names[way],
+	for (way = 0; way < PINSCOPE_WAYS; way++)
+		if (info->ways & 1ULL << way)
+			json_object_set_new(ways, ps_name(ps_way_names, way),
 					    json_names(ps_foll_names,
 						       info->foll[way]));
-	root = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:o}",
+	for (map = 0; map < PINSCOPE_MAPS; map++)
+		if (info->maps & 1ULL << map)
+			json_array_append_new(maps, json_string(ps_name(ps_map_names, map)));
+	root = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 			 "kernel", release, "abi", info->abi_version,
 			 "abi_oldest", info->abi_oldest,
 			 "page_size", 1 << info->page_shift,
 			 "pinned_pages", (json_int_t)info->pinned_pages,
 			 "max_pages", (json_int_t)info->max_pages,
 			 "ways", ways,
+			 "faults", json_names(ps_fault_names, info->fault),
+			 "results", json_names(ps_vm_fault_names,
+					       info->vm_fault),
+			 "maps", maps,
 			 "states", json_names(ps_state_names, info->states));
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	printf("\n");
@@ -111,10 +118,12 @@ int cmd_info(int argc, char **argv)
 	       info.abi_oldest);
 	printf("%-14s %llu of at most %llu\n", "pinned pages",
 	       info.pinned_pages, info.max_pages);
-	for (way = 0; way < PINSCOPE_WAYS_MAX; way++)
-		if (info.ways & 1ULL << way && ps_way_names[way])
-			print_names(ps_way_names[way], ps_foll_names,
+	for (way = 0; way < PINSCOPE_WAYS; way++)
+		if (info.ways & 1ULL << way)
+			print_names(ps_name(ps_way_names, way), ps_foll_names,
 				    info.foll[way]);
+	print_names("faults", ps_fault_names, info.fault);
+	print_names("results", ps_vm_fault_names, info.vm_fault);
 	print_names("states", ps_state_names, info.states);
 	return EXIT_GOOD;
 }

@@ -17,6 +17,8 @@ static const struct {
 	  cmd_check },
 	{ "info", "what the loaded module and the running kernel can do",
 	  cmd_info },
+	{ "shell", "pin, look, fault and more, from a script",
+	  cmd_shell },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

@@ -20,10 +20,11 @@ enum {
 };
 
 /* A page's state in as many bytes as any combination needs. */
-#define NAMES_MAX	256
+#define NAMES_MAX	512
 
 int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_shell(int argc, char **argv);
 
 /**
  * tool_open() - open the module and see that it speaks this tool's ABI
