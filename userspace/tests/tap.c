@@ -2,6 +2,7 @@
 /*
  * Running tests, see tap.h.
  */
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static const char *run_one(const struct test *test)
 	if (!pid) {
 		alarm(SECONDS_EACH);
 		test->run();
+		fflush(stdout);
 		_exit(failures ? 1 : 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
@@ -71,33 +73,37 @@ static bool wanted(const char *name, int argc, char **argv)
 	int i;
 
 	for (i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
+		if (!fnmatch(argv[i], name, 0))
 			return true;
 	return argc < 2;
 }
 
-int tap_run(const struct test *tests, size_t nr, int argc, char **argv,
+int tap_run(const struct test *const *tables, size_t nr, int argc, char **argv,
 	    bool (*clean)(void))
 {
 	unsigned int n = 0, bad = 0;
+	const struct test *test;
 	const char *why;
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		if (!wanted(tests[i].name, argc, argv))
-			continue;
-		why = run_one(&tests[i]);
-		if (!clean())
-			why = "left something behind";
-		n++;
-		if (!why) {
-			printf("ok %u - %s\n", n, tests[i].name);
-		} else if (!strcmp(why, "SKIP")) {
-			printf("ok %u - %s # SKIP reason above\n", n,
-			       tests[i].name);
-		} else {
-			bad++;
-			printf("not ok %u - %s\n# %s\n", n, tests[i].name, why);
+		for (test = tables[i]; test->name; test++) {
+			if (!wanted(test->name, argc, argv))
+				continue;
+			why = run_one(test);
+			if (!clean())
+				why = "left something behind";
+			n++;
+			if (!why) {
+				printf("ok %u - %s\n", n, test->name);
+			} else if (!strcmp(why, "SKIP")) {
+				printf("ok %u - %s # SKIP reason above\n", n,
+				       test->name);
+			} else {
+				bad++;
+				printf("not ok %u - %s\n# %s\n", n,
+				       test->name, why);
+			}
 		}
 	}
 	printf("1..%u\n", n);

@@ -10,21 +10,21 @@
 #include <stddef.h>
 
 struct test {
-	const char *name;
+	const char *name;	/* NULL ends a table */
 	void (*run)(void);
 };
 
 /**
  * tap_run() - run tests
- * @tests: which
- * @nr: how many
+ * @tables: which
+ * @nr: how many tables
  * @argc: of main()
- * @argv: of main(): names of the tests to run, or none for all
+ * @argv: of main(): globs of the names of the tests to run, or none for all
  * @clean: called after each test in the parent: is nothing left behind?
  *
  * Return: exit status of the program: whether all passed.
  */
-int tap_run(const struct test *tests, size_t nr, int argc, char **argv,
+int tap_run(const struct test *const *tables, size_t nr, int argc, char **argv,
 	    bool (*clean)(void));
 
 /* End the test that runs: it cannot be had here, for this reason. */

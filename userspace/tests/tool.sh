@@ -54,7 +54,7 @@ run 0 pinscope --help && grep -q check $out
 ok "--help lists the commands"
 run 0 pinscope --version && grep -q 'ABI' $out
 ok "--version"
-for command in check info; do
+for command in check info shell; do
 	run 0 pinscope $command --help && grep -q "usage: pinscope $command" $out
 	ok "$command --help"
 	explains 2 "nonsense" pinscope $command nonsense
@@ -138,6 +138,62 @@ run $expected pinscope check && grep -q 'transparent_hugepage/enabled' $out
 ok "no THP: says how to have it"
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 
+# The defect or its absence, as a script would find it.
+case $verdict in
+reliable)	same=1 ;;
+*)		same=0 ;;
+esac
+run 0 pinscope shell -e -c 'mem zeropage' -c 'pin m0 4k longterm slow' \
+	-c 'store m0 hello' -c 'compare 1 m0' -c 'read 1 0 2' -c 'pins' &&
+	grep -q "^id=1 pages=1 asked=1 .*lock=kept" $out &&
+	grep -q "^pages=1 same=$same " $out &&
+	if [ $same = 1 ]; then grep -q '^00000000: 68 65$' $out
+	else grep -q '^00000000: 00 00$' $out; fi &&
+	grep -q ' 1 slow LONGTERM ' $out
+ok "shell: pin, store, compare, read, pins"
+run 0 pinscope shell -e -c 'mem anon' -c 'pin m0 16k write|longterm' -c fork \
+	-c 'inspect m0 16k' -c 'target child' -c 'inspect m0+4k 4k' \
+	-c 'compare 1 m0' -c 'fault m0 4k write' -c reap -c 'write 1 1 xyz' \
+	-c 'unpin 1 4k 4k' -c 'inspect 0 16k 1' -c 'unpin 1' &&
+	grep -q '^pages=4 same=0 ' $out && grep -q '^left=3$' $out &&
+	grep -q '^addr=0x2000 pages=.* state=.* unknown=PRESENT' $out &&
+	! grep -q '^addr=0x1000 ' $out
+ok "shell: a child, parts, a pin's pages"
+run 0 pinscope shell -e -c 'map mixed-page' -c counts &&
+	grep -q '^fault=0 huge_fault=0' $out
+ok "shell: map"
+printf 'mem anon\nadvise m0 16k pageout\ninspect m0 16k\nprotect m0 16k none\nquit\n' >/tmp/in
+run 0 sh -c 'pinscope shell -e </tmp/in' && grep -q 'state=.*SWAP' $out
+ok "shell: from standard input"
+run 1 pinscope shell -c 'pin 0 4k' && grep -q '^pin: EFAULT' $err
+ok "shell: a command that fails"
+run 1 pinscope shell -e -c 'read 1 0 1' -c 'help' && grep -q ENOENT $err && [ ! -s $out ]
+ok "shell: stops on error"
+for line in nonsense pin 'pin x 4k' 'pin 0 4k nonsense' 'mem nonsense' \
+	'pin 0 4k write nonsense' 'inspect 0' 'inspect m5 4k' 'unpin -1' \
+	'mem anon rw' 'read 1 0 99g' 'store 0 x' 'help me' \
+	'fault 0 4k nonsense' 'target nobody' 'advise 0 4k nonsense' \
+	'protect 0 4k x' 'map nonsense' 'pin 0 4kk'; do
+	explains 1 'pinscope shell:' pinscope shell -c "$line"
+	ok "shell: '$line' is explained"
+done
+explains 2 "not a process" pinscope shell -p nobody
+ok "shell: a pid that is none"
+run 0 pinscope shell -p 1 -e -c 'inspect 0 128g' && grep -q 'state=PRESENT' $out
+ok "shell: another process"
+
+events=/sys/kernel/tracing/events/pinscope
+echo 1 >$events/enable
+run 0 abi-test 'FAULT: read, write, unshare' 'UNPIN: parts' &&
+	grep -q 'pinscope_pin: id=1 way=fast foll=FOLL_LONGTERM ' /sys/kernel/tracing/trace &&
+	grep -q 'pinscope_unpin: id=1 .* left=0$' /sys/kernel/tracing/trace &&
+	grep -q 'pinscope_fault: flags=FAULT_FLAG_UNSHARE ' /sys/kernel/tracing/trace
+ok "tracepoints: flags by name"
+echo 0 >$events/enable
+# Else those who read the binary trace have only numbers.
+! grep -h 'print fmt' $events/*/format | grep -q PINSCOPE
+ok "tracepoints: no names that only the compiler knows"
+
 run 4 sh -c 'pinscope info >/dev/full'
 ok "output that cannot be written is an error"
 explains 4 'root' as_nobody pinscope check
@@ -168,7 +224,12 @@ ok "the module can be loaded again"
 ! dmesg | grep pinscope | grep -vq taint
 ok "nothing of it in the kernel's log"
 
-# Last: it cannot be undone. Debugfs is closed, insmod would be as well.
+# Last, since they cannot be undone. Nobody may attach a debugger any more:
+echo 3 >/proc/sys/kernel/yama/ptrace_scope
+run 0 abi-test 'another process: as a debugger'
+ok "another process: what keeps a debugger out keeps pinscope out"
+
+# Debugfs is closed, insmod would be as well.
 echo integrity >/sys/kernel/security/lockdown 2>/dev/null
 if grep -q '\[integrity\]' /sys/kernel/security/lockdown 2>/dev/null; then
 	explains 4 'locked down' pinscope check
