@@ -377,7 +377,9 @@ static int publish(struct ps_pin *pin, struct ps_ucmd *ucmd)
 	pin->id = cmd->id;
 	ret = xa_alloc_cyclic(&all_pins, &pin->serial, pin, xa_limit_31b,
 			      &next_serial, GFP_KERNEL_ACCOUNT);
-	if (ret >= 0)
+	if (ret < 0)
+		pin->serial = 0;	/* it may have been set all the same */
+	else
 		ret = ps_respond(ucmd);
 	if (ret) {
 		xa_release(&ucmd->file->pins, cmd->id);

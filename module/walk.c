@@ -62,7 +62,7 @@ static u64 present_states(struct walk *w, pte_t pte)
 		    (pte_dirty(pte) ? PINSCOPE_STATE_DIRTY : 0) |
 		    (pte_young(pte) ? PINSCOPE_STATE_YOUNG : 0) |
 		    (pte_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
-		    (pte_uffd_wp(pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
+		    (ps_pte_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
 		    (pte_special(pte) ? PINSCOPE_STATE_SPECIAL : 0);
 
 	/* mprotect(PROT_NONE) makes the same entry as NUMA balancing. */
@@ -87,7 +87,8 @@ static struct page *entry_page(struct walk *w, u64 state, unsigned long pfn,
 }
 
 /* What stands for something that is not there. */
-static void leaf_states(struct ps_entry *entry, pte_t pte, unsigned long skip)
+static void leaf_states(struct walk *w, struct ps_entry *entry, pte_t pte,
+			unsigned long skip)
 {
 	struct ps_leaf leaf = ps_leaf(pte);
 
@@ -101,7 +102,7 @@ static void leaf_states(struct ps_entry *entry, pte_t pte, unsigned long skip)
 	if (leaf.state & PINSCOPE_STATE_MARKER)
 		return;
 	entry->state |= (pte_swp_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
-			(pte_swp_uffd_wp(pte) ? PINSCOPE_STATE_UFFD_WP : 0);
+			(ps_pte_swp_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0);
 	/* Only swap entries have this bit; others say it by their type. */
 	if ((leaf.state & PINSCOPE_STATE_SWAP) && pte_swp_exclusive(pte))
 		entry->state |= PINSCOPE_STATE_EXCLUSIVE;
@@ -127,8 +128,11 @@ static bool report(struct walk *w, pte_t pte, unsigned long pfn,
 		else if (shift == PAGE_SHIFT &&
 			 pfn == page_to_pfn(ZERO_PAGE(addr)))
 			entry.state |= PINSCOPE_STATE_ZERO;
+		/* Special since 6.17; elsewhere it takes a look at the folio. */
+		else if (shift == PMD_SHIFT && vma_is_anonymous(w->vma))
+			entry.state |= PINSCOPE_STATE_HUGE_ZERO;
 	} else {
-		leaf_states(&entry, pte, skip);
+		leaf_states(w, &entry, pte, skip);
 	}
 	return w->fn(&entry, w->arg);
 }

@@ -7,16 +7,21 @@
 #ifndef PINSCOPE_COMPAT_H
 #define PINSCOPE_COMPAT_H
 
-#include <linux/hugetlb.h>
-#include <linux/memfd.h>
+#include "compat/have.h"
+
 #include <linux/mm.h>
+#include <linux/hugetlb.h>
+#include <linux/swap.h>
+#ifdef HAVE_LEAFOPS
+#include <linux/leafops.h>
+#else
 #include <linux/swapops.h>
+#endif
 #ifndef HAVE_INSERT_PFN_LONG
 #include <linux/pfn_t.h>
 #endif
 
 #include "pinscope_abi.h"
-#include "compat/have.h"
 
 /* A flag that the kernel does not have is 0; flags.c knows. */
 #ifndef HAVE_FOLL_PCI_P2PDMA
@@ -174,6 +179,50 @@ static inline u64 ps_marker_states(pte_marker marker)
 	return state;
 }
 
+#ifdef HAVE_LEAFOPS
+static inline struct ps_leaf ps_leaf(pte_t pte)
+{
+	softleaf_t entry = softleaf_from_pte(pte);
+	struct ps_leaf leaf = {};
+
+	switch (softleaf_type(entry)) {
+	case SOFTLEAF_NONE:
+		break;
+	case SOFTLEAF_SWAP:
+		leaf.state = PINSCOPE_STATE_SWAP;
+		leaf.swap_type = swp_type(entry);
+		leaf.swap_offset = swp_offset(entry);
+		break;
+	case SOFTLEAF_MIGRATION_WRITE:
+		leaf.state = PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_WRITE;
+		break;
+	case SOFTLEAF_MIGRATION_READ_EXCLUSIVE:
+		leaf.state = PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_EXCLUSIVE;
+		break;
+	case SOFTLEAF_MIGRATION_READ:
+		leaf.state = PINSCOPE_STATE_MIGRATION;
+		break;
+	case SOFTLEAF_DEVICE_PRIVATE_WRITE:
+		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE | PINSCOPE_STATE_WRITE;
+		break;
+	case SOFTLEAF_DEVICE_PRIVATE_READ:
+		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE;
+		break;
+	case SOFTLEAF_DEVICE_EXCLUSIVE:
+		leaf.state = PINSCOPE_STATE_DEVICE_EXCLUSIVE;
+		break;
+	case SOFTLEAF_HWPOISON:
+		leaf.state = PINSCOPE_STATE_HWPOISON;
+		break;
+	case SOFTLEAF_MARKER:
+		leaf.state = ps_marker_states(softleaf_to_marker(entry));
+		break;
+	}
+	if (softleaf_has_pfn(entry))
+		leaf.pfn = softleaf_to_pfn(entry);
+	return leaf;
+}
+#else
 static inline struct ps_leaf ps_leaf(pte_t pte)
 {
 	swp_entry_t entry = pte_to_swp_entry(pte);
@@ -207,6 +256,26 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 	if (is_pfn_swap_entry(entry))
 		leaf.pfn = swp_offset_pfn(entry);
 	return leaf;
+}
+#endif
+
+/* The bit has more than one meaning now, by the mode of the VMA. */
+static inline bool ps_pte_uffd_wp(struct vm_area_struct *vma, pte_t pte)
+{
+#ifdef HAVE_PTE_UFFD
+	return (vma->vm_flags & VM_UFFD_WP) && pte_uffd(pte);
+#else
+	return pte_uffd_wp(pte);
+#endif
+}
+
+static inline bool ps_pte_swp_uffd_wp(struct vm_area_struct *vma, pte_t pte)
+{
+#ifdef HAVE_PTE_UFFD
+	return (vma->vm_flags & VM_UFFD_WP) && pte_swp_uffd(pte);
+#else
+	return pte_swp_uffd_wp(pte);
+#endif
 }
 
 /* The unsigned long replaced a type with flags, none of which is needed. */

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* "mm: introduce leaf entry type and use to simplify leaf entry logic", 7.0 */
+#include <linux/mm.h>
+#include <linux/swap.h>
+#include <linux/leafops.h>
+
+enum softleaf_type probe(pte_t pte);
+enum softleaf_type probe(pte_t pte)
+{
+	return softleaf_type(softleaf_from_pte(pte));
+}
