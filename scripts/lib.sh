@@ -9,6 +9,7 @@ export PINSCOPE_STARTED=${PINSCOPE_STARTED:-$EPOCHSECONDS}
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$top/.cache
+PATH=$PATH:/usr/sbin:/sbin	# which users do not have in theirs
 me=$(basename "$0")
 
 # usage: print the comment block that opens the script
@@ -27,7 +28,7 @@ say()
 die()
 {
 	printf '%s: %s\n' "$me" "$*" >&2
-	exit 1
+	exit "${die_status:-1}"
 }
 
 # bad_usage TEXT...
@@ -46,10 +47,11 @@ quietly()
 	shift
 	mkdir -p "$(dirname "$log")"
 	# A read that nobody answers: unlike sleep, it leaves no process behind
-	# that keeps a lock or a pipe of ours.
-	while ! read -rt 8 _; do
+	# that keeps a pipe of ours. Nor may it keep the lock of locked(), or
+	# outlive what it is about.
+	while kill -0 $$ && ! read -rt 8 _; do
 		say "  ... $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-66)"
-	done <> <(:) &
+	done <> <(:) 9>&- &
 	beat=$!
 	"$@" >"$log" 2>&1 || status=$?
 	{ kill "$beat" && wait "$beat"; } 2>/dev/null || :

@@ -324,7 +324,7 @@ static void test_interrupted(void)
 	pthread_join(thread, NULL);
 	expect_ret(w.ret, -EINTR, "INTERRUPTIBLE and a signal");
 
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		/* Not inherited, so one of its own. */
 		uffd_missing(addr, page);

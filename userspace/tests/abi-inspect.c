@@ -312,8 +312,7 @@ static void witness_kind(const struct kind *kind)
 		       "%s: not exclusive", kind->name);
 
 	need(!pipe(go), "pipe");
-	child = fork();
-	need(child >= 0, "fork: %s", ps_errno(errno));
+	child = must_fork();
 	if (!child) {
 		close(go[1]);
 		_exit(read(go[0], &byte, 1) != 0);

@@ -152,7 +152,7 @@ static void test_release_on_kill(void)
 	char byte;
 
 	need(!pipe(ready), "pipe");
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		pin_16m(open_ctl());
 		if (write(ready[1], "r", 1) != 1)
@@ -201,7 +201,7 @@ static void test_fork(void)
 	ret = ps_pin(fd, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM, addr, page,
 		     &id);
 	need(!ret, "%s", ps_errno(ret));
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		ret = ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp);
 		/* Pinned and exclusive: fork gave the child a copy. */

@@ -100,7 +100,7 @@ static void test_other_process(void)
 	pid_t child;
 
 	munmap(addr, page);
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		addr = mmap(addr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE |
@@ -234,7 +234,7 @@ static void test_pid_namespace(void)
 	pid_t child;
 
 	need(!unshare(CLONE_NEWPID), "unshare: %s", ps_errno(errno));
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		expect(getpid() == 1, "pid %d", getpid());
 		ret = inspect_one(fd, ps_pid(1), addr, &rec);
@@ -277,7 +277,7 @@ static void test_exec(void)
 
 	addr[0] = 'e';
 	need(!pipe(go), "pipe");
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		addr[0] = 'E';
 		while (read(go[0], &byte, 1) == 1 && byte != 'x')

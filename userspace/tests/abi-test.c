@@ -190,6 +190,14 @@ bool write_file(const char *path, const char *text)
 	return good;
 }
 
+pid_t must_fork(void)
+{
+	pid_t pid = fork();
+
+	need(pid >= 0, "fork: %s", ps_errno(errno));
+	return pid;
+}
+
 static int child_ready[2], child_go[2];
 
 pid_t child_start(void)
@@ -200,8 +208,7 @@ pid_t child_start(void)
 	need(!pipe2(child_ready, O_CLOEXEC) && !pipe2(child_go, O_CLOEXEC),
 	     "pipe: %s", ps_errno(errno));
 	fflush(stdout);
-	child = fork();
-	need(child >= 0, "fork: %s", ps_errno(errno));
+	child = must_fork();
 	if (!child) {
 		close(child_go[1]);
 		return 0;

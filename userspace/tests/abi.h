@@ -75,6 +75,9 @@ void get_memory(struct memory *m, int fd, const char *kind, bool writable);
 /* Writes to a file of /proc or /sys, or says why not and returns false. */
 bool write_file(const char *path, const char *text);
 
+/* fork(), or the test ends: what comes of -1 is for kill() all processes. */
+pid_t must_fork(void);
+
 /*
  * A child that runs until its parent has done with it. In the child, returns
  * 0 and the child must end in child_wait(). In the parent, returns once the

@@ -4,6 +4,7 @@
  * process sees, after the process wrote? Decided twice, by identity and by
  * content; the two must agree.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,6 +88,12 @@ void check_cell(struct check *check, struct memory *m, uint64_t foll,
 		goto unmap;
 	}
 	ret = ps_pin(check->fd, cell->way, foll, m->addr, m->kind->len, &id);
+	if (ret == -ENOMEM) {
+		/* The module's limit, most likely: nothing that the kernel did. */
+		result(cell, RESULT_SKIP, "PIN: ENOMEM: let more be pinned with ",
+		       "/sys/module/pinscope/parameters/max_pages");
+		goto unmap;
+	}
 	if (ret) {
 		result(cell, RESULT_FAIL, "PIN: ", ps_errno(ret));
 		goto unmap;

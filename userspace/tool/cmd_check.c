@@ -87,7 +87,9 @@ static struct totals count(const struct check *check)
 
 static int status(const struct totals *t)
 {
-	if (t->of[RESULT_STALE] || t->of[RESULT_FAIL] || t->of[RESULT_ERROR])
+	if (t->of[RESULT_ERROR])
+		return EXIT_CANNOT;
+	if (t->of[RESULT_STALE] || t->of[RESULT_FAIL])
 		return EXIT_BAD;
 	return t->of[RESULT_OK] ? EXIT_GOOD : EXIT_CANNOT;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,7 +203,7 @@ static int cmd_unpin(char **word)
 	uint64_t id, offset = 0, len = 0, left;
 	int ret;
 
-	if (!number(word[1], &id) || (word[2] && !word[3]) ||
+	if (!number(word[1], &id) || id > UINT32_MAX || (word[2] && !word[3]) ||
 	    (word[2] && (!number(word[2], &offset) || !number(word[3], &len))))
 		return WRONG;
 	ret = ps_unpin_part(sh.fd, id, offset, len, 0, &left);
@@ -230,8 +231,8 @@ static int cmd_read(char **word)
 	unsigned char *buf;
 	int ret;
 
-	if (!number(word[1], &id) || !number(word[2], &offset) ||
-	    !number(word[3], &len) || len > 1 << 20)
+	if (!number(word[1], &id) || id > UINT32_MAX ||
+	    !number(word[2], &offset) || !number(word[3], &len) || len > 1 << 20)
 		return WRONG;
 	buf = malloc(len + 1);
 	if (!buf)
@@ -247,7 +248,8 @@ static int cmd_write(char **word)
 {
 	uint64_t id, offset;
 
-	if (!number(word[1], &id) || !number(word[2], &offset))
+	if (!number(word[1], &id) || id > UINT32_MAX ||
+	    !number(word[2], &offset))
 		return WRONG;
 	return ps_write(sh.fd, id, offset, word[3], strlen(word[3]));
 }
@@ -281,7 +283,8 @@ static int cmd_compare(char **word)
 	uint64_t id, addr;
 	int ret;
 
-	if (!number(word[1], &id) || !address(word[2], &addr))
+	if (!number(word[1], &id) || id > UINT32_MAX ||
+	    !address(word[2], &addr))
 		return WRONG;
 	ret = ps_compare(sh.fd, id, sh.who, addr, &c);
 	if (!ret)
@@ -323,7 +326,7 @@ static int cmd_inspect(char **word)
 	if (word[3]) {
 		uint64_t id;
 
-		if (!number(word[3], &id))
+		if (!number(word[3], &id) || id > UINT32_MAX)
 			return WRONG;
 		who = ps_pinned(id);
 	}
@@ -390,14 +393,24 @@ static int cmd_advise(char **word)
 /* A child that shares all private memory and does nothing. */
 static int cmd_fork(char **word)
 {
+	pid_t shell = getpid();
+	int i;
+
 	(void)word;
 	if (sh.child)
 		return -EBUSY;
 	fflush(stdout);
 	sh.child = fork();
-	if (!sh.child)
-		for (;;)
+	if (!sh.child) {
+		/* Nothing of it may keep a pin, whatever ends the shell. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(sh.fd);
+		for (i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+			close(i);
+		while (getppid() == shell)
 			pause();
+		_exit(0);
+	}
 	if (sh.child < 0) {
 		sh.child = 0;
 		return -errno;
@@ -448,7 +461,7 @@ static const struct {
 	{ "counts", "", "calls of the driver behind map", 1, 1, cmd_counts },
 	{ "target", "self|child|PID", "whose memory it is about from now on", 2, 2,
 	  cmd_target },
-	{ "pin", "ADDR LEN [FOLL [WAY]]", "pin; LONGTERM and fast unless given", 3,
+	{ "pin", "ADDR LEN [FOLL [WAY]]", "what it can; LONGTERM, fast or remote unless given", 3,
 	  5, cmd_pin },
 	{ "unpin", "ID [OFFSET LEN]", "release a pin or a part of it", 2, 4,
 	  cmd_unpin },
@@ -491,7 +504,7 @@ static bool run_line(const char *line)
 
 	if (!copy)
 		return false;
-	for (word[0] = strtok_r(copy, " \t\n", &save); word[nr] && nr < WORDS;)
+	for (word[0] = strtok_r(copy, " \t\n", &save); nr < WORDS && word[nr];)
 		word[++nr] = strtok_r(NULL, " \t\n", &save);
 	if (!nr || *word[0] == '#') {
 		free(copy);
@@ -503,13 +516,16 @@ static bool run_line(const char *line)
 	if (i == sizeof(commands) / sizeof(commands[0])) {
 		fprintf(stderr, "pinscope shell: no command '%s'; see 'help'\n",
 			word[0]);
-	} else if (nr < commands[i].min || nr > commands[i].max ||
-		   (ret = commands[i].run(word)) == WRONG) {
+		goto out;
+	}
+	if (nr >= commands[i].min && nr <= commands[i].max)
+		ret = commands[i].run(word);
+	if (ret == WRONG)
 		fprintf(stderr, "pinscope shell: usage: %s %s\n",
 			commands[i].name, commands[i].args);
-	} else if (ret) {
+	else if (ret)
 		fprintf(stderr, "%s: %s\n", word[0], ps_errno(ret));
-	}
+out:
 	fflush(stdout);
 	free(copy);
 	return !ret;
@@ -528,7 +544,7 @@ static int run_input(bool stop)
 			fflush(stdout);
 		}
 		if (getline(&line, &size, stdin) < 0 ||
-		    !strcmp(line, "quit\n"))
+		    !strcmp(line, "quit\n") || !strcmp(line, "quit"))
 			break;
 		bad |= !run_line(line);
 		if (bad && stop)
