@@ -128,7 +128,7 @@ static bool report(struct walk *w, pte_t pte, unsigned long pfn,
 		else if (shift == PAGE_SHIFT &&
 			 pfn == page_to_pfn(ZERO_PAGE(addr)))
 			entry.state |= PINSCOPE_STATE_ZERO;
-		/* Special since 6.17; elsewhere it takes a look at the folio. */
+		/* Special in 7.3; elsewhere it takes a look at the folio. */
 		else if (shift == PMD_SHIFT && vma_is_anonymous(w->vma))
 			entry.state |= PINSCOPE_STATE_HUGE_ZERO;
 	} else {

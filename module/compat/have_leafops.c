@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "mm: introduce leaf entry type and use to simplify leaf entry logic", 7.0 */
+/* "mm: introduce leaf entry type and use to simplify leaf entry logic"; 7.2 has it */
 #include <linux/mm.h>
 #include <linux/swap.h>
 #include <linux/leafops.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GUP can drop the mmap lock for FOLL_LONGTERM since the series around
- * 53b2d09bf975 ("mm/gup: remove the restriction on locked with FOLL_LONGTERM"),
- * 6.3, which ends with making the internal flags private, and so no names here.
+ * "mm/gup: remove the restriction on locked with FOLL_LONGTERM", 6.3, which
+ * ends with making the internal flags private, and so no names here.
  */
 #include <linux/mm.h>
 
