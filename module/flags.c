@@ -132,6 +132,26 @@ int ps_foll_to_kernel(unsigned int way, u64 foll, unsigned int *kernel)
 }
 
 /**
+ * ps_foll_from_kernel() - translate FOLL flags back
+ * @kernel: the running kernel's FOLL_*
+ * @foll: out: PINSCOPE_FOLL_*
+ *
+ * Return: 0; -EINVAL for a flag that is not in the table.
+ */
+int ps_foll_from_kernel(unsigned int kernel, u64 *foll)
+{
+	int i;
+
+	*foll = 0;
+	for (i = 0; i < ARRAY_SIZE(folls); i++) {
+		if (kernel & folls[i].kernel)
+			*foll |= folls[i].abi;
+		kernel &= ~folls[i].kernel;
+	}
+	return kernel ? -EINVAL : 0;
+}
+
+/**
  * ps_fault_taken() - which fault flags FAULT takes on this kernel
  *
  * Return: PINSCOPE_FAULT_* bits.

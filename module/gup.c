@@ -198,7 +198,8 @@ bool ps_gup_by_folio(unsigned int way)
  * ps_gup() - pin a batch
  * @way: enum pinscope_way, one that ps_gup_ways() has
  * @gup: what to pin; @gup->lock is told
- * @pages: gets pages, or the first page of each folio; a page full of pointers
+ * @pages: gets pages, or the first page of each folio: @gup->nr of them, or as
+ *	many as fit into a page when the way is by folio and that is less
  *
  * Context: may sleep; takes and drops the mmap lock.
  * Return: how many of @pages are filled, to be released by ps_gup_release(); 0

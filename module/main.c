@@ -17,7 +17,8 @@
  * ps_respond() - give the caller the struct back
  * @ucmd: the ioctl, its struct as it is to be seen by the caller
  *
- * A caller with a shorter struct gets what it has room for.
+ * A caller with a shorter struct gets what it has room for; one of size 0 is the
+ * module itself, which has the struct already.
  *
  * Return: 0 or -EFAULT.
  */
@@ -140,14 +141,23 @@ static long ps_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	return ps_ioctls[nr].execute(&ucmd);
 }
 
+/**
+ * ps_file_init() - set up the state of an open file
+ * @file: all zero; emptied again by ps_release_pins()
+ */
+void ps_file_init(struct ps_file *file)
+{
+	/* Ids start at 1: a forgotten id is not somebody's first pin. */
+	xa_init_flags(&file->pins, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+}
+
 static int ps_open(struct inode *inode, struct file *filp)
 {
 	struct ps_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 
 	if (!file)
 		return -ENOMEM;
-	/* Ids start at 1: a forgotten id is not somebody's first pin. */
-	xa_init_flags(&file->pins, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	ps_file_init(file);
 	filp->private_data = file;
 	return nonseekable_open(inode, filp);
 }
@@ -210,12 +220,14 @@ static int __init ps_init(void)
 	debugfs_create_file_unsafe("ctl", 0600, ps_dir, NULL, &ps_ctl_fops);
 	debugfs_create_file_unsafe("map", 0600, ps_dir, NULL, &ps_map_fops);
 	debugfs_create_file_unsafe("pins", 0400, ps_dir, NULL, &ps_pins_fops);
+	ps_gup_test_init();
 	return 0;
 }
 module_init(ps_init);
 
 static void __exit ps_exit(void)
 {
+	ps_gup_test_exit();
 	debugfs_remove(ps_dir);
 }
 module_exit(ps_exit);

@@ -118,7 +118,8 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level
 	unsigned long start = vmf->address & PMD_MASK;
 
 	atomic64_inc(&map->huge_fault);
-	if (level != PS_HUGE_FAULT_PMD || PMD_SIZE > PINSCOPE_MAP_SIZE ||
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ||
+	    level != PS_HUGE_FAULT_PMD || PMD_SIZE > PINSCOPE_MAP_SIZE ||
 	    start < vma->vm_start || start + PMD_SIZE > vma->vm_end ||
 	    linear_page_index(vma, start) & (NR_PAGES - 1))
 		return VM_FAULT_FALLBACK;

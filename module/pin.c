@@ -19,7 +19,7 @@
 #include "pinscope.h"
 #include "trace.h"
 
-/* Pages per GUP call: one page of struct page pointers. */
+/* Pages per GUP call unless told: one page of struct page pointers. */
 #define BATCH	(PAGE_SIZE / sizeof(struct page *))
 
 atomic_long_t ps_pinned_pages;
@@ -293,10 +293,12 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		     struct ps_gup *gup)
 {
 	unsigned long left = cmd->len >> PAGE_SHIFT;
+	unsigned long batch = min(left, cmd->batch ? cmd->batch : BATCH);
 	struct page **pages;
 	int ret = 0;
 
-	pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL);
+	pages = kvmalloc_array(batch, sizeof(*pages),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!pages)
 		return -ENOMEM;
 
@@ -306,9 +308,9 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		long got, i;
 
 		gup->addr = cmd->addr + ((u64)pin->pages << PAGE_SHIFT);
-		gup->nr = ps_gup_by_folio(cmd->way) ? left : min(left, BATCH);
+		gup->nr = ps_gup_by_folio(cmd->way) ? left : min(left, batch);
 		/* Before GUP: with the pages in hand there is no way to fail. */
-		ret = resize(pin, min(left, BATCH), false);
+		ret = resize(pin, min(left, batch), false);
 		if (ret)
 			break;
 		if (!charge(gup->nr)) {
@@ -337,7 +339,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 			break;
 		cond_resched();
 	}
-	kfree(pages);
+	kvfree(pages);
 	/* The array was grown for the worst case; failing to trim is harmless. */
 	if (pin->nr_ranges)
 		resize(pin, 0, true);
@@ -437,7 +439,7 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	int ret;
 
 	if (cmd->way >= PINSCOPE_WAYS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
-	    cmd->reserved)
+	    cmd->batch > INT_MAX || (cmd->batch && ps_gup_by_folio(cmd->way)))
 		return -EINVAL;
 	if (!(ps_gup_ways() & BIT(cmd->way)))
 		return -EOPNOTSUPP;

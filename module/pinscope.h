@@ -21,7 +21,7 @@
 
 struct ps_map;
 
-/* One per open of ctl or map. */
+/* One per open of ctl, map or gup_test. */
 struct ps_file {
 	struct xarray pins;	/* id -> struct ps_pin */
 	struct ps_map *map;	/* of map; NULL for ctl */
@@ -99,6 +99,7 @@ struct ps_ucmd {
 };
 
 int ps_respond(struct ps_ucmd *ucmd);
+void ps_file_init(struct ps_file *file);
 int ps_check_range(u64 addr, u64 len, u64 limit);
 
 /* target.c */
@@ -107,6 +108,7 @@ struct mm_struct *ps_get_mm(u32 whose, s32 who);
 /* flags.c */
 extern bool ps_allow_warn;
 u64 ps_foll_taken(unsigned int way);
+int ps_foll_from_kernel(unsigned int kernel, u64 *foll);
 int ps_foll_to_kernel(unsigned int way, u64 foll, unsigned int *kernel);
 u64 ps_fault_taken(void);
 int ps_fault_to_kernel(u64 fault, unsigned int *kernel);
@@ -183,6 +185,10 @@ int ps_map_create(struct ps_file *file);
 void ps_map_destroy(struct ps_file *file);
 int ps_map_mmap(struct file *filp, struct vm_area_struct *vma);
 int ps_cmd_map_counts(struct ps_ucmd *ucmd);
+
+/* gup_test.c */
+void ps_gup_test_init(void);
+void ps_gup_test_exit(void);
 
 /* pins.c */
 extern const struct file_operations ps_pins_fops;

@@ -26,7 +26,7 @@
 
 #ifndef PINSCOPE_ABI_VERSION
 /* Goes up whenever something is added. */
-#define PINSCOPE_ABI_VERSION	2U
+#define PINSCOPE_ABI_VERSION	3U
 #endif
 /* The oldest caller that the module still serves. */
 #define PINSCOPE_ABI_OLDEST	1U
@@ -180,7 +180,8 @@ enum pinscope_lock {
  * @whose: in: enum pinscope_whose; other processes only with the remote ways
  * @who: in: see there
  * @lock: out: enum pinscope_lock
- * @reserved: 0
+ * @batch: in: base pages that GUP is asked for at a time; 0 for what suits, as
+ *	also with WAY_MEMFD; from version 3 on
  *
  * Without PINSCOPE_PIN_PARTIAL it is all or nothing. Errors: those of GUP;
  * EINVAL for a flag that the way does not take on this kernel or a combination
@@ -201,7 +202,7 @@ struct pinscope_pin {
 	__u32 whose;
 	__s32 who;
 	__u32 lock;
-	__u32 reserved;
+	__u32 batch;
 };
 
 /* Mark the pages dirty first. EACCES unless pinned with FOLL_WRITE. */

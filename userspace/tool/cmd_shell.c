@@ -176,7 +176,7 @@ static int cmd_pin(char **word)
 		.flags = PINSCOPE_PIN_PARTIAL,
 		.whose = sh.who.whose, .who = sh.who.who,
 	};
-	uint64_t addr, len, foll = PINSCOPE_FOLL_LONGTERM;
+	uint64_t addr, len, batch = 0, foll = PINSCOPE_FOLL_LONGTERM;
 	int way = PINSCOPE_WAY_FAST, ret;
 
 	if (sh.who.whose)
@@ -184,9 +184,12 @@ static int cmd_pin(char **word)
 	if (word[3] && word[4])
 		way = ps_number(ps_way_names, word[4]);
 	if (!address(word[1], &addr) || !number(word[2], &len) || way < 0 ||
-	    (word[3] && ps_parse(ps_foll_names, word[3], &foll)))
+	    (word[3] && ps_parse(ps_foll_names, word[3], &foll)) ||
+	    (word[3] && word[4] && word[5] &&
+	     (!number(word[5], &batch) || batch > UINT32_MAX)))
 		return WRONG;
 	cmd.way = way;
+	cmd.batch = batch;
 	cmd.foll = foll;
 	cmd.addr = addr;
 	cmd.len = len;
@@ -461,8 +464,8 @@ static const struct {
 	{ "counts", "", "calls of the driver behind map", 1, 1, cmd_counts },
 	{ "target", "self|child|PID", "whose memory it is about from now on", 2, 2,
 	  cmd_target },
-	{ "pin", "ADDR LEN [FOLL [WAY]]", "what it can; LONGTERM, fast or remote unless given", 3,
-	  5, cmd_pin },
+	{ "pin", "ADDR LEN [FOLL [WAY [BATCH]]]", "what it can; LONGTERM, fast or remote unless given",
+	  3, 6, cmd_pin },
 	{ "unpin", "ID [OFFSET LEN]", "release a pin or a part of it", 2, 4,
 	  cmd_unpin },
 	{ "read", "ID OFFSET LEN", "what a device would read", 4, 4, cmd_read },
