@@ -24,6 +24,9 @@ run:
 check:
 	@scripts/check
 
+matrix:
+	@scripts/matrix
+
 lint:
 	@scripts/setup check
 	@scripts/lint
@@ -39,8 +42,9 @@ help:
 	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
 	@echo 'make run          pinscope check on stock kernels in VMs'
 	@echo 'make check        all tests'
+	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
 	@echo 'make lint         only the checks of the source'
 	@echo 'make install      the tool and its manual page (PREFIX=, DESTDIR=)'
 	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
 
-.PHONY: all module userspace run check lint install clean help
+.PHONY: all module userspace run check matrix lint install clean help
