@@ -467,7 +467,7 @@ static void test_fields(void)
 	uint32_t id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
 	uint64_t bitmap[2];
 	const struct pinscope_pin pins[] = {
-		{ .reserved = 1 }, { .flags = 2 }, { .flags = 1U << 31 },
+		{ .batch = 1U << 31 }, { .flags = 2 }, { .flags = 1U << 31 },
 	};
 	const struct pinscope_unpin unpins[] = {
 		{ .reserved = 1 }, { .flags = 2 }, { .offset = 1, .len = page },
