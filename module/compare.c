@@ -9,6 +9,9 @@
 
 #include "pinscope.h"
 
+/* Pages that are gone through under the page table lock. */
+#define MAX_SKIP	1024
+
 struct comparison {
 	struct pinscope_compare *cmd;
 	struct ps_pin *pin;
@@ -58,6 +61,9 @@ static bool compare_entry(const struct ps_entry *entry, void *arg)
 {
 	struct comparison *c = arg;
 
+	/* A long way is not gone with the lock held: ps_compare() does it. */
+	if (entry->addr - c->cmd->addr > ((c->next + MAX_SKIP) << PAGE_SHIFT))
+		return false;
 	skip_to(c, entry->addr);
 	compare(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
 		entry->pages);
@@ -91,8 +97,8 @@ int ps_compare(struct ps_pin *pin, struct mm_struct *mm,
 		ret = ps_walk(mm, &addr, end, compare_entry, &c);
 		if (ret)
 			return ret;
+		skip_to(&c, addr);
 	}
-	skip_to(&c, end);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * What GUP would look at before it calls it is looked at here only as far as mm
  * would warn otherwise.
  */
+#include <linux/hugetlb.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -23,15 +24,20 @@ struct faults {
 	u32 *results;
 };
 
-/* What sanitize_fault_flags() of mm/memory.c warns of, from 6.2 on. */
-static bool would_warn(const struct vm_area_struct *vma, unsigned int flags)
+/*
+ * What sanitize_fault_flags() of mm/memory.c warns of, from 6.2 on, and
+ * hugetlb_wp() until it knew FOLL_FORCE; and a copy that cannot be made.
+ */
+static bool would_warn(struct vm_area_struct *vma, unsigned int flags)
 {
-	bool cow = (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
-
+	if ((flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) &&
+	    ps_cannot_copy(vma))
+		return true;
 	if (!(flags & FAULT_FLAG_WRITE))
 		return false;
 	return !(vma->vm_flags & VM_MAYWRITE) ||
-	       (!(vma->vm_flags & VM_WRITE) && !cow);
+	       (!(vma->vm_flags & VM_WRITE) &&
+		(!ps_is_cow(vma) || is_vm_hugetlb_page(vma)));
 }
 
 static bool interrupted(unsigned int flags)
@@ -142,6 +148,10 @@ int ps_cmd_fault(struct ps_ucmd *ucmd)
 	ret = ps_fault_to_kernel(cmd->flags, &f.flags);
 	if (ret)
 		return ret;
+	/* A wait that a signal cannot end could be one for the caller itself. */
+	if ((f.flags & FAULT_FLAG_ALLOW_RETRY) &&
+	    !(f.flags & FAULT_FLAG_RETRY_NOWAIT))
+		f.flags |= FAULT_FLAG_KILLABLE;
 	f.mm = ps_get_mm(cmd->whose, cmd->who);
 	if (IS_ERR(f.mm))
 		return PTR_ERR(f.mm);

@@ -177,6 +177,10 @@ int ps_fault_to_kernel(u64 fault, unsigned int *kernel)
 	if (!(fault & PINSCOPE_FAULT_ALLOW_RETRY) &&
 	    (fault & (PINSCOPE_FAULT_RETRY_NOWAIT | PINSCOPE_FAULT_TRIED)))
 		return -EINVAL;
+	/* Then mm does wait, and whether it still has the lock is not told. */
+	if ((fault & PINSCOPE_FAULT_RETRY_NOWAIT) &&
+	    (fault & PINSCOPE_FAULT_TRIED))
+		return -EINVAL;
 	if ((fault & PINSCOPE_FAULT_UNSHARE) &&
 	    (fault & PINSCOPE_FAULT_WRITE) && !ps_allow_warn)
 		return -EINVAL;

@@ -109,8 +109,15 @@ static long pin_memfd(struct ps_gup *g, struct page **pages)
 			      g->addr + ((u64)g->nr << PAGE_SHIFT) - 1, folios,
 			      min_t(unsigned long, g->nr,
 				    PAGE_SIZE / sizeof(*pages)), &offset);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
+		/* The file may have got other folios while it was gone through. */
+		if (i && folios[i]->index !=
+			 folios[i - 1]->index + folio_nr_pages(folios[i - 1]))
+			break;
 		pages[i] = folio_page(folios[i], i ? 0 : offset >> PAGE_SHIFT);
+	}
+	while (nr > i)
+		unpin_user_folio(folios[--nr], 1);
 	return nr;
 }
 
@@ -135,7 +142,12 @@ static void release_refs(unsigned long pfn, unsigned long pages, bool dirty)
 	/* A range is of one folio, which has one dirty flag. */
 	if (dirty)
 		set_page_dirty_lock(page);
-	folio_put_refs(page_folio(page), pages);
+	/* The last but one of these may have to wake somebody, each by itself. */
+	if (is_zone_device_page(page))
+		while (pages--)
+			put_page(page);
+	else
+		folio_put_refs(page_folio(page), pages);
 }
 
 static const struct {

@@ -160,7 +160,7 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 	cmd.foll |= tests[nr].foll;
 	cmd.addr = arg.addr;
 	cmd.len = arg.size;
-	cmd.batch = arg.nr_pages_per_call;
+	cmd.batch = min(arg.nr_pages_per_call, PINSCOPE_BATCH_MAX);
 	ret = pin(f, &cmd);
 	if (ret)
 		return ret;

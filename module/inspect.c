@@ -42,6 +42,7 @@ struct gather {
 	struct pinscope_page *records;
 	unsigned int nr;
 	unsigned int max;
+	struct ps_pos pos;	/* of a pin: where to go on */
 };
 
 /* Cannot be told of any page on this kernel. */
@@ -134,7 +135,7 @@ static u64 page_states(struct folio *folio, struct page *page,
 	if (!folio_test_anon(folio))
 		return state;
 	if (folio_test_hugetlb(folio) ||
-	    (!shift && folio_entire_mapcount(folio)))
+	    (!shift && folio_test_large(folio) && folio_entire_mapcount(folio)))
 		page = &folio->page;
 	else if (shift > PAGE_SHIFT)
 		page -= (page_to_pfn(page) & (BIT(shift - PAGE_SHIFT) - 1));
@@ -173,8 +174,11 @@ static bool gather(struct gather *g, struct pinscope_page *rec,
 
 	if (folio) {
 		rec->folio_pfn = folio_pfn(folio);
-		/* To look at all pages of a folio once is enough. */
-		if (last && (last->state & PINSCOPE_STATE_PAGE) &&
+		/*
+		 * To look at all pages of a folio once is enough, as long as
+		 * the lock of one table is held.
+		 */
+		if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) && (last->state & PINSCOPE_STATE_PAGE) &&
 		    last->folio_pfn == rec->folio_pfn)
 			rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
 		else
@@ -228,13 +232,15 @@ static bool gather_entry(const struct ps_entry *entry, void *arg)
 static int gather_pin(struct gather *g, struct ps_pin *pin, unsigned long *addr,
 		      unsigned long end)
 {
-	struct ps_pos pos = ps_pin_seek(pin, *addr >> PAGE_SHIFT,
-					(end - *addr) >> PAGE_SHIFT);
 	unsigned long pfn, pages, n, budget = SZ_16K;
+	struct ps_pos was = g->pos;
+	bool full = false;
 
-	while (budget && ps_pin_next(pin, &pos, &pfn, &pages)) {
+	for (; !full && budget && ps_pin_next(pin, &g->pos, &pfn, &pages);
+	     was = g->pos) {
 		struct folio *folio;
 
+		budget--;
 		if (pfn == PS_HOLE) {
 			*addr += pages << PAGE_SHIFT;
 			continue;
@@ -258,12 +264,17 @@ static int gather_pin(struct gather *g, struct ps_pin *pin, unsigned long *addr,
 			/* Pages of hugetlb are not told apart. */
 			n = folio_test_hugetlb(folio) ? pages : 1;
 			rec.pages = n;
-			if (!gather(g, &rec, folio, page))
-				return 0;
+			full = !gather(g, &rec, folio, page);
+			if (full)
+				break;
 			*addr += n << PAGE_SHIFT;
 			pages -= n;
 			pfn += n;
+			was.skip += n;
+			was.pages -= n;
 		}
+		if (pages)
+			g->pos = was;
 	}
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
@@ -297,6 +308,9 @@ static int inspect(struct pinscope_inspect *cmd, struct mm_struct *mm,
 	g.records = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!g.records)
 		return -ENOMEM;
+	if (pin)
+		g.pos = ps_pin_seek(pin, addr >> PAGE_SHIFT,
+				    cmd->len >> PAGE_SHIFT);
 	while (addr < end && done < cmd->nr) {
 		g.nr = 0;
 		g.max = min_t(size_t, cmd->nr - done,

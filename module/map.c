@@ -89,6 +89,9 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 	unsigned long pfn;
 
 	atomic64_inc(&map->fault);
+	/* A private one was complete from the beginning; mm would BUG(). */
+	if ((vmf->vma->vm_flags & (VM_PFNMAP | VM_SHARED)) == VM_PFNMAP)
+		return VM_FAULT_SIGBUS;
 	if (kind_of(vmf->vma) == PINSCOPE_MAP_MIXED_PAGE) {
 		vmf->page = make_page(map, index);
 		if (!vmf->page)
@@ -102,9 +105,6 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 	 * read fault that makes the entry comes first, then, and mm copies.
 	 */
 	pfn = page_to_pfn(map->block) + index;
-	/* A private one was complete from the beginning; mm would BUG(). */
-	if ((vmf->vma->vm_flags & (VM_PFNMAP | VM_SHARED)) == VM_PFNMAP)
-		return VM_FAULT_SIGBUS;
 	if (vmf->vma->vm_flags & VM_PFNMAP)
 		return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
 	return ps_insert_mixed(vmf->vma, vmf->address, pfn);

@@ -288,6 +288,32 @@ static bool too_many_refs(struct page *page)
 	return folio_ref_count(page_folio(page)) > INT_MAX / 2;
 }
 
+/*
+ * GUP refuses none of these and mm would warn. That it is looked at before is
+ * no more than a guard against accidents: the mapping may change.
+ */
+static int check_copies(struct ps_gup *gup)
+{
+	unsigned long end = gup->addr + (gup->nr << PAGE_SHIFT), addr = gup->addr;
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (!(gup->foll & FOLL_FORCE) && gup->mm == current->mm)
+		return 0;
+	if (mmap_read_lock_killable(gup->mm))
+		return -EINTR;
+	while (!ret && addr < end) {
+		vma = find_vma(gup->mm, addr);
+		if (!vma)
+			break;
+		if (vma->vm_start < end && ps_cannot_copy(vma))
+			ret = -EFAULT;
+		addr = vma->vm_end;
+	}
+	mmap_read_unlock(gup->mm);
+	return ret;
+}
+
 /* Fills an empty pin. What it did get is in @pin whatever it returns. */
 static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		     struct ps_gup *gup)
@@ -309,6 +335,9 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 
 		gup->addr = cmd->addr + ((u64)pin->pages << PAGE_SHIFT);
 		gup->nr = ps_gup_by_folio(cmd->way) ? left : min(left, batch);
+		ret = gup->file ? 0 : check_copies(gup);
+		if (ret)
+			break;
 		/* Before GUP: with the pages in hand there is no way to fail. */
 		ret = resize(pin, min(left, batch), false);
 		if (ret)
@@ -419,7 +448,8 @@ static int pin(struct ps_ucmd *ucmd, struct ps_gup *gup)
 		pin->since = ktime_get();
 		ret = publish(pin, ucmd);
 	}
-	trace_pinscope_pin(cmd, pin->id, ret);
+	/* Once it is published, somebody may have released it already. */
+	trace_pinscope_pin(cmd, ret ? 0 : cmd->id, ret);
 	if (ret)
 		ps_pin_put(pin);
 	return ret;
@@ -439,7 +469,7 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	int ret;
 
 	if (cmd->way >= PINSCOPE_WAYS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
-	    cmd->batch > INT_MAX || (cmd->batch && ps_gup_by_folio(cmd->way)))
+	    cmd->batch > PINSCOPE_BATCH_MAX || (cmd->batch && ps_gup_by_folio(cmd->way)))
 		return -EINVAL;
 	if (!(ps_gup_ways() & BIT(cmd->way)))
 		return -EOPNOTSUPP;

@@ -117,6 +117,21 @@ u32 ps_vm_fault_from_kernel(vm_fault_t result);
 
 /* gup.c */
 
+static inline bool ps_is_cow(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
+/*
+ * mm copies what has no struct page through the user address, in current's page
+ * tables, and warns when it is not mapped there.
+ */
+static inline bool ps_cannot_copy(const struct vm_area_struct *vma)
+{
+	return ps_is_cow(vma) && (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) &&
+	       (vma->vm_mm != current->mm || !(vma->vm_flags & VM_READ));
+}
+
 /* One batch for GUP. */
 struct ps_gup {
 	struct mm_struct *mm;	/* of the remote ways */

@@ -158,6 +158,8 @@ struct pinscope_info {
 /* Keep what was pinned when fewer pages than asked for could be. */
 #define PINSCOPE_PIN_PARTIAL	_BITUL(0)
 
+#define PINSCOPE_BATCH_MAX	0x40000U
+
 /* Whether GUP dropped the mmap lock on its way. */
 enum pinscope_lock {
 	PINSCOPE_LOCK_UNKNOWN,	/* the call takes and drops it by itself */
@@ -180,8 +182,9 @@ enum pinscope_lock {
  * @whose: in: enum pinscope_whose; other processes only with the remote ways
  * @who: in: see there
  * @lock: out: enum pinscope_lock
- * @batch: in: base pages that GUP is asked for at a time; 0 for what suits, as
- *	also with WAY_MEMFD; from version 3 on
+ * @batch: in: base pages that GUP is asked for at a time, at most
+ *	PINSCOPE_BATCH_MAX; 0 for what suits, as also with WAY_MEMFD; from
+ *	version 3 on
  *
  * Without PINSCOPE_PIN_PARTIAL it is all or nothing. Errors: those of GUP;
  * EINVAL for a flag that the way does not take on this kernel or a combination

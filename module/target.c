@@ -11,6 +11,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
@@ -21,12 +22,19 @@
 static struct file *open_proc(int nr)
 {
 	char path[32];
+	struct file *file;
 
 	if (nr)
 		snprintf(path, sizeof(path), "/proc/%d/mem", nr);
 	else
 		strscpy(path, "/proc/self/mem", sizeof(path));
-	return filp_open(path, O_RDONLY, 0);
+	file = filp_open(path, O_RDONLY, 0);
+	/* Something else may be mounted there, which means nothing. */
+	if (!IS_ERR(file) && file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC) {
+		fput(file);
+		return ERR_PTR(-ENOENT);
+	}
+	return file;
 }
 
 /*

@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 {
 	static const struct test *const tables[] = {
 		input_tests, pin_tests, inspect_tests, fault_tests,
-		remote_tests, stress_tests,
+		remote_tests, gup_test_tests, stress_tests,
 	};
 
 	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, nothing_left);
