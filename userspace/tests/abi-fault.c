@@ -171,6 +171,11 @@ static void test_permissions(void)
 	addr = mmap(NULL, page, PROT_READ, MAP_PRIVATE, readonly, 0);
 	fault(fd, addr, write, 0, "without VM_WRITE, but COW");
 	expect_state(fd, addr, ANON | EXCLUSIVE, WRITABLE, "a copy");
+	addr = mmap(NULL, 2 << 20, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	need(addr != MAP_FAILED, "hugetlb: %s", ps_errno(errno));
+	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), page, write, NULL,
+			    NULL), -EACCES, "hugetlb without VM_WRITE");
 	close(file);
 	close(readonly);
 }
@@ -328,7 +333,8 @@ static void test_interrupted(void)
 	if (!child) {
 		/* Not inherited, so one of its own. */
 		uffd_missing(addr, page);
-		w.flags &= ~PINSCOPE_FAULT_INTERRUPTIBLE;
+		/* Killable unasked: it is the caller's own uffd. */
+		w.flags = PINSCOPE_FAULT_ALLOW_RETRY;
 		wait_in_fault(&w);
 		_exit(0);
 	}
@@ -583,6 +589,54 @@ static void test_map_pin(void)
 	}
 }
 
+/* What mm would copy through the page tables of the wrong process, or none. */
+static void test_map_copy(void)
+{
+	static const unsigned int kinds[] = {
+		PINSCOPE_MAP_PFNMAP, PINSCOPE_MAP_MIXED_PFN,
+	};
+	const uint64_t write = PINSCOPE_FAULT_WRITE;
+	struct pinscope_pin cmd;
+	int ctl = open_ctl(), fd;
+	unsigned int i;
+	pid_t child;
+	char *addr;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		addr = get_map(&fd, kinds[i], 4 * page, MAP_PRIVATE);
+		(void)*(volatile char *)addr;
+		child = child_start();
+		if (!child)
+			child_wait();
+		munmap(addr, 4 * page);
+		expect_ret(ps_fault(ctl, ps_pid(child), ps_addr(addr), page,
+				    write | PINSCOPE_FAULT_REMOTE, NULL, NULL),
+			   -EACCES, "FAULT of another's");
+		cmd = (struct pinscope_pin) {
+			.way = PINSCOPE_WAY_REMOTE, .foll = PINSCOPE_FOLL_WRITE,
+			.addr = ps_addr(addr), .len = page,
+			.whose = PINSCOPE_WHOSE_PID, .who = child,
+		};
+		expect_ret(ps_pin_cmd(ctl, &cmd), -EFAULT, "PIN of another's");
+		child_end(child);
+		close(fd);
+
+		addr = get_map(&fd, kinds[i], 4 * page, MAP_PRIVATE);
+		(void)*(volatile char *)addr;
+		mprotect(addr, 4 * page, PROT_NONE);
+		expect_ret(ps_fault(ctl, ps_self(), ps_addr(addr), page, write,
+				    NULL, NULL), -EACCES, "FAULT, no access");
+		cmd = (struct pinscope_pin) {
+			.way = PINSCOPE_WAY_SLOW, .addr = ps_addr(addr),
+			.foll = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE,
+			.len = page,
+		};
+		expect_ret(ps_pin_cmd(ctl, &cmd), -EFAULT, "FORCE, no access");
+		munmap(addr, 4 * page);
+		close(fd);
+	}
+}
+
 const struct test fault_tests[] = {
 	{ "FAULT: read, write, unshare", test_basic },
 	{ "FAULT: results", test_results },
@@ -596,5 +650,6 @@ const struct test fault_tests[] = {
 	{ "map: PMD", test_map_pmd },
 	{ "map: unshare", test_map_unshare },
 	{ "map: pin", test_map_pin },
+	{ "map: copies", test_map_copy },
 	{}
 };

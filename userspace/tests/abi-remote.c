@@ -3,6 +3,8 @@
  * Another process's memory: who may, and what is seen; and what remains when it
  * forks, executes, exits, or is killed.
  */
+#include <sys/stat.h>
+#include <sys/mount.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -306,6 +308,27 @@ static void test_exec(void)
 	waitpid(child, NULL, 0);
 }
 
+/* In its own mount namespace, where /proc is anything but procfs. */
+static void test_no_procfs(void)
+{
+	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
+	int fd = open_ctl(), pidfd = pidfd_of(getpid()), file;
+	struct pinscope_page rec;
+
+	need(!unshare(CLONE_NEWNS) &&
+	     !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	     !mount("t", "/proc", "tmpfs", 0, NULL), "mount: %s",
+	     ps_errno(errno));
+	need(!mkdir("/proc/self", 0755), "mkdir: %s", ps_errno(errno));
+	file = open("/proc/self/mem", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	need(file >= 0, "open: %s", ps_errno(errno));
+	close(file);
+	expect_ret(inspect_one(fd, ps_pidfd(pidfd), addr, &rec), -ENOENT,
+		   "by pidfd");
+	expect_ret(inspect_one(fd, ps_pid(getpid()), addr, &rec), -ENOENT,
+		   "by pid");
+}
+
 const struct test remote_tests[] = {
 	{ "another process: all that there is", test_other_process },
 	{ "another process: bad targets", test_bad_targets },
@@ -313,5 +336,6 @@ const struct test remote_tests[] = {
 	{ "another process: in a pid namespace", test_pid_namespace },
 	{ "another process: as a debugger", test_debugger },
 	{ "another process: exec", test_exec },
+	{ "another process: no procfs", test_no_procfs },
 	{}
 };
