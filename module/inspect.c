@@ -178,7 +178,8 @@ static bool gather(struct gather *g, struct pinscope_page *rec,
 		 * To look at all pages of a folio once is enough, as long as
 		 * the lock of one table is held.
 		 */
-		if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) && (last->state & PINSCOPE_STATE_PAGE) &&
+		if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
+		    (last->state & PINSCOPE_STATE_PAGE) &&
 		    last->folio_pfn == rec->folio_pfn)
 			rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
 		else
