@@ -10,6 +10,8 @@
  * at all is an error, and 'size' is what was pinned; 32-bit programs can use
  * it; the shared zeropage, which is not counted, is no unpinned page.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -326,6 +328,7 @@ void ps_gup_test_init(void)
 	theirs = debugfs_lookup("gup_test", NULL);
 	if (theirs) {
 		dput(theirs);
+		gup_test = false;	/* to be read in sysfs */
 		pr_info("the kernel has a gup_test of its own, which is left alone\n");
 		return;
 	}
