@@ -20,7 +20,7 @@ static int open_gup_test(void)
 	char ours = 0;
 
 	if (fd >= 0 && read(fd, &ours, 1) == 1 && ours == 'N')
-		tap_skip("gup_test is the kernel's own, or off: load the module without gup_test=0 on a kernel without CONFIG_GUP_TEST");
+		tap_skip("needs a kernel without CONFIG_GUP_TEST, and gup_test=1");
 	close(fd);
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
 
