@@ -26,7 +26,7 @@ struct faults {
 
 /*
  * What sanitize_fault_flags() of mm/memory.c warns of, from 6.2 on, and
- * hugetlb_wp() until it knew FOLL_FORCE; and a copy that cannot be made.
+ * hugetlb_wp() up to some version; and a copy that cannot be made.
  */
 static bool would_warn(struct vm_area_struct *vma, unsigned int flags)
 {

@@ -29,8 +29,8 @@ MODULE_PARM_DESC(gup_test,
 		 "offer gup_test in debugfs if the kernel does not (default: yes)");
 
 /*
- * FOLL_TOUCH of programs that are older than 6.3, to whom GUP is what touches
- * the pages. It always does; today the number is that of FOLL_GET, which GUP
+ * FOLL_TOUCH of the selftests up to 6.12, to whom GUP is what touches the
+ * pages. It always does; today the number is that of FOLL_GET, which GUP
  * also knows without being told.
  */
 #define OLD_FOLL_TOUCH	0x02
