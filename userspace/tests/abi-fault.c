@@ -356,6 +356,17 @@ static struct pinscope_map_counts counts_of(int fd)
 	return counts;
 }
 
+/* What takes a kernel with transparent huge pages is not there without. */
+static bool has_map(unsigned int kind)
+{
+	struct pinscope_info info;
+	int fd = open_ctl();
+
+	need(!ps_info(fd, &info), "INFO");
+	close(fd);
+	return info.maps >> kind & 1;
+}
+
 static char *get_map(int *fd, unsigned int kind, size_t len, int flags)
 {
 	void *addr;
@@ -382,24 +393,24 @@ static const struct {
 	unsigned int map;
 	int flags;
 	uint64_t read_has, read_hasnt;
-	uint64_t fault, huge_fault;		/* calls for a read */
+	uint64_t fault;				/* calls for a read */
 	uint64_t page_mkwrite, pfn_mkwrite;	/* calls for the first write */
 } maps[] = {
 	{ PINSCOPE_MAP_PFNMAP, MAP_SHARED, SPECIAL, PAGE | WRITABLE,
-	  1, 0, 0, 1 },
+	  1, 0, 1 },
 	{ PINSCOPE_MAP_PFNMAP, MAP_PRIVATE, SPECIAL, PAGE | WRITABLE,
-	  0, 0, 0, 0 },
+	  0, 0, 0 },
 	{ PINSCOPE_MAP_MIXED_PFN, MAP_SHARED, SPECIAL, PAGE | WRITABLE,
-	  1, 0, 0, 1 },
+	  1, 0, 1 },
 	{ PINSCOPE_MAP_MIXED_PFN, MAP_PRIVATE, SPECIAL, PAGE | WRITABLE,
-	  1, 0, 0, 0 },
+	  1, 0, 0 },
 	{ PINSCOPE_MAP_MIXED_PAGE, MAP_SHARED, PAGE, SPECIAL | ANON | WRITABLE,
-	  1, 0, 1, 0 },
+	  1, 1, 0 },
 	{ PINSCOPE_MAP_MIXED_PAGE, MAP_PRIVATE, PAGE, SPECIAL | ANON | WRITABLE,
-	  1, 0, 0, 0 },
+	  1, 0, 0 },
 	/* Too small for its PMD: as the ones above. */
-	{ PINSCOPE_MAP_PMD, MAP_SHARED, SPECIAL, PAGE | WRITABLE, 1, 0, 0, 1 },
-	{ PINSCOPE_MAP_PMD, MAP_PRIVATE, SPECIAL, PAGE | WRITABLE, 1, 0, 0, 0 },
+	{ PINSCOPE_MAP_PMD, MAP_SHARED, SPECIAL, PAGE | WRITABLE, 1, 0, 1 },
+	{ PINSCOPE_MAP_PMD, MAP_PRIVATE, SPECIAL, PAGE | WRITABLE, 1, 0, 0 },
 };
 
 static void test_maps(void)
@@ -412,6 +423,8 @@ static void test_maps(void)
 	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		bool shared = maps[i].flags == MAP_SHARED;
 
+		if (!has_map(maps[i].map))
+			continue;
 		snprintf(what, sizeof(what), "%s %s",
 			 shared ? "shared" : "private",
 			 ps_name(ps_map_names, maps[i].map));
@@ -419,9 +432,13 @@ static void test_maps(void)
 		expect(addr[3 * page] == 4 && addr[3 * page + 4095] == 4,
 		       "%s: has %d", what, addr[3 * page]);
 		is = counts_of(fd);
+		/*
+		 * A huge page that does not fit is for the driver to refuse,
+		 * if there is no page table yet: depends on the neighbours.
+		 */
 		expect(is.fault == maps[i].fault &&
-		       is.huge_fault == maps[i].huge_fault && !is.page_mkwrite &&
-		       !is.pfn_mkwrite, "%s: calls: %llu, %llu, %llu, %llu",
+		       (!is.huge_fault || maps[i].map == PINSCOPE_MAP_PMD) &&
+		       !is.page_mkwrite && !is.pfn_mkwrite, "%s: calls: %llu, %llu, %llu, %llu",
 		       what, is.fault, is.huge_fault, is.page_mkwrite,
 		       is.pfn_mkwrite);
 		expect_state(fd, addr + 3 * page, PRESENT | maps[i].read_has,
@@ -477,6 +494,8 @@ static void test_map_pmd(void)
 	char *addr;
 	int fd;
 
+	if (!has_map(PINSCOPE_MAP_PMD))
+		tap_skip("the kernel is built without transparent huge pages");
 	addr = get_map(&fd, PINSCOPE_MAP_PMD, PINSCOPE_MAP_SIZE, MAP_SHARED);
 	if (got_pmd(fd, addr, "shared")) {
 		expect_state(fd, addr, PRESENT, WRITABLE, "read");
@@ -571,6 +590,8 @@ static void test_map_pin(void)
 	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		bool pages = maps[i].map == PINSCOPE_MAP_MIXED_PAGE;
 
+		if (!has_map(maps[i].map))
+			continue;
 		addr = get_map(&fd, maps[i].map, 4 * page, maps[i].flags);
 		(void)*(volatile char *)addr;
 		ret = ps_pin(ctl, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM,

@@ -427,8 +427,12 @@ static void test_protnone(void)
 	const uint64_t both = PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_NUMA_HINT;
 	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	int fd = open_ctl(), i, node = 1, status = 0;
+	struct pinscope_info info;
 	cpu_set_t cpu0;
 
+	need(!ps_info(fd, &info), "INFO");
+	if ((info.states & both) != both)
+		tap_skip("the kernel is built without NUMA balancing");
 	expect_state(fd, addr, 0, both, "accessible");
 	mprotect(addr, page, PROT_NONE);
 	expect_state(fd, addr, PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_PRESENT,
