@@ -4,11 +4,15 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
+# What clang built takes a module that clang built; LLVM= chooses another one.
+LLVM ?= $(shell grep -sqx CONFIG_CC_IS_CLANG=y '$(KDIR)/include/config/auto.conf' && echo 1)
+LLVM_OF_KDIR = $(if $(LLVM),LLVM='$(LLVM)')
+
 all: module userspace
 
 module:
 	@if [ -e '$(KDIR)/Makefile' ]; then \
-		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules; \
+		$(MAKE) -C '$(KDIR)' M='$(CURDIR)' $(LLVM_OF_KDIR) modules; \
 	else \
 		echo 'No kernel headers in $(KDIR): pinscope.ko is not built.'; \
 		echo 'Install them (Debian: apt-get install linux-headers-$$(uname -r)),'; \
