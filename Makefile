@@ -28,6 +28,9 @@ run:
 check:
 	@scripts/check
 
+kunit:
+	@scripts/kunit
+
 matrix:
 	@scripts/matrix
 
@@ -46,9 +49,10 @@ help:
 	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
 	@echo 'make run          pinscope check on stock kernels in VMs'
 	@echo 'make check        all tests'
+	@echo 'make kunit        the KUnit suites by kunit.py, on UML and in QEMU'
 	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
 	@echo 'make lint         only the checks of the source'
 	@echo 'make install      the tool and its manual page (PREFIX=, DESTDIR=)'
 	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
 
-.PHONY: all module userspace run check matrix lint install clean help
+.PHONY: all module userspace run check kunit matrix lint install clean help

@@ -110,6 +110,7 @@ u64 ps_foll_taken(unsigned int way)
 			taken |= known(&folls[i], 1);
 	return taken;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_foll_taken);
 
 /**
  * ps_foll_to_kernel() - translate FOLL flags
@@ -130,6 +131,7 @@ int ps_foll_to_kernel(unsigned int way, u64 foll, unsigned int *kernel)
 	*kernel = to_kernel(folls, ARRAY_SIZE(folls), foll);
 	return 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_foll_to_kernel);
 
 /**
  * ps_foll_from_kernel() - translate FOLL flags back
@@ -150,6 +152,7 @@ int ps_foll_from_kernel(unsigned int kernel, u64 *foll)
 	}
 	return kernel ? -EINVAL : 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_foll_from_kernel);
 
 /**
  * ps_fault_taken() - which fault flags FAULT takes on this kernel
@@ -160,6 +163,7 @@ u64 ps_fault_taken(void)
 {
 	return known(faults, ARRAY_SIZE(faults));
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_fault_taken);
 
 /**
  * ps_fault_to_kernel() - translate fault flags
@@ -187,6 +191,7 @@ int ps_fault_to_kernel(u64 fault, unsigned int *kernel)
 	*kernel = to_kernel(faults, ARRAY_SIZE(faults), fault);
 	return 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_fault_to_kernel);
 
 /**
  * ps_vm_fault_known() - which results FAULT can tell on this kernel
@@ -197,6 +202,7 @@ u32 ps_vm_fault_known(void)
 {
 	return known(results, ARRAY_SIZE(results));
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_vm_fault_known);
 
 /**
  * ps_vm_fault_from_kernel() - translate what handle_mm_fault() returned
@@ -218,3 +224,4 @@ u32 ps_vm_fault_from_kernel(vm_fault_t result)
 	}
 	return left ? abi | PINSCOPE_VM_FAULT_OTHER : abi;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_vm_fault_from_kernel);

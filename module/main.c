@@ -53,6 +53,7 @@ int ps_check_range(u64 addr, u64 len, u64 limit)
 		return -EFAULT;
 	return 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(ps_check_range);
 
 static int ps_cmd_info(struct ps_ucmd *ucmd);
 

@@ -10,6 +10,7 @@
 #ifndef PINSCOPE_H
 #define PINSCOPE_H
 
+#include <linux/export.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/rwsem.h>
@@ -18,6 +19,13 @@
 
 #include "compat/compat.h"
 #include "pinscope_abi.h"
+
+/* kunit/ can be a module of its own. */
+#if IS_ENABLED(CONFIG_KUNIT)
+#define EXPORT_SYMBOL_FOR_KUNIT(symbol)	EXPORT_SYMBOL_GPL(symbol)
+#else
+#define EXPORT_SYMBOL_FOR_KUNIT(symbol)
+#endif
 
 struct ps_map;
 

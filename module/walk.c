@@ -22,10 +22,10 @@
 
 /*
  * Leaf entries of every level are read as PTEs, as hugetlb does; that their
- * bits are at the same place is known of these two.
+ * bits are at the same place is known of these two. UML has only PTEs.
  */
-#if !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
-#error "pinscope's page table walker knows x86-64 and arm64 only"
+#if !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64) && !defined(CONFIG_UML)
+#error "pinscope's page table walker knows x86-64, arm64 and UML only"
 #endif
 
 /* Tables looked at before the mmap lock is dropped for others. */
@@ -55,7 +55,23 @@ u64 ps_walk_states(void)
 		  0 : PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_NUMA_HINT));
 }
 
-static u64 present_states(struct walk *w, pte_t pte)
+/*
+ * Where entries have no bit to say so, it is the rule of vm_normal_page() that
+ * tells which are special.
+ */
+static bool is_special_by_vma(struct vm_area_struct *vma, unsigned long pfn,
+			      unsigned long addr)
+{
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		return false;
+	if (pfn == page_to_pfn(ZERO_PAGE(addr)))
+		return true;
+	return (vma->vm_flags & VM_PFNMAP) &&
+	       (!ps_is_cow(vma) ||
+		pfn == vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT));
+}
+
+static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 {
 	u64 state = PINSCOPE_STATE_PRESENT |
 		    (pte_write(pte) ? PINSCOPE_STATE_WRITE : 0) |
@@ -65,6 +81,8 @@ static u64 present_states(struct walk *w, pte_t pte)
 		    (ps_pte_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
 		    (pte_special(pte) ? PINSCOPE_STATE_SPECIAL : 0);
 
+	if (is_special_by_vma(w->vma, pte_pfn(pte), addr))
+		state |= PINSCOPE_STATE_SPECIAL;
 	/* mprotect(PROT_NONE) makes the same entry as NUMA balancing. */
 	if (pte_protnone(pte)) {
 		state |= PINSCOPE_STATE_PROTNONE;
@@ -109,9 +127,11 @@ static void leaf_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 }
 
 /* Reports one leaf entry; its table's lock is held. */
-static bool report(struct walk *w, pte_t pte, unsigned long pfn,
-		   unsigned int shift, unsigned long addr, unsigned long next)
+static bool report(struct walk *w, pte_t pte, unsigned int shift,
+		   unsigned long addr, unsigned long next)
 {
+	/* The low bits of a huge page's entry may be something else's. */
+	unsigned long pfn = ALIGN_DOWN(pte_pfn(pte), BIT(shift - PAGE_SHIFT));
 	unsigned long skip = (addr & ((1UL << shift) - 1)) >> PAGE_SHIFT;
 	struct ps_entry entry = {
 		.addr = addr,
@@ -120,7 +140,7 @@ static bool report(struct walk *w, pte_t pte, unsigned long pfn,
 	};
 
 	if (pte_present(pte)) {
-		entry.state = present_states(w, pte);
+		entry.state = present_states(w, pte, addr);
 		entry.pfn = pfn + skip;
 		entry.page = entry_page(w, entry.state, pfn, shift);
 		if (entry.page)
@@ -152,8 +172,7 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, pmd_t pmdval,
 	for (; addr < end; pte++, addr += PAGE_SIZE) {
 		entry = ptep_get(pte);
 		if (!pte_none(entry) &&
-		    !report(w, entry, pte_pfn(entry), PAGE_SHIFT, addr,
-			    addr + PAGE_SIZE))
+		    !report(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
 			break;
 	}
 out:
@@ -199,8 +218,8 @@ static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
 		if (pud_none(pudval))
 			addr = next;
 		else if ((w->huge_shift >= PUD_SHIFT || pud_leaf(pudval)) &&
-			 report(w, __pte(pud_val(pudval)), pud_pfn(pudval),
-				PUD_SHIFT, addr, next))
+			 report(w, __pte(pud_val(pudval)), PUD_SHIFT, addr,
+				next))
 			addr = next;
 		spin_unlock(ptl);
 		return addr;
@@ -219,8 +238,8 @@ static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
 		if (pmd_none(pmdval))
 			addr = next;
 		else if ((w->huge_shift >= PMD_SHIFT || pmd_is_leaf(pmdval)) &&
-			 report(w, __pte(pmd_val(pmdval)), pmd_pfn(pmdval),
-				PMD_SHIFT, addr, next))
+			 report(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr,
+				next))
 			addr = next;
 		spin_unlock(ptl);
 		return addr;

@@ -122,3 +122,34 @@ with_apt()
 	fi
 	APT_CONFIG=$apt/apt.conf "$@"
 }
+
+# QEMU and all that it needs, extracted but not installed.
+get_qemu()
+{
+	local tmp=$cache/qemu.tmp
+
+	[ ! -e "$cache/qemu" ] || return 0
+	say "fetching QEMU"
+	rm -rf "$tmp"
+	sources trixie >"$cache/qemu.list"
+	quietly "$cache/qemu.log" mmdebstrap --variant=extract --skip=check/empty \
+		--include=qemu-system-x86 trixie "$tmp" "$cache/qemu.list" ||
+		die "cannot fetch QEMU"
+	mv "$tmp" "$cache/qemu"
+}
+
+# find_qemu: the command as the array qemu; $QEMU, or one of our own
+find_qemu()
+{
+	local q=$cache/qemu/usr
+
+	if [ -n "${QEMU-}" ]; then
+		qemu=("$QEMU")
+		return
+	fi
+	locked qemu get_qemu || return
+	# Neither libraries nor firmware of this machine.
+	# shellcheck disable=SC2034
+	qemu=("$q/lib64/ld-linux-x86-64.so.2" --library-path "$q/lib/x86_64-linux-gnu"
+		"$q/bin/qemu-system-x86_64" -L "$q/share/qemu" -L "$q/share/seabios")
+}

@@ -278,6 +278,16 @@ static inline bool ps_pte_swp_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 #endif
 }
 
+/* With CONFIG_HAVE_ARCH_USERFAULTFD_WP. */
+static inline pte_t ps_pte_mkuffd_wp(pte_t pte)
+{
+#ifdef HAVE_PTE_UFFD
+	return pte_mkuffd(pte);
+#else
+	return pte_mkuffd_wp(pte);
+#endif
+}
+
 /* The unsigned long replaced a type with flags, none of which is needed. */
 static inline vm_fault_t ps_insert_mixed(struct vm_area_struct *vma,
 					 unsigned long addr, unsigned long pfn)
@@ -299,13 +309,27 @@ static inline vm_fault_t ps_insert_pfn_pmd(struct vm_fault *vmf,
 #endif
 }
 
+#ifdef CONFIG_HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD
+static inline vm_fault_t ps_insert_pfn_pud(struct vm_fault *vmf,
+					   unsigned long pfn, bool write)
+{
+#ifdef HAVE_INSERT_PFN_LONG
+	return vmf_insert_pfn_pud(vmf, pfn, write);
+#else
+	return vmf_insert_pfn_pud(vmf, pfn_to_pfn_t(pfn), write);
+#endif
+}
+#endif
+
 /* How vm_ops->huge_fault is told of the level. */
 #ifdef HAVE_PAGE_ENTRY_SIZE
 #define PS_HUGE_FAULT_LEVEL	enum page_entry_size
 #define PS_HUGE_FAULT_PMD	PE_SIZE_PMD
+#define PS_HUGE_FAULT_PUD	PE_SIZE_PUD
 #else
 #define PS_HUGE_FAULT_LEVEL	unsigned int
 #define PS_HUGE_FAULT_PMD	(PMD_SHIFT - PAGE_SHIFT)
+#define PS_HUGE_FAULT_PUD	(PUD_SHIFT - PAGE_SHIFT)
 #endif
 
 #ifndef HAVE_VM_FLAGS_SET

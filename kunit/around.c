@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens around a pin: fork, mremap(), mprotect(), munmap(), exit,
+ * madvise(), swap and migration. The pin's page stays what it was, and where the
+ * process still has it, it stays the process's own.
+ */
+#include <linux/mempolicy.h>
+#include <linux/uaccess.h>
+#include <asm/unistd.h>
+
+#include "pk.h"
+
+#define S(name)	PINSCOPE_STATE_##name
+#define LONGTERM	PINSCOPE_FOLL_LONGTERM
+
+static u32 pin(struct pk *p)
+{
+	u32 id;
+
+	KUNIT_ASSERT_EQ(p->test, 0,
+			pk_pin(p, PINSCOPE_WAY_SLOW, LONGTERM, &id));
+	return id;
+}
+
+/* The pin's page is mapped, exclusive, and the one that it was. */
+static void expect_same(struct pk *p, u32 id, const struct pinscope_page *before,
+			const char *what)
+{
+	struct pinscope_page now = pk_look(p, what);
+
+	KUNIT_EXPECT_EQ_MSG(p->test, now.pfn, before->pfn, "%s", what);
+	KUNIT_EXPECT_TRUE_MSG(p->test, pk_pin_is_mapped(p, id), "%s", what);
+	pk_expect(p, &now, S(PRESENT) | S(EXCLUSIVE), 0, what);
+}
+
+static void see(struct pk *p)
+{
+	p->seen = pk_look_at(p, p->addr);
+	p->result = pk_load(p);
+}
+
+/* The child gets a copy at once: later it would be the parent that did. */
+static void fork_after_pin(struct kunit *test)
+{
+	const struct pk_kind *kind = test->param_value;
+	struct pinscope_page before;
+	struct pk *p = test->priv;
+	u8 content;
+	u32 id;
+
+	pk_need_fork(p);
+	pk_make(p, kind);
+	content = pk_load(p);
+	pk_join(p);
+	id = pin(p);
+	before = pk_look(p, "pinned");
+	pk_fork(p, see);
+	expect_same(p, id, &before, "forked");
+	KUNIT_EXPECT_EQ(test, p->result, (long)content);
+	KUNIT_EXPECT_NE_MSG(test, p->seen.pfn, before.pfn,
+			    "the child has the pinned page");
+	pk_store(p, 0x11);
+	expect_same(p, id, &before, "written");
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 0x11);
+}
+
+static void mremap_under_pin(struct kunit *test)
+{
+	struct pinscope_page before;
+	struct pk *p = test->priv;
+	unsigned long room;
+	long addr;
+	u32 id;
+
+	room = pk_map(p, NULL, 2 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE, 0);
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 1);
+	id = pin(p);
+	before = pk_look(p, "pinned");
+	addr = pk_syscall(p, __NR_mremap, p->addr, PAGE_SIZE, PAGE_SIZE,
+			  3 /* MREMAP_MAYMOVE | MREMAP_FIXED */, room);
+	KUNIT_ASSERT_EQ(test, addr, (long)room);
+	p->addr = addr;
+	expect_same(p, id, &before, "moved");
+	pk_store(p, 2);
+	expect_same(p, id, &before, "written");
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 2);
+}
+
+static void mprotect_under_pin(struct kunit *test)
+{
+	struct pinscope_page before;
+	struct pk *p = test->priv;
+	u32 id;
+
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 1);
+	id = pin(p);
+	before = pk_look(p, "pinned");
+	KUNIT_ASSERT_EQ(test, 0L, pk_syscall(p, __NR_mprotect, p->addr, PAGE_SIZE,
+					     PROT_NONE, 0, 0));
+	pk_look(p, "no access");
+	KUNIT_ASSERT_EQ(test, 0L, pk_syscall(p, __NR_mprotect, p->addr, PAGE_SIZE,
+					     PROT_READ | PROT_WRITE, 0, 0));
+	expect_same(p, id, &before, "access again");
+	pk_store(p, 2);
+	expect_same(p, id, &before, "written");
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 2);
+}
+
+static void munmap_under_pin(struct kunit *test)
+{
+	struct pk *p = test->priv;
+	u32 id;
+
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x21);
+	id = pin(p);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(p->addr, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 0x21);
+	pk_unpin(p, id);
+}
+
+static void pin_in_child(struct pk *p)
+{
+	u32 id;
+
+	pk_store(p, 0x42);
+	p->result = pk_pin(p, PINSCOPE_WAY_SLOW, LONGTERM, &id) ?: id;
+}
+
+static void exit_under_pin(struct kunit *test)
+{
+	struct pk *p = test->priv;
+
+	pk_need_fork(p);
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x41);
+	pk_fork(p, pin_in_child);
+	KUNIT_ASSERT_GT(test, p->result, 0L);
+	pk_join(p);
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, p->result), 0x42);
+	KUNIT_EXPECT_EQ(test, pk_load(p), 0x41);
+	pk_unpin(p, p->result);
+}
+
+static void dontneed_under_pin(struct kunit *test)
+{
+	struct pk *p = test->priv;
+	u32 id;
+
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x21);
+	id = pin(p);
+	KUNIT_ASSERT_EQ(test, 0L, pk_syscall(p, __NR_madvise, p->addr, PAGE_SIZE,
+					     MADV_DONTNEED, 0, 0));
+	KUNIT_EXPECT_EQ(test, pk_load(p), 0);
+	pk_store(p, 0x22);
+	KUNIT_EXPECT_FALSE(test, pk_pin_is_mapped(p, id));
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 0x21);
+}
+
+static void page_out(struct pk *p)
+{
+	KUNIT_ASSERT_EQ(p->test, 0L,
+			pk_syscall(p, __NR_madvise, p->addr, PAGE_SIZE,
+				   MADV_PAGEOUT, 0, 0));
+}
+
+static void pageout_under_pin(struct kunit *test)
+{
+	struct pinscope_page before;
+	struct pk *p = test->priv;
+	u32 id;
+
+	pk_need_swap(p);
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x21);
+	id = pin(p);
+	before = pk_look(p, "pinned");
+	page_out(p);
+	KUNIT_EXPECT_EQ(test, pk_load(p), 0x21);
+	pk_store(p, 0x22);
+	expect_same(p, id, &before, "written");
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 0x22);
+}
+
+static void swap_in(struct kunit *test)
+{
+	struct pinscope_page out, in;
+	struct pk *p = test->priv;
+
+	pk_need_swap(p);
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x21);
+	page_out(p);
+	out = pk_look(p, "paged out");
+	pk_expect(p, &out, S(SWAP) | S(EXCLUSIVE), S(PRESENT), "paged out");
+	KUNIT_EXPECT_EQ(test, pk_load(p), 0x21);
+	in = pk_look(p, "read");
+	pk_expect(p, &in, S(PRESENT) | S(ANON) | S(EXCLUSIVE), 0, "read");
+}
+
+/* Moves the page to a node; returns what move_pages() says of it. */
+static int move(struct pk *p, int node)
+{
+	struct {
+		u64 page;
+		s32 node;
+		s32 status;
+	} args = { p->addr, node, -EINVAL };
+	unsigned long at = p->args;
+
+	KUNIT_ASSERT_EQ(p->test, 0UL,
+			copy_to_user((void __user *)at, &args, sizeof(args)));
+	KUNIT_ASSERT_GE(p->test,
+			pk_syscall(p, __NR_move_pages, 0, 1, at, at + 8, at + 12),
+			0L);
+	KUNIT_ASSERT_EQ(p->test, 0UL,
+			copy_from_user(&args, (void __user *)at, sizeof(args)));
+	return args.status;
+}
+
+static void migrate(struct kunit *test)
+{
+	struct pinscope_page before, after;
+	struct pk *p = test->priv;
+	u32 id;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two NUMA nodes: numa=fake=2");
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, 0x21);
+	before = pk_look(p, "before");
+	/* Its flags are the sixth argument, so 0; that is MPOL_MF_MOVE too. */
+	KUNIT_EXPECT_EQ(test, move(p, 2 - before.node), 2 - before.node);
+	after = pk_look(p, "moved");
+	KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
+	pk_expect(p, &after, S(PRESENT) | S(EXCLUSIVE), 0, "moved");
+	KUNIT_EXPECT_EQ(test, pk_load(p), 0x21);
+
+	id = pin(p);
+	KUNIT_EXPECT_NE(test, move(p, before.node - 1), before.node - 1);
+	expect_same(p, id, &after, "not moved");
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(fork_after_pin, pk_private_pinnable),
+	KUNIT_CASE(mremap_under_pin),
+	KUNIT_CASE(mprotect_under_pin),
+	KUNIT_CASE(munmap_under_pin),
+	KUNIT_CASE(exit_under_pin),
+	KUNIT_CASE(dontneed_under_pin),
+	KUNIT_CASE(pageout_under_pin),
+	KUNIT_CASE(swap_in),
+	KUNIT_CASE(migrate),
+	{}
+};
+
+struct kunit_suite pk_around_suite = {
+	.name = "pinscope_around",
+	.init = pk_init,
+	.exit = pk_exit,
+	.test_cases = cases,
+};

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit can give a case an mm: "kunit: test: Add vm_mmap() allocation resource
+ * manager", 6.11.
+ */
+#include <kunit/test.h>
+
+unsigned long probe(struct kunit *test);
+unsigned long probe(struct kunit *test)
+{
+	return kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, 0, 0, 0);
+}
