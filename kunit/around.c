@@ -13,6 +13,14 @@
 #define S(name)	PINSCOPE_STATE_##name
 #define LONGTERM	PINSCOPE_FOLL_LONGTERM
 
+/* A page of the process's own, with something in it. */
+static void map_page(struct pk *p, u8 byte)
+{
+	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, 0);
+	pk_store(p, byte);
+}
+
 static u32 pin(struct pk *p)
 {
 	u32 id;
@@ -73,9 +81,7 @@ static void mremap_under_pin(struct kunit *test)
 	u32 id;
 
 	room = pk_map(p, NULL, 2 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE, 0);
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 1);
+	map_page(p, 1);
 	id = pin(p);
 	before = pk_look(p, "pinned");
 	addr = pk_syscall(p, __NR_mremap, p->addr, PAGE_SIZE, PAGE_SIZE,
@@ -94,9 +100,7 @@ static void mprotect_under_pin(struct kunit *test)
 	struct pk *p = test->priv;
 	u32 id;
 
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 1);
+	map_page(p, 1);
 	id = pin(p);
 	before = pk_look(p, "pinned");
 	KUNIT_ASSERT_EQ(test, 0L, pk_syscall(p, __NR_mprotect, p->addr, PAGE_SIZE,
@@ -115,9 +119,7 @@ static void munmap_under_pin(struct kunit *test)
 	struct pk *p = test->priv;
 	u32 id;
 
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x21);
+	map_page(p, 0x21);
 	id = pin(p);
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(p->addr, PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 0x21);
@@ -137,9 +139,7 @@ static void exit_under_pin(struct kunit *test)
 	struct pk *p = test->priv;
 
 	pk_need_fork(p);
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x41);
+	map_page(p, 0x41);
 	pk_fork(p, pin_in_child);
 	KUNIT_ASSERT_GT(test, p->result, 0L);
 	pk_join(p);
@@ -153,9 +153,7 @@ static void dontneed_under_pin(struct kunit *test)
 	struct pk *p = test->priv;
 	u32 id;
 
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x21);
+	map_page(p, 0x21);
 	id = pin(p);
 	KUNIT_ASSERT_EQ(test, 0L, pk_syscall(p, __NR_madvise, p->addr, PAGE_SIZE,
 					     MADV_DONTNEED, 0, 0));
@@ -179,9 +177,7 @@ static void pageout_under_pin(struct kunit *test)
 	u32 id;
 
 	pk_need_swap(p);
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x21);
+	map_page(p, 0x21);
 	id = pin(p);
 	before = pk_look(p, "pinned");
 	page_out(p);
@@ -197,9 +193,7 @@ static void swap_in(struct kunit *test)
 	struct pk *p = test->priv;
 
 	pk_need_swap(p);
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x21);
+	map_page(p, 0x21);
 	page_out(p);
 	out = pk_look(p, "paged out");
 	pk_expect(p, &out, S(SWAP) | S(EXCLUSIVE), S(PRESENT), "paged out");
@@ -236,9 +230,7 @@ static void migrate(struct kunit *test)
 
 	if (num_online_nodes() < 2)
 		kunit_skip(test, "needs two NUMA nodes: numa=fake=2");
-	p->addr = pk_map(p, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, 0);
-	pk_store(p, 0x21);
+	map_page(p, 0x21);
 	before = pk_look(p, "before");
 	/* Its flags are the sixth argument, so 0; that is MPOL_MF_MOVE too. */
 	KUNIT_EXPECT_EQ(test, move(p, 2 - before.node), 2 - before.node);

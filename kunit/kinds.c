@@ -45,7 +45,7 @@ static void map_thp(struct pk *p)
 {
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
 		kunit_skip(p->test, "no transparent huge pages in this kernel");
-	p->size = PK_HPAGE_SIZE;
+	p->size = PMD_SIZE;
 	p->addr = pk_map_aligned(p, p->size, NULL, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0);
 	pk_vm_flags(p, VM_HUGEPAGE, 0);
@@ -164,8 +164,8 @@ static void map_tmpfs_thp(struct pk *p, unsigned long map)
 {
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
 		kunit_skip(p->test, "no transparent huge pages in this kernel");
-	make_file(p, "tmpfs", "huge=always", O_RDWR, PK_HPAGE_SIZE);
-	p->size = PK_HPAGE_SIZE;
+	make_file(p, "tmpfs", "huge=always", O_RDWR, PMD_SIZE);
+	p->size = PMD_SIZE;
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 map, 0);
 	pk_load(p);

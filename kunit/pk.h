@@ -21,8 +21,6 @@
 
 #include "pinscope.h"
 
-#define PK_HPAGE_SIZE	PMD_SIZE
-
 /* What INSPECT said of the page under test, to be printed if the case fails. */
 struct pk_look {
 	const char *when;
