@@ -3,6 +3,7 @@
  * Unshare of hugetlb pages when there are no more: nothing is lost, and what
  * was reserved is there.
  */
+#include <linux/delay.h>
 #include <linux/hugetlb.h>
 #include <linux/uaccess.h>
 
@@ -19,6 +20,11 @@ static long pool(struct pk *p, const char *what)
 	return pk_read_number(p, "sysfs", name);
 }
 
+static long available(struct pk *p)
+{
+	return pool(p, "free_hugepages") - pool(p, "resv_hugepages");
+}
+
 static struct file *hugetlb_file(struct pk *p)
 {
 	char options[32];
@@ -32,9 +38,14 @@ static struct file *hugetlb_file(struct pk *p)
 /* A page of the page cache, in a private mapping. */
 static void make_private(struct pk *p, unsigned long flags)
 {
+	int tries;
+
 	p->file = hugetlb_file(p);
 	p->size = PMD_SIZE;
-	if (pool(p, "free_hugepages") - pool(p, "resv_hugepages") < 3)
+	/* The files of the case before are freed when their mount is. */
+	for (tries = 0; tries < 500 && available(p) < 3; tries++)
+		msleep(10);
+	if (available(p) < 3)
 		kunit_skip(p->test, "needs three free huge pages: hugepages=");
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 MAP_SHARED, 0);
@@ -47,7 +58,7 @@ static void make_private(struct pk *p, unsigned long flags)
 /* Takes all that is free and not reserved. Returns the mapping. */
 static unsigned long exhaust(struct pk *p, unsigned long *len)
 {
-	long nr = pool(p, "free_hugepages") - pool(p, "resv_hugepages");
+	long nr = available(p);
 	struct file *file = hugetlb_file(p);
 	unsigned long addr;
 	u8 byte = 1;

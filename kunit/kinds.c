@@ -4,6 +4,9 @@
  * how it is made, and what unshare and GUP are to make of it. A new kind is one
  * line of the table, and is tested by every case that takes kinds.
  */
+#include <linux/delay.h>
+#include <asm/unistd.h>
+
 #include "pk.h"
 
 #define BYTE	0x5a		/* what is in it, but for a zeropage */
@@ -39,6 +42,52 @@ static void make_anon_again(struct pk *p)
 {
 	make_anon_shared(p);
 	pk_join(p);
+}
+
+#define KSM(name)	"kernel/mm/ksm/" name
+
+/*
+ * Lets ksmd merge the page with the one behind it. That it finds two pages
+ * equal takes it some rounds; what others have set of it, it gets back.
+ */
+static void make_merged(struct pk *p, u8 byte, u64 state)
+{
+	unsigned long end = jiffies + 60 * HZ;
+	char zero_pages[8], sleep[24];
+
+	if (!IS_ENABLED(CONFIG_KSM))
+		kunit_skip(p->test, "no KSM in this kernel");
+	map_anon(p);
+	p->addr += PAGE_SIZE;
+	pk_fill(p, byte);
+	p->addr -= PAGE_SIZE;
+	pk_fill(p, byte);
+	KUNIT_ASSERT_EQ(p->test, 0L,
+			pk_syscall(p, __NR_madvise, p->addr, 2 * PAGE_SIZE,
+				   MADV_MERGEABLE, 0, 0));
+	snprintf(zero_pages, sizeof(zero_pages), "%ld",
+		 pk_read_number(p, "sysfs", KSM("use_zero_pages")));
+	snprintf(sleep, sizeof(sleep), "%ld",
+		 pk_read_number(p, "sysfs", KSM("sleep_millisecs")));
+	pk_write_string(p, "sysfs", KSM("use_zero_pages"), byte ? "0" : "1");
+	pk_write_string(p, "sysfs", KSM("sleep_millisecs"), "0");
+	pk_write_string(p, "sysfs", KSM("run"), "1");
+	while (!(pk_look_at(p, p->addr).state & state) &&
+	       time_before(jiffies, end))
+		usleep_range(500, 1000);
+	pk_write_string(p, "sysfs", KSM("run"), "0");
+	pk_write_string(p, "sysfs", KSM("sleep_millisecs"), sleep);
+	pk_write_string(p, "sysfs", KSM("use_zero_pages"), zero_pages);
+}
+
+static void make_ksm(struct pk *p)
+{
+	make_merged(p, BYTE, PINSCOPE_STATE_KSM);
+}
+
+static void make_ksm_zero(struct pk *p)
+{
+	make_merged(p, 0, PINSCOPE_STATE_ZERO);
 }
 
 static void map_thp(struct pk *p)
@@ -274,6 +323,10 @@ static const struct pk_kind kinds[] = {
 	{ "anon", make_anon, PK_EDITABLE, EXCLUSIVE },
 	{ "anon-shared", make_anon_shared, PK_COPIES | PK_EDITABLE, SHARED },
 	{ "anon-again", make_anon_again, PK_REUSES | PK_EDITABLE, SHARED },
+	{ "ksm", make_ksm, PK_COPIES | PK_EDITABLE,
+	  S(PRESENT) | S(PAGE) | S(ANON) | S(KSM), S(EXCLUSIVE) | S(WRITE) },
+	{ "ksm-zeropage", make_ksm_zero, PK_COPIES | PK_EDITABLE,
+	  S(PRESENT) | S(ZERO), S(WRITE) },
 	{ "file", make_ramfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
 	{ "file-rdonly", make_ramfs_rdonly, PK_COPIES | PK_EDITABLE, PAGECACHE },
 	{ "shmem", make_tmpfs, PK_COPIES | PK_EDITABLE, PAGECACHE },

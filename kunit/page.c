@@ -5,6 +5,7 @@
  */
 #include <linux/hugetlb.h>
 #include <linux/pgtable.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "pk.h"
@@ -197,6 +198,21 @@ void pk_store(struct pk *p, u8 byte)
 }
 
 /**
+ * pk_fill() - fill the base page under test, as the process
+ * @p: the case
+ * @byte: with what
+ */
+void pk_fill(struct pk *p, u8 byte)
+{
+	char *buf = kunit_kmalloc(p->test, PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(p->test, buf);
+	memset(buf, byte, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(p->test, 0UL,
+			copy_to_user((void __user *)p->addr, buf, PAGE_SIZE));
+}
+
+/**
  * pk_load() - read the page under test, as the process
  * @p: the case; can be called by its child as well
  *
@@ -213,9 +229,24 @@ u8 pk_load(struct pk *p)
 	return first;
 }
 
+/* GUP retries for as long as faults say that they helped. */
+#define PATIENCE	(10 * HZ)
+
+/**
+ * pk_bark() - end a PIN that does not end by itself
+ * @work: @dog of the case
+ */
+void pk_bark(struct work_struct *work)
+{
+	struct pk *p = container_of(to_delayed_work(work), struct pk, dog);
+
+	p->hung = true;
+	send_sig(SIGKILL, p->pinning, 1);
+}
+
 /**
  * pk_pin() - pin the base page under test
- * @p: the case
+ * @p: the case; it fails, and ends, when GUP does not
  * @way: enum pinscope_way
  * @foll: PINSCOPE_FOLL_*
  * @id: out: the pin
@@ -231,8 +262,18 @@ int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id)
 		.addr = p->addr,
 		.len = PAGE_SIZE,
 	};
-	long ret = pk_call(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
+	long ret;
 
+	p->pinning = current;
+	schedule_delayed_work(&p->dog, PATIENCE);
+	ret = pk_call(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
+	cancel_delayed_work_sync(&p->dog);
+	if (p->hung) {
+		flush_signals(current);
+		pk_look(p, "GUP was ended");
+	}
+	KUNIT_ASSERT_FALSE_MSG(p->test, p->hung,
+			       "GUP faults and faults, and does not come to an end");
 	*id = cmd.id;
 	return ret;
 }

@@ -18,6 +18,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/workqueue.h>
 
 #include "pinscope.h"
 
@@ -48,6 +49,9 @@ struct pk {
 	unsigned long size;		/* bytes that one entry maps there */
 	struct file *file;		/* what is mapped, or NULL */
 	struct pk_child child;
+	struct delayed_work dog;	/* watches PIN */
+	struct task_struct *pinning;	/* who it watches */
+	bool hung;
 	struct pinscope_page seen;	/* by the child's body */
 	long result;			/* of the child's body */
 	struct file *files[PK_FILES];	/* to be closed */
@@ -99,12 +103,17 @@ void pk_expect(struct pk *p, const struct pinscope_page *page, u64 set,
 u32 pk_fault(struct pk *p, u64 flags);
 vm_fault_t pk_mm_fault(struct pk *p, unsigned int flags);
 void pk_store(struct pk *p, u8 byte);
+void pk_fill(struct pk *p, u8 byte);
 u8 pk_load(struct pk *p);
+void pk_bark(struct work_struct *work);
 int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id);
 void pk_unpin(struct pk *p, u32 id);
 bool pk_pin_is_mapped(struct pk *p, u32 id);
 u8 pk_load_by_pin(struct pk *p, u32 id);
 void pk_edit_entry(struct pk *p, pte_t (*edit)(pte_t pte));
+
+/* What others change of a page at any time. */
+#define PK_VOLATILE	((u64)(PINSCOPE_STATE_YOUNG | PINSCOPE_STATE_LRU))
 
 /* What a memory kind is to the fault path: see kinds.c. */
 enum pk_is {

@@ -80,8 +80,8 @@ static void unshare_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pk_fault(p, UNSHARE), 0U);
 	twice = pk_look(p, "twice");
 	KUNIT_EXPECT_EQ(test, twice.pfn, once.pfn);
-	KUNIT_EXPECT_EQ(test, twice.state & ~(u64)S(YOUNG),
-			once.state & ~(u64)S(YOUNG));
+	KUNIT_EXPECT_EQ(test, twice.state & ~PK_VOLATILE,
+			once.state & ~PK_VOLATILE);
 }
 
 /* The copy is the process's: a write needs no other. */
@@ -162,7 +162,7 @@ static pte_t clear_soft_dirty(pte_t pte)
 
 static void unshare_soft_dirty(struct kunit *test)
 {
-	struct pinscope_page after;
+	struct pinscope_page before, after;
 	struct pk *p = test->priv;
 
 	if (!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY))
@@ -170,8 +170,11 @@ static void unshare_soft_dirty(struct kunit *test)
 	pk_make(p, test->param_value);
 	pk_vm_flags(p, 0, VM_SOFTDIRTY);
 	pk_edit_entry(p, clear_soft_dirty);
+	before = pk_look(p, "cleared");
 	after = unshare(p);
-	pk_expect(p, &after, 0, S(SOFT_DIRTY), "unshared");
+	/* Where a dirty PMD is split, pte_mkdirty() sets it, says mm itself. */
+	if (before.map_shift == after.map_shift || !(before.state & S(DIRTY)))
+		pk_expect(p, &after, 0, S(SOFT_DIRTY), "unshared");
 }
 
 /* And what was soft-dirty stays it. */
