@@ -23,6 +23,8 @@ struct warnings {
 #ifdef HAVE_KUNIT_SUPPRESSED
 static void warnings_begin(struct pk *p, struct warnings *w)
 {
+	/* Most of them are only given once. */
+	pk_write_string(p, "debugfs", "clear_warn_once", "1");
 	w->suppressed = kunit_start_suppress_warning(p->test);
 }
 
@@ -44,7 +46,6 @@ static void count_warning(void *data, enum error_detector detector,
 static void warnings_begin(struct pk *p, struct warnings *w)
 {
 	w->count = 0;
-	/* Most of them are only given once. */
 	pk_write_string(p, "debugfs", "clear_warn_once", "1");
 	KUNIT_ASSERT_EQ(p->test,
 			register_trace_error_report_end(count_warning, w), 0);

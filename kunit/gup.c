@@ -11,6 +11,32 @@
 
 enum outcome { REFUSED, AS_IT_IS, ITS_OWN };
 
+/* A process that may not write to a page can still be about to. */
+static void pin_readonly(struct kunit *test)
+{
+	const struct pk_kind *kind = test->param_value;
+	struct pinscope_page before, after;
+	struct pk *p = test->priv;
+	u32 id;
+
+	pk_make(p, kind);
+	before = pk_look(p, "before");
+	pk_vm_flags(p, 0, VM_WRITE);
+	KUNIT_ASSERT_EQ(test, 0,
+			pk_pin(p, PINSCOPE_WAY_SLOW, F(LONGTERM), &id));
+	after = pk_look(p, "pinned");
+	KUNIT_EXPECT_TRUE(test, pk_pin_is_mapped(p, id));
+	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), 0, "pinned");
+	if (kind->is & (PK_COPIES | PK_REUSES))
+		pk_expect(p, &after, 0, (S(WRITE) | S(DIRTY)) & ~before.state,
+			  "a read does not write");
+	pk_vm_flags(p, VM_WRITE, 0);
+	pk_store(p, 0x33);
+	KUNIT_EXPECT_EQ_MSG(test, pk_load_by_pin(p, id), 0x33,
+			    "the pin has stale data");
+	pk_unpin(p, id);
+}
+
 /* Is there a page at all, that GUP would have? */
 static bool refused(const struct pk_kind *kind, u64 foll)
 {
@@ -173,6 +199,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(fast_longterm_write, pk_all),
 	KUNIT_CASE_PARAM(slow_get, pk_all),
 	KUNIT_CASE_PARAM(fast_get, pk_all),
+	KUNIT_CASE_PARAM(pin_readonly, pk_private_pinnable),
 	KUNIT_CASE_PARAM(force, pk_not_hugetlb),
 	{}
 };

@@ -266,6 +266,14 @@ static void make_hugetlb_map_shared(struct pk *p)
 	pk_store(p, BYTE);
 }
 
+static void make_hugetlb_map_shared_rdonly(struct pk *p)
+{
+	make_hugetlb_map_shared(p);
+	p->file = pk_reopen(p, p->file, O_RDONLY);
+	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ, MAP_SHARED, 0);
+	pk_load(p);
+}
+
 /* What is in the file is the page cache's. */
 static void make_hugetlb_file(struct pk *p)
 {
@@ -358,6 +366,8 @@ static const struct pk_kind kinds[] = {
 	  S(PRESENT) | S(PAGE), S(ANON) },
 	{ "map-shared-hugetlb", make_hugetlb_map_shared, PK_SHARED | PK_HUGETLB,
 	  S(PRESENT) | S(PAGE) | S(WRITE), S(ANON) },
+	{ "map-shared-hugetlb-rdonly", make_hugetlb_map_shared_rdonly,
+	  PK_SHARED | PK_NO_WRITE | PK_NO_FORCE | PK_HUGETLB, PAGECACHE },
 	{ "map-shared-pfnmap", make_pfnmap_shared, PK_SHARED | PK_PFNMAP,
 	  S(PRESENT) | S(SPECIAL), S(PAGE) },
 	{ "map-shared-mixed-page", make_mixed_page_shared,
@@ -406,6 +416,26 @@ const void *pk_all(PK_GENERATOR_ARGS)
 const void *pk_private(PK_GENERATOR_ARGS)
 {
 	return next(prev, desc, 0, PK_SHARED);
+}
+
+/* What is the process's own from the start. */
+static const void *next_own(const struct pk_kind *kind, char *desc,
+			    unsigned int mustnt)
+{
+	do
+		kind = next(kind, desc, 0, PK_SHARED | mustnt);
+	while (kind && !(kind->set & S(EXCLUSIVE)));
+	return kind;
+}
+
+const void *pk_own(PK_GENERATOR_ARGS)
+{
+	return next_own(prev, desc, 0);
+}
+
+const void *pk_own_not_hugetlb(PK_GENERATOR_ARGS)
+{
+	return next_own(prev, desc, PK_HUGETLB);
 }
 
 const void *pk_private_editable(PK_GENERATOR_ARGS)

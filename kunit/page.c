@@ -246,7 +246,8 @@ void pk_bark(struct work_struct *work)
 
 /**
  * pk_pin() - pin the base page under test
- * @p: the case; it fails, and ends, when GUP does not
+ * @p: the case, which fails when GUP does not come to an end; can be called by
+ *     its child as well
  * @way: enum pinscope_way
  * @foll: PINSCOPE_FOLL_*
  * @id: out: the pin
@@ -271,9 +272,9 @@ int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id)
 	if (p->hung) {
 		flush_signals(current);
 		pk_look(p, "GUP was ended");
+		KUNIT_FAIL(p->test,
+			   "GUP faults and faults, and does not come to an end");
 	}
-	KUNIT_ASSERT_FALSE_MSG(p->test, p->hung,
-			       "GUP faults and faults, and does not come to an end");
 	*id = cmd.id;
 	return ret;
 }

@@ -149,6 +149,8 @@ void pk_make(struct pk *p, const struct pk_kind *kind);
 
 const void *pk_all(PK_GENERATOR_ARGS);
 const void *pk_private(PK_GENERATOR_ARGS);
+const void *pk_own(PK_GENERATOR_ARGS);
+const void *pk_own_not_hugetlb(PK_GENERATOR_ARGS);
 const void *pk_private_editable(PK_GENERATOR_ARGS);
 const void *pk_private_pinnable(PK_GENERATOR_ARGS);
 const void *pk_private_not_hugetlb(PK_GENERATOR_ARGS);
