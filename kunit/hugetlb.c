@@ -11,12 +11,13 @@
 
 #define S(name)	PINSCOPE_STATE_##name
 
+/* What sysfs says of the pages of @size of the case. */
 static long pool(struct pk *p, const char *what)
 {
 	char name[80];
 
 	snprintf(name, sizeof(name), "kernel/mm/hugepages/hugepages-%lukB/%s",
-		 PMD_SIZE >> 10, what);
+		 p->size >> 10, what);
 	return pk_read_number(p, "sysfs", name);
 }
 
@@ -31,22 +32,22 @@ static struct file *hugetlb_file(struct pk *p)
 
 	if (!IS_ENABLED(CONFIG_HUGETLBFS))
 		kunit_skip(p->test, "no hugetlbfs in this kernel");
-	snprintf(options, sizeof(options), "pagesize=%luK", PMD_SIZE >> 10);
+	snprintf(options, sizeof(options), "pagesize=%luK", p->size >> 10);
 	return pk_open(p, "hugetlbfs", options, "file", O_RDWR | O_CREAT);
 }
 
-/* A page of the page cache, in a private mapping. */
-static void make_private(struct pk *p, unsigned long flags)
+/* A page of @size of the page cache, in a private mapping. */
+static void make_private(struct pk *p, unsigned long flags, long nr)
 {
 	int tries;
 
 	p->file = hugetlb_file(p);
-	p->size = PMD_SIZE;
 	/* The files of the case before are freed when their mount is. */
-	for (tries = 0; tries < 500 && available(p) < 3; tries++)
+	for (tries = 0; tries < 500 && available(p) < nr; tries++)
 		msleep(10);
-	if (available(p) < 3)
-		kunit_skip(p->test, "needs three free huge pages: hugepages=");
+	if (available(p) < nr)
+		kunit_skip(p->test, "needs %ld free huge pages of %lu kB: hugepages=",
+			   nr, p->size >> 10);
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 MAP_SHARED, 0);
 	pk_store(p, 5);
@@ -64,11 +65,11 @@ static unsigned long exhaust(struct pk *p, unsigned long *len)
 	u8 byte = 1;
 	long i;
 
-	*len = nr * PMD_SIZE;
+	*len = nr * p->size;
 	addr = pk_map(p, file, *len, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_EQ(p->test, 0UL,
-				copy_to_user((void __user *)(addr + i * PMD_SIZE),
+				copy_to_user((void __user *)(addr + i * p->size),
 					     &byte, 1));
 	KUNIT_ASSERT_EQ(p->test, pool(p, "free_hugepages"),
 			pool(p, "resv_hugepages"));
@@ -81,7 +82,8 @@ static void without_pages(struct kunit *test)
 	struct pk *p = test->priv;
 	unsigned long len;
 
-	make_private(p, MAP_NORESERVE);
+	p->size = PMD_SIZE;
+	make_private(p, MAP_NORESERVE, 3);
 	exhaust(p, &len);
 	before = pk_look(p, "before");
 	KUNIT_EXPECT_EQ(test, pk_fault(p, PINSCOPE_FAULT_UNSHARE),
@@ -102,7 +104,8 @@ static void with_reserve(struct kunit *test)
 	struct pk *p = test->priv;
 	unsigned long len;
 
-	make_private(p, 0);
+	p->size = PMD_SIZE;
+	make_private(p, 0, 3);
 	exhaust(p, &len);
 	KUNIT_EXPECT_EQ(test, pool(p, "resv_hugepages"), 1L);
 	KUNIT_EXPECT_EQ(test, pk_fault(p, PINSCOPE_FAULT_UNSHARE), 0U);
@@ -127,7 +130,8 @@ static void child_without_pages(struct kunit *test)
 	unsigned long len;
 
 	pk_need_fork(p);
-	make_private(p, 0);
+	p->size = PMD_SIZE;
+	make_private(p, 0, 3);
 	pk_store(p, 6);
 	exhaust(p, &len);
 	before = pk_look(p, "before");
@@ -144,7 +148,36 @@ static void child_without_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pk_load(p), 6);
 }
 
+/* GUP and unshare, for pages of a PUD. */
+static void gigantic(struct kunit *test)
+{
+	struct pinscope_page before, after;
+	struct pk *p = test->priv;
+	char name[80];
+	u32 id;
+
+	p->size = PUD_SIZE;
+	snprintf(name, sizeof(name), "kernel/mm/hugepages/hugepages-%lukB",
+		 p->size >> 10);
+	if (!IS_ENABLED(CONFIG_HUGETLBFS) || !pk_exists(p, "sysfs", name))
+		kunit_skip(test, "no huge pages of %lu kB here", p->size >> 10);
+	make_private(p, 0, 2);
+	before = pk_look(p, "before");
+	KUNIT_ASSERT_EQ(test, 0,
+			pk_pin(p, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, &id));
+	after = pk_look(p, "pinned");
+	KUNIT_EXPECT_EQ(test, 1UL << after.map_shift, p->size);
+	KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
+	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), S(WRITE) | S(DIRTY), "pinned");
+	KUNIT_EXPECT_EQ(test, pk_load(p), 5);
+	pk_store(p, 7);
+	KUNIT_EXPECT_TRUE(test, pk_pin_is_mapped(p, id));
+	KUNIT_EXPECT_EQ(test, pk_load_by_pin(p, id), 7);
+	pk_unpin(p, id);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(gigantic),
 	KUNIT_CASE(without_pages),
 	KUNIT_CASE(with_reserve),
 	KUNIT_CASE(child_without_pages),

@@ -71,6 +71,7 @@ int pk_init(struct kunit *test);
 void pk_exit(struct kunit *test);
 struct file *pk_open(struct pk *p, const char *fs, const char *options,
 		     const char *name, int flags);
+bool pk_exists(struct pk *p, const char *fs, const char *name);
 struct file *pk_reopen(struct pk *p, struct file *file, int flags);
 void pk_close(struct pk *p, struct file *file);
 long pk_read_number(struct pk *p, const char *fs, const char *name);

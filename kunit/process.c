@@ -98,18 +98,8 @@ static struct file *keep(struct pk *p, struct file *file, const char *what)
 	return file;
 }
 
-/**
- * pk_open() - open a file of a file system that is mounted for it
- * @p: the case
- * @fs: the type; the case is skipped when the kernel does not have it
- * @options: for mount, or NULL
- * @name: path in the file system; made with O_CREAT
- * @flags: O_*
- *
- * Return: the file, which the case's end closes.
- */
-struct file *pk_open(struct pk *p, const char *fs, const char *options,
-		     const char *name, int flags)
+static struct file *open_in(struct pk *p, const char *fs, const char *options,
+			    const char *name, int flags)
 {
 	struct file_system_type *type = get_fs_type(fs);
 	char *data = kunit_kzalloc(p->test, PAGE_SIZE, GFP_KERNEL);
@@ -129,7 +119,41 @@ struct file *pk_open(struct pk *p, const char *fs, const char *options,
 	root.dentry = mnt->mnt_root;
 	file = file_open_root(&root, name, flags, 0600);
 	mntput(mnt);
-	return keep(p, file, name);
+	return file;
+}
+
+/**
+ * pk_open() - open a file of a file system that is mounted for it
+ * @p: the case
+ * @fs: the type; the case is skipped when the kernel does not have it
+ * @options: for mount, or NULL
+ * @name: path in the file system; made with O_CREAT
+ * @flags: O_*
+ *
+ * Return: the file, which the case's end closes.
+ */
+struct file *pk_open(struct pk *p, const char *fs, const char *options,
+		     const char *name, int flags)
+{
+	return keep(p, open_in(p, fs, options, name, flags), name);
+}
+
+/**
+ * pk_exists() - is there a file?
+ * @p: the case
+ * @fs: type of the file system
+ * @name: path in it
+ *
+ * Return: whether there is.
+ */
+bool pk_exists(struct pk *p, const char *fs, const char *name)
+{
+	struct file *file = open_in(p, fs, NULL, name, O_RDONLY);
+
+	if (IS_ERR(file))
+		return false;
+	fput(file);
+	return true;
 }
 
 /**

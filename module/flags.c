@@ -10,6 +10,7 @@
 
 /* Read-only: what a test relies on does not change under it. */
 bool ps_allow_warn;
+EXPORT_SYMBOL_FOR_KUNIT(ps_allow_warn);
 module_param_named(allow_warn, ps_allow_warn, bool, 0444);
 MODULE_PARM_DESC(allow_warn,
 		 "let FAULT through with flags that mm warns of (default: no)");
