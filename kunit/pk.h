@@ -66,6 +66,13 @@ typedef long pk_syscall_fn(unsigned long a, unsigned long b, unsigned long c,
 extern pk_syscall_fn *const sys_call_table[];
 #endif
 
+/* What skips the case in a module never returns there; objtool wants to know. */
+#ifdef MODULE
+#define PK_BUILT_IN	__noreturn
+#else
+#define PK_BUILT_IN
+#endif
+
 /* process.c */
 int pk_init(struct kunit *test);
 void pk_exit(struct kunit *test);
@@ -86,11 +93,15 @@ unsigned long pk_map_aligned(struct pk *p, unsigned long size,
 			     struct file *file, unsigned long prot,
 			     unsigned long flags, u64 offset);
 void pk_vm_flags(struct pk *p, vm_flags_t set, vm_flags_t clear);
+PK_BUILT_IN
 long pk_syscall(struct pk *p, int nr, unsigned long a, unsigned long b,
 		unsigned long c, unsigned long d, unsigned long e);
+PK_BUILT_IN
 void pk_fork(struct pk *p, void (*body)(struct pk *p));
 void pk_join(struct pk *p);
+PK_BUILT_IN
 void pk_need_fork(struct pk *p);
+PK_BUILT_IN
 void pk_need_swap(struct pk *p);
 
 /* page.c */
@@ -111,6 +122,7 @@ int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id);
 void pk_unpin(struct pk *p, u32 id);
 bool pk_pin_is_mapped(struct pk *p, u32 id);
 u8 pk_load_by_pin(struct pk *p, u32 id);
+PK_BUILT_IN
 void pk_edit_entry(struct pk *p, pte_t (*edit)(pte_t pte));
 
 /* What others change of a page at any time. */
