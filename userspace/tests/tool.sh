@@ -231,6 +231,32 @@ ok "an older program: says what to build"
 explains 4 'module is older' /pinscope-abi-99 check
 ok "an older module: says what to build"
 
+# The suite; all of it has a run of its own.
+run 0 pinscope test 'anon.*'
+ok "test: a kind"
+[ "$(head -n 1 $out)" = 'KTAP version 1' ] &&
+	[ "$(tail -n 1 $out)" = "1..$(grep -c '^ok ' $out)" ]
+ok "test: KTAP with a plan, when not on a terminal"
+run 0 pinscope test --list 'anon.fresh/slow:*' && grep -qx 'anon.fresh/slow:place' $out
+ok "test: --list prints what a glob matches"
+run 0 pinscope test 'hugetlb[2M].fresh/slow:pinned' && [ "$(grep -c '^ok ' $out)" = 1 ]
+ok "test: a name with brackets is a name, and a cell can be had alone"
+run 0 pinscope test --junit 'anon.fresh/slow:*' && grep -q '^</testsuite>' $out
+ok "test: --junit"
+run 0 pinscope test --json 'anon.fresh/slow:*' && grep -q '"fail": 0' $out
+ok "test: --json"
+run 0 pinscope test -r 3 -s 7 -j 2 -t 9 'anon.*' && ! grep -q '^not ok' $out
+ok "test: again, in another order, and two at a time"
+run 0 pinscope test 'zeropage.fresh/*' && case $verdict in
+reliable)	! grep -q 'slow+LONGTERM:reliable # ' $out ;;
+*)		grep -q 'slow+LONGTERM:reliable # ' $out ;;
+esac
+ok "test: what this kernel is known to get wrong is told"
+explains 2 'no cell' pinscope test nonsense
+ok "test: no such cell"
+explains 2 'not a number' pinscope test -j 0
+ok "test: no such number of jobs"
+
 (
 	exec 9</sys/kernel/debug/pinscope/ctl
 	rmmod pinscope 2>/dev/null

@@ -15,6 +15,8 @@ static const struct {
 } commands[] = {
 	{ "check", "is read-only long-term pinning reliable on this kernel?",
 	  cmd_check },
+	{ "test", "every kind of memory, in every state, pinned in every way",
+	  cmd_test },
 	{ "info", "what the loaded module and the running kernel can do",
 	  cmd_info },
 	{ "shell", "pin, look, fault and more, from a script",

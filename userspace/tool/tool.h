@@ -25,6 +25,7 @@ enum {
 int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 
 /**
  * tool_open() - open the module and see that it speaks this tool's ABI

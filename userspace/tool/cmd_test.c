@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pinscope test: the suite.
+ */
+#include <fnmatch.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "suite_run.h"
+
+static const char help[] =
+"usage: pinscope test [OPTION]... [GLOB]...\n"
+"\n"
+"Each kind of memory, in each state, pinned in each way: does what must hold\n"
+"hold? A cell is KIND.STATE/WAY[+FLAG...]:PROPERTY; globs choose cells.\n"
+"\n"
+"  -d, --dir DIR        a directory on a disk, for files [/var/tmp]\n"
+"  -j, --jobs N         cells at a time [one]\n"
+"  -k, --ktap           KTAP, as kunit.py parse reads it [unless on a terminal]\n"
+"      --json           one JSON object on stdout\n"
+"      --junit          JUnit XML on stdout\n"
+"  -l, --list           only print the names\n"
+"  -r, --repeat N       N times, until something fails\n"
+"  -s, --shuffle SEED   in another order\n"
+"  -t, --timeout S      seconds that a cell may take [30]\n"
+"  -h, --help           this text\n"
+"\n"
+"Exit status: 0 good, 1 something failed, 2 wrong usage, 4 nothing could be run.\n";
+
+enum format { FORMAT_AUTO, FORMAT_TEXT, FORMAT_KTAP, FORMAT_JSON, FORMAT_JUNIT };
+
+/*
+ * What kernels are known to get wrong, by release; where a distribution has
+ * mended one, its cells just pass. The rest of what is known to hang is not
+ * played when a fresh scene of it does.
+ */
+static const struct {
+	unsigned int from, before;	/* major * 1000 + minor */
+	bool hangs;
+	const char *cells;
+} known[] = {
+	/* What pinscope is about. */
+	{ 0, 6002, false,
+	  "@(zeropage|huge-zeropage|ksm-zeropage|memfd|tmpfs|shmem-thp|file|"
+	  "file-opened-readonly|hugetlb\\[*\\]|mixedmap-page).*/*[a-z]+LONGTERM:"
+	  "@(place|exclusive|reliable|fork)" },
+	/* Whose file system wants to know of writes can be written to for long. */
+	{ 0, 6005, false, "file-map-shared.*+WRITE*LONGTERM:errno" },
+	/* Unshare empties the PMD, and a read fault maps it by one again. */
+	{ 6002, 99000, true, "shmem-thp.*/*[a-z]+LONGTERM:*" },
+	{ 6002, 99000, true, "shmem-thp.pinned/*" },
+	/*
+	 * Unshare of the huge zeropage maps the copy as a write would: seen in
+	 * 7.2 and 7.3, not in 6.12.
+	 */
+	{ 6013, 99000, false,
+	  "huge-zeropage.*/*[a-z]+LONGTERM:@(readonly|tracking)" },
+};
+
+static unsigned int release;
+
+/* Which of the known defects a cell belongs to: an index, or -1. */
+static int known_as(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (release >= known[i].from && release < known[i].before &&
+		    !fnmatch(known[i].cells, name, FNM_EXTMATCH))
+			return i;
+	return -1;
+}
+
+static bool wanted(const char *name, char **globs, int nr)
+{
+	int i;
+
+	/* Names have brackets, which a glob takes for something else. */
+	for (i = 0; i < nr; i++)
+		if (!strcmp(globs[i], name) || !fnmatch(globs[i], name, 0))
+			return true;
+	return !nr;
+}
+
+/* Calls @cell for each verdict of a scene, and counts them. */
+static void for_cells(struct suite_run *run, struct result *result,
+		      void (*cell)(const char *name, enum verdict verdict,
+				   const char *why))
+{
+	enum verdict verdict, all = VERDICT_NONE;
+	char name[160];
+	int prop;
+
+	if (result->verdicts[PROP_MADE] == VERDICT_SKIP)
+		all = VERDICT_SKIP;
+	for (prop = 0; prop < PROPS; prop++) {
+		if (!result->wanted[prop])
+			continue;
+		verdict = all ? all : result->verdicts[prop];
+		if (verdict == VERDICT_NONE)
+			continue;
+		place_name(&result->place, prop, name, sizeof(name));
+		if (verdict == VERDICT_FAIL && known_as(name) >= 0)
+			verdict = VERDICT_KNOWN;
+		run->totals[verdict]++;
+		cell(name, verdict, result->whys[all ? PROP_MADE : prop]);
+	}
+}
+
+static void text_cell(const char *name, enum verdict verdict, const char *why)
+{
+	if (verdict == VERDICT_FAIL || verdict == VERDICT_SKIP)
+		printf("%s%s: %s: %s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "",
+		       verdict_names[verdict], name, why);
+	if (verdict == VERDICT_FAIL)
+		printf("    again: pinscope test '%s'\n", name);
+}
+
+static void show_text(struct suite_run *run, struct result *result)
+{
+	size_t nr = result - run->results + 1;
+	char name[160];
+
+	for_cells(run, result, text_cell);
+	if (isatty(STDOUT_FILENO)) {
+		printf("\r\033[K%zu of %zu: %s", nr, run->nr,
+		       place_name(&result->place, PROPS, name, sizeof(name)));
+		fflush(stdout);
+	}
+}
+
+static unsigned int ktap_nr;
+
+static void ktap_cell(const char *name, enum verdict verdict, const char *why)
+{
+	printf("%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", ++ktap_nr,
+	       name, verdict == VERDICT_SKIP ? " # SKIP " : *why ? " # " : "", why);
+}
+
+static void show_ktap(struct suite_run *run, struct result *result)
+{
+	for_cells(run, result, ktap_cell);
+}
+
+static json_t *json_cells;
+
+static void json_cell(const char *name, enum verdict verdict, const char *why)
+{
+	json_array_append_new(json_cells,
+			      json_pack("{s:s, s:s, s:s}", "name", name, "verdict",
+					verdict_names[verdict], "why", why));
+}
+
+static void show_json(struct suite_run *run, struct result *result)
+{
+	for_cells(run, result, json_cell);
+}
+
+static void xml(const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '<':
+			fputs("&lt;", stdout);
+			break;
+		case '&':
+			fputs("&amp;", stdout);
+			break;
+		case '"':
+			fputs("&quot;", stdout);
+			break;
+		default:
+			putchar(*text);
+		}
+	}
+}
+
+static void junit_cell(const char *name, enum verdict verdict, const char *why)
+{
+	fputs("  <testcase classname=\"pinscope\" name=\"", stdout);
+	xml(name);
+	if (verdict == VERDICT_PASS) {
+		fputs("\"/>\n", stdout);
+		return;
+	}
+	printf("\"><%s message=\"", verdict == VERDICT_FAIL ? "failure" : "skipped");
+	xml(why);
+	fputs("\"/></testcase>\n", stdout);
+}
+
+static void show_junit(struct suite_run *run, struct result *result)
+{
+	for_cells(run, result, junit_cell);
+}
+
+static void show_nothing(struct suite_run *run, struct result *result)
+{
+	(void)run, (void)result;
+}
+
+static void (*const shows[])(struct suite_run *run, struct result *result) = {
+	[FORMAT_AUTO] = show_nothing, [FORMAT_TEXT] = show_text,
+	[FORMAT_KTAP] = show_ktap, [FORMAT_JSON] = show_json,
+	[FORMAT_JUNIT] = show_junit,
+};
+
+/* All places with a cell that is wanted. */
+static size_t choose(struct result *results, const struct suite_kind *kinds,
+		     size_t nr_kinds, const struct pinscope_info *info,
+		     char **globs, int nr_globs)
+{
+	char name[160];
+	size_t nr = 0, k, s, w;
+	int prop, i;
+
+	for (k = 0; k < nr_kinds; k++)
+		for (s = 0; s < suite_nr_states; s++)
+			for (w = 0; w < suite_nr_ways; w++) {
+				struct result *result = &results[nr];
+				bool any = false;
+
+				result->place = (struct place) {
+					&kinds[k], &suite_states[s], &suite_ways[w],
+				};
+				if (!place_exists(&result->place, info))
+					continue;
+				i = known_as(place_name(&result->place, PROP_MADE,
+							name, sizeof(name)));
+				result->hangs = i >= 0 && known[i].hangs;
+				for (prop = 0; prop < PROPS; prop++) {
+					result->wanted[prop] =
+						prop_applies(&result->place, prop) &&
+						wanted(place_name(&result->place, prop,
+								  name, sizeof(name)),
+						       globs, nr_globs);
+					any |= result->wanted[prop];
+				}
+				nr += any;
+			}
+	return nr;
+}
+
+static void shuffle(struct result *results, size_t nr, unsigned int seed)
+{
+	struct result swap;
+	size_t i, k;
+
+	srandom(seed);
+	for (i = nr; i > 1; i--) {
+		k = random() % i;
+		memcpy(&swap, &results[k], sizeof(swap));
+		memcpy(&results[k], &results[i - 1], sizeof(swap));
+		memcpy(&results[i - 1], &swap, sizeof(swap));
+	}
+}
+
+static void list(const struct suite_run *run)
+{
+	char name[160];
+	size_t i;
+	int prop;
+
+	for (i = 0; i < run->nr; i++)
+		for (prop = 0; prop < PROPS; prop++)
+			if (run->results[i].wanted[prop])
+				puts(place_name(&run->results[i].place, prop, name,
+						sizeof(name)));
+}
+
+static bool number(const char *text, unsigned int min, unsigned int max,
+		   unsigned int *to)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (!*text || *end || value < min || value > max) {
+		fprintf(stderr, "pinscope test: '%s' is not a number from %u to %u\n",
+			text, min, max);
+		return false;
+	}
+	*to = value;
+	return true;
+}
+
+static int finish(struct suite_run *run, enum format format, const struct utsname *uts)
+{
+	const unsigned int *n = run->totals;
+	json_t *root;
+
+	switch (format) {
+	case FORMAT_KTAP:
+		printf("1..%u\n", ktap_nr);
+		break;
+	case FORMAT_JUNIT:
+		puts("</testsuite>");
+		break;
+	case FORMAT_JSON:
+		root = json_pack("{s:s, s:i, s:i, s:i, s:i, s:o}", "kernel",
+				 uts->release, "pass", n[VERDICT_PASS], "fail",
+				 n[VERDICT_FAIL], "known", n[VERDICT_KNOWN], "skip",
+				 n[VERDICT_SKIP], "cells", json_cells);
+		json_dumpf(root, stdout, JSON_INDENT(1));
+		putchar('\n');
+		json_decref(root);
+		break;
+	default:
+		printf("%s%u passed, %u failed, %u known to fail, %u skipped, on Linux %s\n",
+		       isatty(STDOUT_FILENO) ? "\r\033[K" : "", n[VERDICT_PASS],
+		       n[VERDICT_FAIL], n[VERDICT_KNOWN], n[VERDICT_SKIP],
+		       uts->release);
+	}
+	if (n[VERDICT_FAIL])
+		return EXIT_BAD;
+	return n[VERDICT_PASS] ? EXIT_GOOD : EXIT_CANNOT;
+}
+
+int cmd_test(int argc, char **argv)
+{
+	enum { OPT_JSON = 256, OPT_JUNIT };
+	static const struct option options[] = {
+		{ "dir", required_argument, NULL, 'd' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "ktap", no_argument, NULL, 'k' },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "junit", no_argument, NULL, OPT_JUNIT },
+		{ "list", no_argument, NULL, 'l' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "shuffle", required_argument, NULL, 's' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	unsigned int repeat = 1, seed = 0, major = 0, minor = 0;
+	struct suite_run run = { .jobs = 1, .timeout = 30, .dir = "/var/tmp" };
+	enum format format = FORMAT_AUTO;
+	struct suite_kind *kinds;
+	struct pinscope_info info;
+	struct utsname uts;
+	size_t nr_kinds, max;
+	bool only_list = false;
+	int opt, fd, ret = 0;
+
+	while ((opt = getopt_long(argc, argv, "d:j:klr:s:t:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'd':
+			run.dir = optarg;
+			break;
+		case 'j':
+			if (!number(optarg, 1, MAX_JOBS, &run.jobs))
+				return EXIT_USAGE;
+			break;
+		case 'k':
+			format = FORMAT_KTAP;
+			break;
+		case OPT_JSON:
+			format = FORMAT_JSON;
+			break;
+		case OPT_JUNIT:
+			format = FORMAT_JUNIT;
+			break;
+		case 'l':
+			only_list = true;
+			break;
+		case 'r':
+			if (!number(optarg, 1, 1000000, &repeat))
+				return EXIT_USAGE;
+			break;
+		case 's':
+			if (!number(optarg, 1, 4000000000U, &seed))
+				return EXIT_USAGE;
+			break;
+		case 't':
+			if (!number(optarg, 1, 3600, &run.timeout))
+				return EXIT_USAGE;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_GOOD;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (format == FORMAT_AUTO)
+		format = isatty(STDOUT_FILENO) ? FORMAT_TEXT : FORMAT_KTAP;
+	run.show = shows[format];
+
+	fd = tool_open(&info);
+	if (fd < 0)
+		return EXIT_CANNOT;
+	close(fd);
+	uname(&uts);
+	sscanf(uts.release, "%u.%u", &major, &minor);
+	release = major * 1000 + minor;
+
+	kinds = suite_kinds(run.dir, &nr_kinds);
+	max = nr_kinds * suite_nr_states * suite_nr_ways + 1;
+	run.results = mmap(NULL, max * sizeof(*run.results), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!kinds || run.results == MAP_FAILED) {
+		fprintf(stderr, "pinscope test: out of memory\n");
+		return EXIT_CANNOT;
+	}
+	run.nr = choose(run.results, kinds, nr_kinds, &info, argv + optind,
+			argc - optind);
+	if (!run.nr) {
+		fprintf(stderr, "pinscope test: no cell matches; see 'pinscope test --list'\n");
+		return EXIT_USAGE;
+	}
+	if (only_list) {
+		list(&run);
+		return EXIT_GOOD;
+	}
+	if (seed)
+		shuffle(run.results, run.nr, seed);
+
+	if (format == FORMAT_KTAP)
+		printf("KTAP version 1\n");
+	else if (format == FORMAT_JUNIT)
+		printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"pinscope\">\n");
+	else if (format == FORMAT_JSON)
+		json_cells = json_array();
+	while (repeat-- && !ret && !run.totals[VERDICT_FAIL]) {
+		size_t i;
+
+		for (i = 0; i < run.nr; i++) {
+			run.results[i].done = false;
+			memset(run.results[i].verdicts, 0, sizeof(run.results[i].verdicts));
+			memset(run.results[i].whys, 0, sizeof(run.results[i].whys));
+		}
+		ret = suite_run(&run);
+	}
+	if (ret) {
+		fprintf(stderr, "pinscope test: %s\n", ps_errno(ret));
+		return EXIT_CANNOT;
+	}
+	return finish(&run, format, &uts);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The suite: kinds of memory x states x ways to pin, and what must hold in each.
+ *
+ * A scene is one kind in one state, pinned in one way. It is played once, and
+ * gives a verdict for each property that is to hold there: a cell, whose name is
+ *
+ *	KIND.STATE/WAY[+FLAG...]:PROPERTY
+ *
+ * The tables say what there is; suite_rules.c what is expected, and why.
+ */
+#ifndef PINSCOPE_SUITE_H
+#define PINSCOPE_SUITE_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "memory.h"
+#include "tool.h"
+
+/* What is said when a property does not hold, and when a cell is skipped. */
+#define WHY_MAX		240
+
+struct scene;
+
+/* What a kind is to the rules. */
+enum {
+	IS_SHARED	= 1 << 0,	/* MAP_SHARED */
+	IS_REFUSED	= 1 << 1,	/* GUP has nothing to do with the mapping */
+	IS_NO_PAGE	= 1 << 2,	/* nor, as it is, with the entry */
+	IS_FILE		= 1 << 3,	/* what is in the file can be looked at */
+	IS_TRACKED	= 1 << 4,	/* the file is told of writes */
+	IS_LARGE	= 1 << 5,	/* part of a large folio, mapped by PTEs */
+	IS_SLOW		= 1 << 6,	/* gigabytes: only the states that matter */
+	IS_SWAPPED	= 1 << 7,	/* not there before somebody looks */
+	IS_ALONE	= 1 << 8,	/* takes what the machine has once */
+};
+
+/**
+ * struct suite_kind - a row of the table of kinds
+ * @name: of the kind; one that is there in sizes has it in brackets
+ * @base: the row of memory.c's table that it is made of, or NULL
+ * @make: what is done then, or instead; says why it cannot, or returns NULL
+ * @is: IS_*
+ * @has: PINSCOPE_STATE_* of the page under test, when it is made
+ * @hasnt: and what it must not have
+ * @exists: does this kernel have such a thing at all? NULL for yes
+ */
+struct suite_kind {
+	char name[32];
+	const char *base;
+	const char *(*make)(struct scene *s);
+	unsigned int is;
+	uint64_t has;
+	uint64_t hasnt;
+	bool (*exists)(void);
+	const struct kind *memory;	/* @base, on this machine */
+	size_t size;			/* for @make: bytes of one page, or 0 */
+};
+
+/**
+ * struct suite_state - a row of the table of states
+ * @name: of the state
+ * @enter: what makes it; says why it cannot, or returns NULL
+ * @applies: to this kind, way and FOLL flags?
+ */
+struct suite_state {
+	const char *name;
+	const char *(*enter)(struct scene *s);
+	bool (*applies)(const struct suite_kind *kind, unsigned int way,
+			uint64_t foll);
+};
+
+/* A row of the table of ways. */
+struct suite_way {
+	unsigned int way;
+	uint64_t foll;
+};
+
+/* What a pin does to the page of the process. */
+enum outcome {
+	OUTCOME_REFUSED,	/* an error */
+	OUTCOME_STAYS,		/* it is pinned where it is */
+	OUTCOME_OWN,		/* the process gets one of its own first */
+	OUTCOME_REUSED,		/* it becomes the process's own where it is */
+	OUTCOME_EITHER,		/* one or the other of the last two */
+};
+
+enum verdict {
+	VERDICT_NONE,		/* has no say here */
+	VERDICT_PASS,
+	VERDICT_FAIL,
+	VERDICT_SKIP,
+	VERDICT_KNOWN,		/* fails, as this kernel is known to */
+};
+
+extern const char *const verdict_names[];
+
+/* In the order in which a scene comes to them. */
+enum property {
+	PROP_MADE,		/* the memory is what it was meant to be */
+	PROP_ERRNO,		/* PIN succeeds, or fails as it must */
+	PROP_PINNED,		/* what is pinned is what is mapped */
+	PROP_PLACE,		/* the page stays, or is replaced, as it must */
+	PROP_EXCLUSIVE,		/* anonymous pages are pinned only when exclusive */
+	PROP_CONTENT,		/* the process sees what it saw */
+	PROP_READONLY,		/* a pin for reading makes nothing writable, dirty */
+	PROP_TRACKING,		/* nor soft-dirty, nor is userfaultfd-wp lost */
+	PROP_RELIABLE,		/* the process's writes are seen through the pin */
+	PROP_DEVICE,		/* the pin's writes are seen by the process */
+	PROP_CHILD,		/* a child from before sees neither */
+	PROP_FORK,		/* a child from after does not take the page away */
+	PROP_FILE,		/* the file does not change */
+	PROP_COUNTS,		/* pins and references are what they were */
+	PROPS
+};
+
+extern const char *const prop_names[PROPS];
+
+/* A scene's place in the tables. */
+struct place {
+	const struct suite_kind *kind;
+	const struct suite_state *state;
+	const struct suite_way *way;
+};
+
+/* A process that was forked, and does what it is told. */
+struct child {
+	pid_t pid;
+	int to, from;
+};
+
+/* Being played. */
+struct scene {
+	struct place place;
+	int fd;			/* the module */
+	const char *dir;	/* on a disk */
+	struct memory m;
+	char *addr;		/* the page under test */
+	size_t len;		/* of the mapping that begins with it */
+	int map_fd;		/* of the module's map, or -1 */
+	int uffd;		/* or -1 */
+	uint32_t others[2];	/* pins of others */
+	struct child child;
+	bool readonly;		/* the process may not write */
+	struct pinscope_page before;
+	char why[WHY_MAX];
+	enum verdict verdicts[PROPS];
+	char whys[PROPS][WHY_MAX];
+};
+
+/* suite_kinds.c */
+struct suite_kind *suite_kinds(const char *dir, size_t *nr);
+
+/* suite_states.c */
+extern const struct suite_state suite_states[];
+extern const size_t suite_nr_states;
+const char *scene_fork(struct scene *s);
+void scene_join(struct scene *s);
+/* What the child sees at the page; -1 when it is gone. */
+int scene_child_sees(struct scene *s);
+
+/* suite_rules.c */
+extern const struct suite_way suite_ways[];
+extern const size_t suite_nr_ways;
+const char *place_name(const struct place *p, enum property prop, char *buf,
+		       size_t size);
+bool place_exists(const struct place *p, const struct pinscope_info *info);
+bool prop_applies(const struct place *p, enum property prop);
+void scene_play(struct scene *s);
+
+/* Says in s->why what is wrong, and returns it. */
+const char *scene_fails(struct scene *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The page of a pin, or of the process; all zero when it cannot be had. */
+struct pinscope_page scene_page(struct scene *s);
+
+#endif

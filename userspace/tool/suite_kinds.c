@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The suite's kinds of memory. Most begin as a row of memory.c's table, on which
+ * something is then done; a new kind is a line at the end of this file.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+#define THP_DIR		"/sys/kernel/mm/transparent_hugepage"
+#define KSM_DIR		"/sys/kernel/mm/ksm/"
+
+/* Newer than some libc. */
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT		21
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#define UFFDIO_POISON		_IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON	(1 << 14)
+#endif
+
+/* What somebody waits for at most, in steps of a millisecond. */
+#define PATIENCE_MS	5000
+
+const char *scene_fails(struct scene *s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->why, sizeof(s->why), format, args);
+	va_end(args);
+	return s->why;
+}
+
+struct pinscope_page scene_page(struct scene *s)
+{
+	struct pinscope_page page;
+
+	if (ps_page(s->fd, s->addr, &page))
+		memset(&page, 0, sizeof(page));
+	return page;
+}
+
+static size_t base_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+static const char *write_file(struct scene *s, const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = strlen(text);
+
+	if (fd < 0 || write(fd, text, len) != len) {
+		scene_fails(s, "cannot write '%s' to %s: %s", text, path,
+			    ps_errno(errno));
+		if (fd >= 0)
+			close(fd);
+		return s->why;
+	}
+	close(fd);
+	return NULL;
+}
+
+/* Mapped by PTEs, all of it. */
+static const char *split(struct scene *s)
+{
+	uint32_t id;
+	int ret = ps_pin(s->fd, PINSCOPE_WAY_GET_SLOW, PINSCOPE_FOLL_SPLIT_PMD,
+			 s->addr, base_size(), &id);
+
+	if (ret)
+		return scene_fails(s, "cannot split a THP: %s", ps_errno(ret));
+	ps_unpin(s->fd, id);
+	return NULL;
+}
+
+static const char *single_pte(struct scene *s)
+{
+	size_t base = base_size();
+
+	if (split(s))
+		return s->why;
+	if (madvise(s->addr + base, s->m.kind->len - base, MADV_DONTNEED))
+		return scene_fails(s, "MADV_DONTNEED: %s", ps_errno(errno));
+	s->len = base;
+	return NULL;
+}
+
+/* The upper half moves to where the lower one would be after it. */
+static const char *mremapped(struct scene *s)
+{
+	size_t half = s->m.kind->len / 2;
+	char *room = mmap(NULL, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room == MAP_FAILED ||
+	    mremap(s->addr + half, half, half, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   room) != room)
+		return scene_fails(s, "mremap: %s", ps_errno(errno));
+	s->len = half;
+	return NULL;
+}
+
+/* Only the lower half is a child's, too. */
+static const char *half_forked(struct scene *s)
+{
+	size_t half = s->m.kind->len / 2;
+
+	if (madvise(s->addr + half, half, MADV_DONTFORK))
+		return scene_fails(s, "MADV_DONTFORK: %s", ps_errno(errno));
+	s->len = half;
+	return NULL;
+}
+
+static const char *page_out(struct scene *s)
+{
+	int ms;
+
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		if (madvise(s->addr, s->m.kind->len, MADV_PAGEOUT))
+			return scene_fails(s, "MADV_PAGEOUT: %s", ps_errno(errno));
+		if (scene_page(s).state & PINSCOPE_STATE_SWAP)
+			return NULL;
+		sleep_ms(1);
+	}
+	return scene_fails(s, "it is not swapped out: is there swap? (swapon)");
+}
+
+static const char *page_out_split(struct scene *s)
+{
+	return split(s) ? s->why : page_out(s);
+}
+
+/* All pages of the mapping are equal: ksmd merges them when it comes to them. */
+static const char *merge(struct scene *s, char byte, uint64_t state)
+{
+	int ms;
+
+	memset(s->addr, byte, s->m.kind->len);
+	if (madvise(s->addr, s->m.kind->len, MADV_MERGEABLE))
+		return scene_fails(s, "MADV_MERGEABLE: %s", ps_errno(errno));
+	if (write_file(s, KSM_DIR "use_zero_pages", byte ? "0" : "1") ||
+	    write_file(s, KSM_DIR "sleep_millisecs", "0") ||
+	    write_file(s, KSM_DIR "run", "1"))
+		return s->why;
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		if (scene_page(s).state & state)
+			break;
+		sleep_ms(1);
+	}
+	if (write_file(s, KSM_DIR "run", "0"))
+		return s->why;
+	return ms < PATIENCE_MS ? NULL : scene_fails(s, "ksmd does not merge it");
+}
+
+static const char *make_ksm(struct scene *s)
+{
+	return merge(s, 'p', PINSCOPE_STATE_KSM);
+}
+
+static const char *make_ksm_zero(struct scene *s)
+{
+	return merge(s, 0, PINSCOPE_STATE_ZERO);
+}
+
+/* Maps @len bytes of @fd at a multiple of @align, for memory_unmap(). */
+static const char *map_aligned(struct scene *s, int fd, size_t len, size_t align,
+			       int flags)
+{
+	char *room = mmap(NULL, len + align, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (room == MAP_FAILED)
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	s->m.area = room;
+	s->m.area_len = len + align;
+	s->addr = room + (-(uintptr_t)room & (align - 1));
+	if (mmap(s->addr, len, PROT_READ | PROT_WRITE,
+		 flags | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd,
+		 0) == MAP_FAILED)
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	return NULL;
+}
+
+/* One folio of @size of the place's kind, of the page cache of tmpfs. */
+static const char *make_shmem_thp(struct scene *s)
+{
+	size_t size = s->place.kind->size;
+
+	if (write_file(s, THP_DIR "/shmem_enabled", "advise"))
+		return s->why;
+	s->m.fd = memfd_create("pinscope", MFD_CLOEXEC);
+	if (s->m.fd < 0 || ftruncate(s->m.fd, size))
+		return scene_fails(s, "memfd: %s", ps_errno(errno));
+	if (map_aligned(s, s->m.fd, size, size, MAP_SHARED))
+		return s->why;
+	madvise(s->addr, size, MADV_HUGEPAGE);
+	*s->addr = 'f';
+	if (mmap(s->addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+		 s->m.fd, 0) == MAP_FAILED)
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	madvise(s->addr, size, MADV_HUGEPAGE);
+	(void)*(volatile char *)s->addr;
+	s->len = size;
+	if (1UL << scene_page(s).map_shift != size)
+		return scene_fails(s, "no huge page was given: is there memory for it?");
+	return NULL;
+}
+
+static const char *make_mthp(struct scene *s)
+{
+	size_t size = s->place.kind->size;
+	char path[120];
+
+	snprintf(path, sizeof(path), THP_DIR "/hugepages-%zukB/enabled", size >> 10);
+	if (write_file(s, path, "madvise"))
+		return s->why;
+	if (map_aligned(s, -1, size, size, MAP_PRIVATE))
+		return s->why;
+	s->len = size;
+	madvise(s->addr, size, MADV_HUGEPAGE);
+	*s->addr = 'p';
+	if (base_size() << scene_page(s).folio_order != size)
+		return scene_fails(s, "no folio of %zu KiB was given: is there memory for it?",
+				   size >> 10);
+	return NULL;
+}
+
+/* The file cannot be written to, its private mapping can. */
+static const char *reopen(struct scene *s)
+{
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->m.fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || mmap(s->addr, s->m.kind->len, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		scene_fails(s, "to map it again: %s", ps_errno(errno));
+		if (fd >= 0)
+			close(fd);
+		return s->why;
+	}
+	close(fd);
+	(void)*(volatile char *)s->addr;
+	return NULL;
+}
+
+static const char *share(struct scene *s)
+{
+	if (mmap(s->addr, s->m.kind->len, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, s->m.fd, 0) == MAP_FAILED)
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	(void)*(volatile char *)s->addr;
+	return NULL;
+}
+
+static const char *make_stack(struct scene *s)
+{
+	size_t base = base_size();
+	char *stack = mmap(NULL, 16 * base, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_GROWSDOWN,
+			   -1, 0);
+
+	if (stack == MAP_FAILED)
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	s->m.area = stack;
+	s->m.area_len = 16 * base;
+	s->addr = stack + 12 * base;
+	*s->addr = 'p';
+	return NULL;
+}
+
+static const char *make_brk(struct scene *s)
+{
+	size_t base = base_size();
+	char *end = sbrk(3 * base);
+
+	if (end == (void *)-1)
+		return scene_fails(s, "sbrk: %s", ps_errno(errno));
+	s->addr = (char *)(((uintptr_t)end + base - 1) & -base);
+	*s->addr = 'p';
+	return NULL;
+}
+
+static const char *make_secret(struct scene *s)
+{
+#ifdef SYS_memfd_secret
+	s->m.fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	if (s->m.fd < 0)
+		return scene_fails(s, "memfd_secret: %s: boot with secretmem.enable=1",
+				   ps_errno(errno));
+	if (ftruncate(s->m.fd, base_size()))
+		return scene_fails(s, "ftruncate: %s", ps_errno(errno));
+	if (map_aligned(s, s->m.fd, base_size(), base_size(), MAP_SHARED))
+		return s->why;
+	*s->addr = 's';
+	return NULL;
+#else
+	return scene_fails(s, "this architecture has no memfd_secret()");
+#endif
+}
+
+static const char *make_guard(struct scene *s)
+{
+	if (madvise(s->addr, base_size(), MADV_GUARD_INSTALL))
+		return scene_fails(s, "MADV_GUARD_INSTALL: %s", ps_errno(errno));
+	return NULL;
+}
+
+/* Of Linux 6.13. */
+static bool has_guards(void)
+{
+	void *addr = mmap(NULL, base_size(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool has;
+
+	if (addr == MAP_FAILED)
+		return true;
+	has = !madvise(addr, base_size(), MADV_GUARD_INSTALL) || errno != EINVAL;
+	munmap(addr, base_size());
+	return has;
+}
+
+/* Of Linux 6.6. */
+static bool has_poison(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_POISON };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	bool has = fd < 0 || !ioctl(fd, UFFDIO_API, &api);
+
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static const char *make_poison(struct scene *s)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_POISON };
+	struct uffdio_range range = {
+		.start = (uintptr_t)s->addr, .len = base_size(),
+	};
+	struct uffdio_register reg = {
+		.range = range, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_poison poison = { .range = range };
+
+	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api))
+		return scene_fails(s, "userfaultfd: %s", ps_errno(errno));
+	madvise(s->addr, base_size(), MADV_DONTNEED);
+	if (ioctl(s->uffd, UFFDIO_REGISTER, &reg) ||
+	    ioctl(s->uffd, UFFDIO_POISON, &poison))
+		return scene_fails(s, "UFFDIO_POISON: %s", ps_errno(errno));
+	return NULL;
+}
+
+static const char *map_driver(struct scene *s, unsigned int map)
+{
+	void *addr;
+	int ret;
+
+	s->map_fd = ps_open_map();
+	if (s->map_fd < 0)
+		return scene_fails(s, "map: %s", ps_errno(s->map_fd));
+	ret = ps_map(s->map_fd, map, base_size(), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE, &addr);
+	if (ret)
+		return scene_fails(s, "map: %s", ps_errno(ret));
+	s->m.area = addr;
+	s->m.area_len = base_size();
+	s->addr = addr;
+	(void)*(volatile char *)s->addr;
+	return NULL;
+}
+
+static const char *make_pfnmap(struct scene *s)
+{
+	return map_driver(s, PINSCOPE_MAP_PFNMAP);
+}
+
+static const char *make_mixed_pfn(struct scene *s)
+{
+	return map_driver(s, PINSCOPE_MAP_MIXED_PFN);
+}
+
+static const char *make_mixed_page(struct scene *s)
+{
+	return map_driver(s, PINSCOPE_MAP_MIXED_PAGE);
+}
+
+#define S(name)		PINSCOPE_STATE_##name
+#define OWN		.has = S(ANON) | S(EXCLUSIVE)
+#define CACHE		.has = S(PAGE), .hasnt = S(ANON)
+
+/* A name that ends in '[' comes once for each size of what it is about. */
+static const struct suite_kind kinds[] = {
+	{ "zeropage", "zeropage", .has = S(ZERO) },
+	{ "huge-zeropage", "huge-zeropage", .has = S(HUGE_ZERO) },
+	{ "anon", "anon", OWN },
+	{ "stack", NULL, make_stack, OWN },
+	{ "brk", NULL, make_brk, OWN },
+	{ "thp", "anon-thp", OWN },
+	{ "pte-thp", "anon-thp", split, IS_LARGE, OWN },
+	{ "single-pte-of-thp", "anon-thp", single_pte, IS_LARGE, OWN },
+	{ "mremapped-thp", "anon-thp", mremapped, IS_LARGE, OWN },
+	{ "half-forked-thp", "anon-thp", half_forked, IS_LARGE, OWN },
+	{ "mthp[", NULL, make_mthp, IS_LARGE, OWN },
+	{ "swapped", "anon", page_out, IS_SWAPPED, .has = S(SWAP) },
+	{ "swapped-thp", "anon-thp", page_out, IS_SWAPPED | IS_LARGE,
+	  .has = S(SWAP) },
+	{ "swapped-pte-thp", "anon-thp", page_out_split, IS_SWAPPED | IS_LARGE,
+	  .has = S(SWAP) },
+	{ "ksm", "anon", make_ksm, IS_ALONE, .has = S(ANON) | S(KSM), .hasnt = S(EXCLUSIVE) },
+	{ "ksm-zeropage", "anon", make_ksm_zero, IS_ALONE, .has = S(ZERO) },
+	{ "memfd", "memfd", NULL, IS_FILE, CACHE },
+	{ "tmpfs", "tmpfs", NULL, IS_FILE, CACHE },
+	{ "shmem-thp", NULL, make_shmem_thp, IS_FILE, CACHE },
+	{ "file", "file", NULL, IS_FILE, CACHE },
+	{ "file-opened-readonly", "file", reopen, IS_FILE, CACHE },
+	{ "memfd-map-shared", "memfd-shared", NULL, IS_SHARED, CACHE },
+	{ "file-map-shared", "file", share, IS_SHARED | IS_TRACKED, CACHE },
+	{ "hugetlb[", "hugetlb", .has = S(HUGETLB), .hasnt = S(ANON) },
+	{ "hugetlb-anon[", "anon-hugetlb", .has = S(HUGETLB) | S(ANON) | S(EXCLUSIVE) },
+	{ "hugetlb-map-shared[", "hugetlb", share, IS_SHARED,
+	  .has = S(HUGETLB), .hasnt = S(ANON) },
+	{ "memfd-secret", NULL, make_secret, IS_REFUSED | IS_SHARED, .has = 0 },
+	{ "pfnmap", NULL, make_pfnmap, IS_REFUSED, .has = S(SPECIAL) },
+	{ "mixedmap-pfn", NULL, make_mixed_pfn, IS_NO_PAGE, .has = S(SPECIAL) },
+	{ "mixedmap-page", NULL, make_mixed_page, .has = S(PAGE), .hasnt = S(ANON) },
+	{ "guard", "anon", make_guard, IS_REFUSED, .has = S(GUARD),
+	  .exists = has_guards },
+	{ "uffd-poison", "anon", make_poison, IS_REFUSED, .has = S(POISON),
+	  .exists = has_poison },
+};
+
+#define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+
+static size_t pmd_size(void)
+{
+	FILE *file = fopen(THP_DIR "/hpage_pmd_size", "re");
+	size_t size = 0;
+
+	if (file && fscanf(file, "%zu", &size) != 1)
+		size = 0;
+	if (file)
+		fclose(file);
+	return size;
+}
+
+/* Folio sizes that anonymous memory can have, smallest first; not the PMD's. */
+static size_t mthp_sizes(size_t *sizes, size_t max)
+{
+	size_t kib, nr = 0, i, pmd = pmd_size();
+	struct dirent *entry;
+	DIR *dir = opendir(THP_DIR);
+
+	while (dir && (entry = readdir(dir)) && nr < max) {
+		char path[120];
+
+		if (sscanf(entry->d_name, "hugepages-%zukB", &kib) != 1 ||
+		    kib << 10 == pmd)
+			continue;
+		/* Some sizes are for shmem only. */
+		snprintf(path, sizeof(path), THP_DIR "/hugepages-%zukB/enabled", kib);
+		if (access(path, F_OK))
+			continue;
+		for (i = nr++; i && sizes[i - 1] > kib << 10; i--)
+			sizes[i] = sizes[i - 1];
+		sizes[i] = kib << 10;
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+/**
+ * suite_kinds() - all kinds that this machine could have
+ * @dir: a directory on a disk
+ * @nr: out: how many
+ *
+ * Return: an array for free(), or NULL without memory.
+ */
+struct suite_kind *suite_kinds(const char *dir, size_t *nr)
+{
+	size_t nr_memory, nr_sizes, sizes[16], k, i;
+	struct kind *memory = kinds_get(dir, &nr_memory);
+	struct suite_kind *all, *kind;
+
+	nr_sizes = mthp_sizes(sizes, 16);
+	all = memory ? calloc(NR_KINDS + nr_memory + nr_sizes, sizeof(*all)) : NULL;
+	if (!all)
+		return NULL;
+	kind = all;
+	for (k = 0; k < NR_KINDS; k++) {
+		size_t len = strlen(kinds[k].name);
+		bool sized = kinds[k].name[len - 1] == '[';
+
+		if (kinds[k].exists && !kinds[k].exists())
+			continue;
+		if (!kinds[k].base) {
+			for (i = 0; i < (sized ? nr_sizes : 1); i++) {
+				*kind = kinds[k];
+				kind->size = sized ? sizes[i] : pmd_size();
+				if (sized)
+					snprintf(kind->name + len,
+						 sizeof(kind->name) - len, "%zuK]",
+						 sizes[i] >> 10);
+				kind++;
+			}
+			continue;
+		}
+		for (i = 0; i < nr_memory; i++) {
+			const char *size = strchr(memory[i].name, '[');
+			size_t n = size ? (size_t)(size - memory[i].name) :
+					  strlen(memory[i].name);
+			bool file = memory[i].backing == BACKING_DISK_FILE &&
+				    !strcmp(kinds[k].base, "file");
+
+			if (!file && (strlen(kinds[k].base) != n ||
+				      strncmp(memory[i].name, kinds[k].base, n)))
+				continue;
+			*kind = kinds[k];
+			kind->memory = &memory[i];
+			if (sized)
+				snprintf(kind->name + len, sizeof(kind->name) - len,
+					 "%.10s", size + 1);
+			if (memory[i].len > 64 << 20)
+				kind->is |= IS_SLOW | IS_ALONE;
+			kind++;
+		}
+	}
+	*nr = kind - all;
+	return all;
+}

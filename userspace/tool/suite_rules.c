@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is expected of a pin, and whether it came so. Expectations follow from
+ * what the memory is and from the flags, by the rules below; what some kernel
+ * does is no source of them.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+#define S(name)		PINSCOPE_STATE_##name
+#define F(name)		PINSCOPE_FOLL_##name
+
+const char *const verdict_names[] = {
+	[VERDICT_NONE] = "none", [VERDICT_PASS] = "pass",
+	[VERDICT_FAIL] = "fail", [VERDICT_SKIP] = "skip",
+	[VERDICT_KNOWN] = "known",
+};
+
+const char *const prop_names[PROPS] = {
+	[PROP_MADE] = "made", [PROP_ERRNO] = "errno", [PROP_PINNED] = "pinned",
+	[PROP_PLACE] = "place", [PROP_EXCLUSIVE] = "exclusive",
+	[PROP_CONTENT] = "content", [PROP_READONLY] = "readonly",
+	[PROP_TRACKING] = "tracking", [PROP_RELIABLE] = "reliable",
+	[PROP_DEVICE] = "device", [PROP_CHILD] = "child", [PROP_FORK] = "fork",
+	[PROP_FILE] = "file", [PROP_COUNTS] = "counts",
+};
+
+const struct suite_way suite_ways[] = {
+	{ PINSCOPE_WAY_SLOW, 0 },
+	{ PINSCOPE_WAY_FAST, 0 },
+	{ PINSCOPE_WAY_SLOW, F(LONGTERM) },
+	{ PINSCOPE_WAY_FAST, F(LONGTERM) },
+	{ PINSCOPE_WAY_UNLOCKED, F(LONGTERM) },
+	{ PINSCOPE_WAY_REMOTE, F(LONGTERM) },
+	{ PINSCOPE_WAY_SLOW, F(WRITE) },
+	{ PINSCOPE_WAY_FAST, F(WRITE) },
+	{ PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM) },
+	{ PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
+	{ PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM) },
+	{ PINSCOPE_WAY_GET_SLOW, 0 },
+	{ PINSCOPE_WAY_GET_FAST, 0 },
+};
+
+const size_t suite_nr_ways = sizeof(suite_ways) / sizeof(suite_ways[0]);
+
+static bool is_pin(const struct place *p)
+{
+	return p->way->way < PINSCOPE_WAY_GET_SLOW;
+}
+
+static bool in_state(const struct place *p, const char *name)
+{
+	return !strcmp(p->state->name, name);
+}
+
+static bool has_child(const struct place *p)
+{
+	return in_state(p, "shared") || in_state(p, "grandchild");
+}
+
+/**
+ * place_name() - a cell's name
+ * @p: the place
+ * @prop: or PROPS for the place alone
+ * @buf: gets it
+ * @size: bytes in @buf
+ *
+ * Return: @buf.
+ */
+const char *place_name(const struct place *p, enum property prop, char *buf,
+		       size_t size)
+{
+	char way[24], flags[NAMES_MAX] = "", *c;
+
+	snprintf(way, sizeof(way), "%s", ps_name(ps_way_names, p->way->way));
+	for (c = way; *c; c++)
+		*c = *c == '_' ? '-' : tolower(*c);
+	if (p->way->foll)
+		ps_names(ps_foll_names, p->way->foll, flags, sizeof(flags));
+	for (c = flags; *c; c++)
+		if (*c == '|')
+			*c = '+';
+	snprintf(buf, size, "%s.%s/%s%s%.60s%s%s", p->kind->name, p->state->name,
+		 way, *flags ? "+" : "", flags, prop < PROPS ? ":" : "",
+		 prop < PROPS ? prop_names[prop] : "");
+	return buf;
+}
+
+/**
+ * place_exists() - is there something to be tried?
+ * @p: the place
+ * @info: what this kernel can do
+ *
+ * Return: whether there is.
+ */
+bool place_exists(const struct place *p, const struct pinscope_info *info)
+{
+	uint64_t foll = p->way->foll;
+
+	if (!(info->ways & 1ULL << p->way->way) ||
+	    (foll & ~info->foll[p->way->way]))
+		return false;
+	/* For hugetlb FOLL_FORCE means something in some kernels only. */
+	if ((foll & F(FORCE)) && p->kind->memory && p->kind->memory->hugetlb_shift)
+		return false;
+	if ((p->kind->is & IS_SLOW) &&
+	    (!(foll & F(LONGTERM)) || p->way->way > PINSCOPE_WAY_FAST))
+		return false;
+	return p->state->applies(p->kind, p->way->way, foll);
+}
+
+/* Has the process its page for itself, once it is its own? */
+static bool is_large(const struct scene *s)
+{
+	return (s->place.kind->is & IS_LARGE) ||
+	       (s->before.folio_order && s->before.map_shift == 12);
+}
+
+/*
+ * What a pin does. The one argument of the series that all of it follows from:
+ * what is pinned to be seen for long, or anonymous, has to be what the process
+ * will go on to see; an anonymous page is that when it is exclusive, and
+ * anything else in a private mapping is not.
+ */
+static enum outcome expected(const struct scene *s)
+{
+	const struct place *p = &s->place;
+	uint64_t foll = p->way->foll, state = s->before.state;
+	bool write = foll & F(WRITE);
+
+	if (p->kind->is & IS_REFUSED)
+		return OUTCOME_REFUSED;
+	/* Without permission only debuggers write, and to private mappings. */
+	if (write && s->readonly &&
+	    (!(foll & F(FORCE)) || (p->kind->is & IS_SHARED)))
+		return OUTCOME_REFUSED;
+	if (p->kind->is & IS_SHARED) {
+		/* Who wants to be told of writes is not told of a device's. */
+		if (write && (foll & F(LONGTERM)) && (p->kind->is & IS_TRACKED))
+			return OUTCOME_REFUSED;
+		return OUTCOME_STAYS;
+	}
+	/* GUP looks for a page before it thinks of unsharing. */
+	if (!write && (p->kind->is & IS_NO_PAGE))
+		return OUTCOME_REFUSED;
+	/* A reference promises nothing. */
+	if (!write && !is_pin(p))
+		return OUTCOME_STAYS;
+	if ((state & S(ANON)) || (state & S(SWAP))) {
+		if (state & S(EXCLUSIVE))
+			return OUTCOME_STAYS;
+		/* Nobody else has it: then no copy is needed. */
+		if (in_state(p, "previously-shared") && !(state & S(KSM)))
+			return is_large(s) ? OUTCOME_EITHER : OUTCOME_REUSED;
+		return OUTCOME_OWN;
+	}
+	/* A page of the cache, a zeropage: not for long. */
+	return write || (foll & F(LONGTERM)) ? OUTCOME_OWN : OUTCOME_STAYS;
+}
+
+/* Does it last, so that both sides have to see what the other one does? */
+static bool is_lasting(const struct place *p)
+{
+	return is_pin(p) && ((p->way->foll & F(LONGTERM)) ||
+			     (p->way->foll & F(WRITE)));
+}
+
+/**
+ * prop_applies() - can this be a question here?
+ * @p: the place
+ * @prop: the property
+ *
+ * It may turn out not to be one, as when there is no pin.
+ *
+ * Return: whether it can.
+ */
+bool prop_applies(const struct place *p, enum property prop)
+{
+	bool refused = p->kind->is & IS_REFUSED;
+	bool write = p->way->foll & F(WRITE);
+	bool private = !(p->kind->is & IS_SHARED);
+	bool events = in_state(p, "uffd-wp");
+
+	/* Without a page there is nothing else to ask. */
+	if (refused || ((p->kind->is & IS_NO_PAGE) && !write))
+		return prop == PROP_MADE || prop == PROP_ERRNO;
+	switch (prop) {
+	case PROP_PLACE:
+		return !(p->kind->is & (IS_SWAPPED | IS_NO_PAGE));
+	case PROP_EXCLUSIVE:
+		return is_pin(p) && private;
+	case PROP_CONTENT:
+		return true;
+	case PROP_READONLY:
+		return !write && !(p->kind->is & IS_SWAPPED);
+	case PROP_TRACKING:
+		return events || in_state(p, "soft-dirty");
+	case PROP_RELIABLE:
+		return is_lasting(p) && !events;
+	case PROP_DEVICE:
+		return write && is_pin(p);
+	case PROP_CHILD:
+		return in_state(p, "shared") && private && is_lasting(p);
+	case PROP_FORK:
+		return is_lasting(p) && private && !has_child(p) && !events &&
+		       !(p->kind->is & IS_SLOW);
+	case PROP_FILE:
+		return (p->kind->is & IS_FILE) && private && is_lasting(p) && !events;
+	default:
+		return true;
+	}
+}
+
+static void verdict(struct scene *s, enum property prop, bool good,
+		    const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void verdict(struct scene *s, enum property prop, bool good,
+		    const char *format, ...)
+{
+	va_list args;
+
+	/* The first thing that is wrong is what is told. */
+	if (!prop_applies(&s->place, prop) || s->verdicts[prop] == VERDICT_FAIL)
+		return;
+	s->verdicts[prop] = good ? VERDICT_PASS : VERDICT_FAIL;
+	if (good)
+		return;
+	va_start(args, format);
+	vsnprintf(s->whys[prop], WHY_MAX, format, args);
+	va_end(args);
+}
+
+static const char *make(struct scene *s)
+{
+	const struct suite_kind *kind = s->place.kind;
+	char names[NAMES_MAX];
+	struct pinscope_page page;
+
+	if (kind->memory) {
+		if (!memory_open(&s->m, kind->memory, s->dir) ||
+		    !memory_map(&s->m, s->fd, true))
+			return scene_fails(s, "%s", s->m.why);
+		s->addr = s->m.addr;
+		s->len = s->m.kind->len;
+	}
+	if (kind->make && kind->make(s))
+		return s->why;
+	if (!kind->has && !kind->hasnt)
+		return NULL;
+	page = scene_page(s);
+	if ((page.state & kind->has) != kind->has || (page.state & kind->hasnt))
+		return scene_fails(s, "it was to be made, but is %s",
+				   ps_names(ps_state_names, page.state, names,
+					    sizeof(names)));
+	return NULL;
+}
+
+/* The process writes, which it may have to be allowed for that. */
+static void process_writes(struct scene *s, char byte)
+{
+	if (s->readonly)
+		mprotect(s->addr, s->len, PROT_READ | PROT_WRITE);
+	*(volatile char *)s->addr = byte;
+	if (s->readonly)
+		mprotect(s->addr, s->len, PROT_READ);
+}
+
+/* Does a pin hold what is mapped? */
+static bool is_mapped(struct scene *s, uint32_t id)
+{
+	struct pinscope_compare cmp = {};
+
+	return !ps_compare(s->fd, id, ps_self(), ps_addr(s->addr), &cmp) &&
+	       cmp.same == cmp.pages;
+}
+
+static char seen_by_pin(struct scene *s, uint32_t id)
+{
+	char byte = 0;
+
+	ps_read(s->fd, id, 0, &byte, 1);
+	return byte;
+}
+
+static void check_page(struct scene *s, enum outcome outcome, uint32_t id,
+		       const struct pinscope_page *after)
+{
+	uint64_t before = s->before.state, gained = after->state & ~before;
+	bool same = after->pfn == s->before.pfn;
+	char names[NAMES_MAX];
+
+	verdict(s, PROP_PINNED, is_mapped(s, id),
+		"the pinned page is not the one that is mapped");
+	/* Long-term pins leave what can be taken away, which is no copy. */
+	if (!(s->place.way->foll & F(LONGTERM)) || (before & S(LONGTERM)) ||
+	    !(before & S(PAGE)))
+		verdict(s, PROP_PLACE, outcome == OUTCOME_EITHER ||
+			same == (outcome != OUTCOME_OWN),
+			"the page was %s: PFN 0x%llx, then 0x%llx",
+			same ? "not replaced" : "replaced without need",
+			s->before.pfn, after->pfn);
+	verdict(s, PROP_EXCLUSIVE, !(after->state & S(ANON)) ||
+		(after->state & S(EXCLUSIVE)),
+		"an anonymous page is pinned that others have as well");
+	if (outcome != OUTCOME_STAYS)
+		verdict(s, PROP_EXCLUSIVE, (after->state & S(ANON)) &&
+			(after->state & S(EXCLUSIVE)),
+			"the process has no page of its own");
+	verdict(s, PROP_READONLY, !(gained & (S(WRITE) | S(DIRTY))),
+		"a pin for reading made it %s",
+		ps_names(ps_state_names, gained & (S(WRITE) | S(DIRTY)), names,
+			 sizeof(names)));
+	if (in_state(&s->place, "uffd-wp"))
+		verdict(s, PROP_TRACKING, after->state & S(UFFD_WP) ||
+			!(before & S(UFFD_WP)), "userfaultfd-wp is lost");
+	else
+		verdict(s, PROP_TRACKING, !(gained & S(SOFT_DIRTY)),
+			"a pin for reading made it soft-dirty");
+}
+
+static void check_use(struct scene *s, uint32_t id, char content)
+{
+	int child = -1;
+
+	if (in_state(&s->place, "shared"))
+		child = scene_child_sees(s);
+	if (prop_applies(&s->place, PROP_RELIABLE)) {
+		process_writes(s, 'w');
+		verdict(s, PROP_RELIABLE, is_mapped(s, id),
+			"the process wrote, and has another page than the pin");
+		verdict(s, PROP_RELIABLE, seen_by_pin(s, id) == 'w',
+			"the pin does not see what the process wrote");
+	}
+	if (prop_applies(&s->place, PROP_DEVICE)) {
+		ps_write(s->fd, id, 0, "d", 1);
+		verdict(s, PROP_DEVICE, *(volatile char *)s->addr == 'd',
+			"the process does not see what the pin wrote");
+	}
+	if (prop_applies(&s->place, PROP_CHILD))
+		verdict(s, PROP_CHILD, child == content &&
+			scene_child_sees(s) == content,
+			"the child sees what is not its own: %d, then %d", child,
+			scene_child_sees(s));
+	if (prop_applies(&s->place, PROP_FORK)) {
+		char now = *(volatile char *)s->addr;
+
+		scene_join(s);
+		if (scene_fork(s)) {
+			verdict(s, PROP_FORK, false, "%s", s->why);
+			return;
+		}
+		process_writes(s, 'x');
+		verdict(s, PROP_FORK, is_mapped(s, id) && seen_by_pin(s, id) == 'x',
+			"after a fork, the process wrote, and has another page than the pin");
+		verdict(s, PROP_FORK, scene_child_sees(s) == now,
+			"the child sees what was written after the fork");
+	}
+}
+
+static void check_file(struct scene *s)
+{
+	char byte = 0;
+
+	if (prop_applies(&s->place, PROP_FILE))
+		verdict(s, PROP_FILE, pread(s->m.fd, &byte, 1, 0) == 1 && byte == 'f',
+			"the file has what was written to the private mapping");
+}
+
+static void pin_and_look(struct scene *s)
+{
+	const struct suite_way *way = s->place.way;
+	struct pinscope_page after, released;
+	struct pinscope_pin cmd = {
+		.way = way->way, .foll = way->foll,
+		.addr = ps_addr(s->addr), .len = sysconf(_SC_PAGESIZE),
+	};
+	char content = s->place.kind->memory && s->place.kind->memory->write ? 'p' : 0;
+	enum outcome outcome;
+	int ret;
+
+	s->before = scene_page(s);
+	outcome = expected(s);
+	if (!(s->place.kind->is & (IS_REFUSED | IS_SWAPPED)))
+		content = *(volatile char *)s->addr;
+	ret = ps_pin_cmd(s->fd, &cmd);
+	if (outcome == OUTCOME_REFUSED) {
+		verdict(s, PROP_ERRNO, ret == -EFAULT || ret == -EEXIST,
+			"PIN was to fail with EFAULT: %s", ret ? ps_errno(ret) : "success");
+		if (!ret)
+			ps_unpin(s->fd, cmd.id);
+		return;
+	}
+	verdict(s, PROP_ERRNO, !ret, "PIN: %s", ps_errno(ret));
+	if (ret)
+		return;
+	after = scene_page(s);
+	check_page(s, outcome, cmd.id, &after);
+	verdict(s, PROP_CONTENT, *(volatile char *)s->addr == content,
+		"the process sees 0x%x, but had 0x%x", *(volatile char *)s->addr,
+		content);
+	verdict(s, PROP_COUNTS, !is_pin(&s->place) || after.pincount > 0 ||
+		(after.state & (S(ZERO) | S(HUGE_ZERO))),
+		"it is pinned, but has no pin");
+	check_use(s, cmd.id, content);
+	check_file(s);
+	ret = ps_unpin(s->fd, cmd.id);
+	released = scene_page(s);
+	/* Others have the huge zeropage, too, and may have pinned it. */
+	verdict(s, PROP_COUNTS, !ret && (s->others[0] || !released.pincount ||
+					 (released.state & S(HUGE_ZERO))),
+		"%d pins are left behind", released.pincount);
+}
+
+/**
+ * scene_play() - make memory, pin it, and see what came of it
+ * @s: place, fd and dir are set, the rest is zero; out: verdicts and whys
+ */
+void scene_play(struct scene *s)
+{
+	const struct suite_state *state = s->place.state;
+
+	s->m.fd = s->map_fd = s->uffd = -1;
+	s->len = sysconf(_SC_PAGESIZE);
+	if (make(s) || (state->enter && state->enter(s))) {
+		s->verdicts[PROP_MADE] = VERDICT_SKIP;
+		snprintf(s->whys[PROP_MADE], WHY_MAX, "%s", s->why);
+	} else {
+		s->verdicts[PROP_MADE] = VERDICT_PASS;
+		pin_and_look(s);
+	}
+	scene_join(s);
+	if (s->others[0])
+		ps_unpin(s->fd, s->others[0]);
+	if (s->uffd >= 0)
+		close(s->uffd);
+	memory_close(&s->m);
+	if (s->map_fd >= 0)
+		close(s->map_fd);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Plays scenes in processes of their own, so that one that dies or hangs fails
+ * for itself and the others go on.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "suite_run.h"
+
+/* What a worker is about, for who watches it. */
+struct post {
+	atomic_size_t scene;	/* 1 + what is being played, or 0 */
+	atomic_long began;	/* second of CLOCK_MONOTONIC; 0 while it waits */
+};
+
+/* Shared with the workers. */
+struct board {
+	atomic_size_t next;	/* scene that nobody has begun */
+	struct post posts[MAX_JOBS];
+};
+
+static long now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
+/* What is in another processor's batch for the LRU lists is not reused. */
+static void stay_on_cpu(unsigned int nr)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	nr %= CPU_COUNT(&all);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && !nr--)
+			break;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* One of those that hang is enough to see that they still do. */
+static bool is_spared(const struct result *result)
+{
+	return result->hangs && strcmp(result->place.state->name, "fresh");
+}
+
+static void spare(struct result *result)
+{
+	int prop;
+
+	for (prop = 0; prop < PROPS; prop++) {
+		result->verdicts[prop] = VERDICT_KNOWN;
+		snprintf(result->whys[prop], WHY_MAX, "not played: it is known to hang");
+	}
+}
+
+static void play(struct suite_run *run, struct result *result, struct post *post)
+{
+	struct scene s = {
+		.place = result->place, .dir = run->dir,
+	};
+
+	if (is_spared(result)) {
+		spare(result);
+		return;
+	}
+	s.fd = ps_open();
+	if (s.fd < 0) {
+		result->verdicts[PROP_MADE] = VERDICT_SKIP;
+		snprintf(result->whys[PROP_MADE], WHY_MAX, "ctl: %s", ps_errno(s.fd));
+		return;
+	}
+	if (result->place.kind->is & IS_ALONE)
+		lockf(run->alone, F_LOCK, 0);
+	/* Not from when it began to wait for that. */
+	atomic_store(&post->began, now());
+	scene_play(&s);
+	if (result->place.kind->is & IS_ALONE)
+		lockf(run->alone, F_ULOCK, 0);
+	memcpy(result->verdicts, s.verdicts, sizeof(s.verdicts));
+	memcpy(result->whys, s.whys, sizeof(s.whys));
+	close(s.fd);
+}
+
+static void worker(struct suite_run *run, struct board *board, unsigned int nr)
+{
+	struct post *post = &board->posts[nr];
+	size_t i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	stay_on_cpu(nr);
+	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
+		atomic_store(&post->began, 0);
+		atomic_store(&post->scene, i + 1);
+		play(run, &run->results[i], post);
+		atomic_store(&run->results[i].done, true);
+		atomic_store(&post->scene, 0);
+	}
+	_exit(0);
+}
+
+/* What a worker was about when it ended is what is wrong. */
+static void lost(struct suite_run *run, struct post *post, const char *why)
+{
+	size_t i = atomic_exchange(&post->scene, 0);
+	struct result *result;
+	int prop;
+
+	if (!i)
+		return;
+	result = &run->results[i - 1];
+	for (prop = 0; prop < PROPS; prop++)
+		if (prop_applies(&result->place, prop) && !result->verdicts[prop]) {
+			result->verdicts[prop] = VERDICT_FAIL;
+			snprintf(result->whys[prop], WHY_MAX, "%s", why);
+		}
+	atomic_store(&result->done, true);
+}
+
+/* What is known to hang need not be waited for. */
+static long limit(struct suite_run *run, struct post *post)
+{
+	size_t i = atomic_load(&post->scene);
+
+	return i && run->results[i - 1].hangs ? 1 : run->timeout;
+}
+
+/**
+ * suite_run() - play all scenes
+ * @run: results have their places; gets verdicts and whys
+ *
+ * Return: 0 or a negative errno.
+ */
+int suite_run(struct suite_run *run)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool timed_out[MAX_JOBS] = {};
+	pid_t pids[MAX_JOBS] = {};
+	unsigned int alive = 0, nr;
+	size_t shown = 0;
+	int status;
+
+	if (board == MAP_FAILED)
+		return -errno;
+	/* A lock that ends with who has it. */
+	run->alone = memfd_create("alone", MFD_CLOEXEC);
+	if (run->alone < 0)
+		return -errno;
+	do {
+		for (nr = 0; nr < run->jobs; nr++) {
+			struct post *post = &board->posts[nr];
+
+			if (!pids[nr] && atomic_load(&board->next) < run->nr) {
+				fflush(stdout);
+				timed_out[nr] = false;
+				pids[nr] = fork();
+				if (!pids[nr])
+					worker(run, board, nr);
+				if (pids[nr] < 0)
+					return -errno;
+				alive++;
+			}
+			if (!pids[nr])
+				continue;
+			if (atomic_load(&post->scene) && atomic_load(&post->began) &&
+			    !timed_out[nr] &&
+			    now() - atomic_load(&post->began) > limit(run, post)) {
+				timed_out[nr] = true;
+				kill(pids[nr], SIGKILL);
+			}
+			if (waitpid(pids[nr], &status, WNOHANG) != pids[nr])
+				continue;
+			if (timed_out[nr])
+				lost(run, post, "it does not come to an end");
+			else if (WIFSIGNALED(status))
+				lost(run, post, strsignal(WTERMSIG(status)));
+			pids[nr] = 0;
+			alive--;
+		}
+		while (shown < run->nr && atomic_load(&run->results[shown].done))
+			run->show(run, &run->results[shown++]);
+		nanosleep(&pause, NULL);
+	} while (alive || shown < run->nr);
+	close(run->alone);
+	munmap(board, sizeof(*board));
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A run of the suite: which scenes, and what came of them.
+ */
+#ifndef PINSCOPE_SUITE_RUN_H
+#define PINSCOPE_SUITE_RUN_H
+
+#include <stdatomic.h>
+
+#include "suite.h"
+
+enum { MAX_JOBS = 64 };
+
+/* In memory that the workers share. */
+struct result {
+	struct place place;
+	atomic_bool done;
+	bool hangs;		/* it is known to */
+	bool wanted[PROPS];
+	enum verdict verdicts[PROPS];
+	char whys[PROPS][WHY_MAX];
+};
+
+/**
+ * struct suite_run - a run
+ * @results: a scene each, in memory that is shared with children
+ * @nr: how many
+ * @jobs: how many at a time, at most MAX_JOBS
+ * @timeout: seconds that one may take
+ * @dir: a directory on a disk
+ * @show: called for each, in order, when it is done
+ * @alone: what IS_ALONE locks
+ * @totals: by enum verdict, for @show
+ */
+struct suite_run {
+	struct result *results;
+	size_t nr;
+	unsigned int jobs;
+	unsigned int timeout;
+	const char *dir;
+	int alone;
+	void (*show)(struct suite_run *run, struct result *result);
+	unsigned int totals[VERDICT_KNOWN + 1];
+};
+
+int suite_run(struct suite_run *run);
+
+#endif

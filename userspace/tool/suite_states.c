@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The states that memory can be in when it is pinned, and the child that some of
+ * them take.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+/*
+ * Answers each request with the byte that it has at the page, and ends with who
+ * could ask.
+ */
+static void child_main(struct scene *s, int from, int to)
+{
+	char request;
+
+	while (read(from, &request, 1) == 1) {
+		char byte = *(volatile char *)s->addr;
+
+		if (write(to, &byte, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+/**
+ * scene_fork() - have a child that stays
+ * @s: has none
+ *
+ * Return: NULL or why not.
+ */
+const char *scene_fork(struct scene *s)
+{
+	int down[2], up[2];
+
+	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
+		return scene_fails(s, "pipe: %s", ps_errno(errno));
+	s->child.pid = fork();
+	if (!s->child.pid) {
+		close(down[1]);
+		child_main(s, down[0], up[1]);
+	}
+	close(down[0]);
+	close(up[1]);
+	s->child.to = down[1];
+	s->child.from = up[0];
+	if (s->child.pid > 0)
+		return NULL;
+	close(down[1]);
+	close(up[0]);
+	return scene_fails(s, "fork: %s", ps_errno(errno));
+}
+
+/**
+ * scene_child_sees() - what the child has at the page
+ * @s: has a child
+ *
+ * Return: the byte, or -1 when the child is gone.
+ */
+int scene_child_sees(struct scene *s)
+{
+	unsigned char byte = 0;
+
+	if (s->child.pid <= 0 || write(s->child.to, &byte, 1) != 1 ||
+	    read(s->child.from, &byte, 1) != 1)
+		return -1;
+	return byte;
+}
+
+/**
+ * scene_join() - end the child
+ * @s: may have one
+ */
+void scene_join(struct scene *s)
+{
+	if (s->child.pid <= 0)
+		return;
+	close(s->child.to);
+	close(s->child.from);
+	waitpid(s->child.pid, NULL, 0);
+	s->child.pid = 0;
+}
+
+static const char *previously_shared(struct scene *s)
+{
+	if (scene_fork(s))
+		return s->why;
+	scene_join(s);
+	return NULL;
+}
+
+/* The child ends, its own child stays, and is nobody's that could be asked. */
+static const char *grandchild(struct scene *s)
+{
+	int down[2], up[2];
+	pid_t pid;
+
+	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
+		return scene_fails(s, "pipe: %s", ps_errno(errno));
+	pid = fork();
+	if (!pid) {
+		close(down[1]);
+		if (fork())
+			_exit(0);
+		child_main(s, down[0], up[1]);
+	}
+	close(down[0]);
+	close(up[1]);
+	if (pid < 0)
+		return scene_fails(s, "fork: %s", ps_errno(errno));
+	s->child = (struct child) { pid, down[1], up[0] };
+	waitpid(pid, NULL, 0);
+	return NULL;
+}
+
+static const char *readonly(struct scene *s)
+{
+	s->readonly = true;
+	if (mprotect(s->addr, s->len, PROT_READ))
+		return scene_fails(s, "mprotect: %s", ps_errno(errno));
+	return NULL;
+}
+
+static const char *uffd_wp(struct scene *s)
+{
+	struct uffdio_range range = {
+		.start = (uintptr_t)s->addr, .len = s->len,
+	};
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	};
+	struct uffdio_register reg = {
+		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect wp = {
+		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api) ||
+	    ioctl(s->uffd, UFFDIO_REGISTER, &reg) ||
+	    ioctl(s->uffd, UFFDIO_WRITEPROTECT, &wp))
+		return scene_fails(s, "userfaultfd-wp: %s", ps_errno(errno));
+	return NULL;
+}
+
+static const char *soft_dirty(struct scene *s)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "4", 1) != 1) {
+		scene_fails(s, "clear_refs: %s: needs CONFIG_MEM_SOFT_DIRTY",
+			    ps_errno(errno));
+		if (fd >= 0)
+			close(fd);
+		return s->why;
+	}
+	close(fd);
+	return NULL;
+}
+
+static const char *pinned(struct scene *s, uint64_t foll)
+{
+	int ret = ps_pin(s->fd, PINSCOPE_WAY_SLOW, foll, s->addr,
+			 sysconf(_SC_PAGESIZE), &s->others[0]);
+
+	return ret ? scene_fails(s, "the first pin: %s", ps_errno(ret)) : NULL;
+}
+
+static const char *pinned_readonly(struct scene *s)
+{
+	return pinned(s, PINSCOPE_FOLL_LONGTERM);
+}
+
+static const char *pinned_writable(struct scene *s)
+{
+	return pinned(s, PINSCOPE_FOLL_LONGTERM | PINSCOPE_FOLL_WRITE);
+}
+
+static const char *mlocked(struct scene *s)
+{
+	if (mlock(s->addr, s->len))
+		return scene_fails(s, "mlock: %s", ps_errno(errno));
+	return NULL;
+}
+
+static bool always(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	(void)kind, (void)way, (void)foll;
+	return true;
+}
+
+/* What has a page at all, and does not take seconds to copy. */
+static bool pinnable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	(void)way, (void)foll;
+	return !(kind->is & (IS_REFUSED | IS_NO_PAGE | IS_SLOW));
+}
+
+static bool forkable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	/* One copy of a gigantic page is enough. */
+	if ((kind->is & IS_SLOW) && (foll != PINSCOPE_FOLL_LONGTERM ||
+				     way != PINSCOPE_WAY_SLOW))
+		return false;
+	return !(kind->is & (IS_REFUSED | IS_NO_PAGE));
+}
+
+/* A write is an event, which nobody here serves: only pins for reading. */
+static bool trackable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && !(foll & PINSCOPE_FOLL_WRITE) &&
+	       kind->memory && !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
+	       kind->memory->backing != BACKING_DISK_FILE;
+}
+
+static bool soft_trackable(const struct suite_kind *kind, unsigned int way,
+			   uint64_t foll)
+{
+	/* Neither hugetlb nor shared mappings have the bit. */
+	return trackable(kind, way, foll) && !kind->memory->hugetlb_shift;
+}
+
+static bool writable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && !(kind->is & IS_TRACKED);
+}
+
+const struct suite_state suite_states[] = {
+	{ "fresh", NULL, always },
+	{ "shared", scene_fork, forkable },
+	{ "previously-shared", previously_shared, pinnable },
+	{ "grandchild", grandchild, pinnable },
+	{ "readonly", readonly, forkable },
+	{ "uffd-wp", uffd_wp, trackable },
+	{ "soft-dirty", soft_dirty, soft_trackable },
+	{ "pinned", pinned_readonly, pinnable },
+	{ "pinned-writable", pinned_writable, writable },
+	{ "mlocked", mlocked, pinnable },
+};
+
+const size_t suite_nr_states = sizeof(suite_states) / sizeof(suite_states[0]);
