@@ -230,7 +230,7 @@ static void map_swapped(struct pk *p)
 		out = pk_look_at(p, p->addr);
 		if (out.state & S(SWAP))
 			break;
-		msleep(10);
+		usleep_range(5000, 10000);
 	}
 	out = pk_look(p, "paged out");
 	pk_expect(p, &out, S(SWAP) | S(EXCLUSIVE), S(PRESENT), "paged out");

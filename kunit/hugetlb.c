@@ -44,7 +44,7 @@ static void make_private(struct pk *p, unsigned long flags, long nr)
 	p->file = hugetlb_file(p);
 	/* The files of the case before are freed when their mount is. */
 	for (tries = 0; tries < 500 && available(p) < nr; tries++)
-		msleep(10);
+		usleep_range(5000, 10000);
 	if (available(p) < nr)
 		kunit_skip(p->test, "needs %ld free huge pages of %lu kB: hugepages=",
 			   nr, p->size >> 10);

@@ -45,6 +45,8 @@ enum {
  * @has: PINSCOPE_STATE_* of the page under test, when it is made
  * @hasnt: and what it must not have
  * @exists: does this kernel have such a thing at all? NULL for yes
+ * @memory: @base, on this machine
+ * @size: for @make: bytes of one page, or 0
  */
 struct suite_kind {
 	char name[32];
@@ -54,8 +56,8 @@ struct suite_kind {
 	uint64_t has;
 	uint64_t hasnt;
 	bool (*exists)(void);
-	const struct kind *memory;	/* @base, on this machine */
-	size_t size;			/* for @make: bytes of one page, or 0 */
+	const struct kind *memory;
+	size_t size;
 };
 
 /**

@@ -427,7 +427,9 @@ void scene_play(struct scene *s)
 {
 	const struct suite_state *state = s->place.state;
 
-	s->m.fd = s->map_fd = s->uffd = -1;
+	s->m.fd = -1;
+	s->map_fd = -1;
+	s->uffd = -1;
 	s->len = sysconf(_SC_PAGESIZE);
 	if (make(s) || (state->enter && state->enter(s))) {
 		s->verdicts[PROP_MADE] = VERDICT_SKIP;

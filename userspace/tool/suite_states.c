@@ -195,14 +195,17 @@ static const char *mlocked(struct scene *s)
 
 static bool always(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	(void)kind, (void)way, (void)foll;
+	(void)kind;
+	(void)way;
+	(void)foll;
 	return true;
 }
 
 /* What has a page at all, and does not take seconds to copy. */
 static bool pinnable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	(void)way, (void)foll;
+	(void)way;
+	(void)foll;
 	return !(kind->is & (IS_REFUSED | IS_NO_PAGE | IS_SLOW));
 }
 
