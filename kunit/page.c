@@ -229,8 +229,14 @@ u8 pk_load(struct pk *p)
 	return first;
 }
 
-/* GUP retries for as long as faults say that they helped. */
-#define PATIENCE	(10 * HZ)
+/*
+ * GUP retries for as long as faults say that they helped. An emulated machine
+ * copies a gigabyte in many seconds.
+ */
+static unsigned long patience(const struct pk *p)
+{
+	return p->size < PUD_SIZE ? 10 * HZ : 120 * HZ;
+}
 
 /**
  * pk_bark() - end a PIN that does not end by itself
@@ -266,7 +272,7 @@ int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id)
 	long ret;
 
 	p->pinning = current;
-	schedule_delayed_work(&p->dog, PATIENCE);
+	schedule_delayed_work(&p->dog, patience(p));
 	ret = pk_call(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
 	cancel_delayed_work_sync(&p->dog);
 	if (p->hung) {

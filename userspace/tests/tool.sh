@@ -257,6 +257,31 @@ ok "test: no such cell"
 explains 2 'not a number' pinscope test -j 0
 ok "test: no such number of jobs"
 
+case $verdict in
+reliable)	long=copies ;;
+*)		long='stays!' ;;
+esac
+run 0 pinscope matrix -f csv zeropage &&
+	grep -q "^zeropage,stays,stays,$long,$long,.*,copies," $out
+ok "matrix: the zeropage, by csv"
+run 0 pinscope matrix -f markdown 'hugetlb[2M]' anon && [ "$(grep -c '^|' $out)" = 4 ]
+ok "matrix: two kinds, by markdown"
+run 0 pinscope matrix anon && grep -q '^anon  *stays' $out
+ok "matrix: as text"
+pinscope matrix -f json zeropage anon >/tmp/before
+run 0 pinscope matrix --diff /tmp/before zeropage anon && [ ! -s $out ]
+ok "matrix: no difference from itself"
+sed -i s/copies/EPERM/ /tmp/before
+run 1 pinscope matrix --diff /tmp/before zeropage anon &&
+	grep -q '^zeropage/.*: EPERM, now copies' $out
+ok "matrix: --diff says what is different"
+explains 2 'is not of' pinscope matrix --diff /init
+ok "matrix: not a file for --diff"
+explains 2 'no kind' pinscope matrix nonsense
+ok "matrix: no such kind"
+explains 2 'no format' pinscope matrix -f nonsense
+ok "matrix: no such format"
+
 (
 	exec 9</sys/kernel/debug/pinscope/ctl
 	rmmod pinscope 2>/dev/null

@@ -7,7 +7,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -34,59 +33,23 @@ static const char help[] =
 
 enum format { FORMAT_AUTO, FORMAT_TEXT, FORMAT_KTAP, FORMAT_JSON, FORMAT_JUNIT };
 
-/*
- * What kernels are known to get wrong, by release; where a distribution has
- * mended one, its cells just pass. The rest of what is known to hang is not
- * played when a fresh scene of it does.
- */
-#define DEFECT	"@(place|exclusive|reliable|fork)"
-
-static const struct {
-	unsigned int from, before;	/* major * 1000 + minor */
-	bool hangs;
-	const char *cells;
-} known[] = {
-	/* What pinscope is about. */
-	{ 0, 6002, false, "*zeropage.*/*[a-z]+LONGTERM:" DEFECT },
-	{ 0, 6002, false, "@(memfd|tmpfs|shmem-thp|file*).*/*[a-z]+LONGTERM:" DEFECT },
-	{ 0, 6002, false, "hugetlb\\[*.*/*[a-z]+LONGTERM:" DEFECT },
-	{ 0, 6002, false, "mixedmap-page.*/*[a-z]+LONGTERM:" DEFECT },
-	/* Whose file system wants to know of writes can be written to for long. */
-	{ 0, 6005, false, "file-map-shared.*+WRITE*LONGTERM:errno" },
-	/* Unshare empties the PMD, and a read fault maps it by one again. */
-	{ 6002, 99000, true, "shmem-thp.*/*[a-z]+LONGTERM:*" },
-	{ 6002, 99000, true, "shmem-thp.pinned/*" },
-	/*
-	 * Unshare of the huge zeropage maps the copy as a write would: seen in
-	 * 7.2 and 7.3, not in 6.12.
-	 */
-	{ 6013, 99000, false,
-	  "huge-zeropage.*/*[a-z]+LONGTERM:@(readonly|tracking)" },
+struct globs {
+	char **globs;
+	int nr;
 };
 
-static unsigned int release;
-
-/* Which of the known defects a cell belongs to: an index, or -1. */
-static int known_as(const char *name)
+static bool wanted(const struct place *place, const char *name, void *arg)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (release >= known[i].from && release < known[i].before &&
-		    !fnmatch(known[i].cells, name, FNM_EXTMATCH))
-			return i;
-	return -1;
-}
-
-static bool wanted(const char *name, char **globs, int nr)
-{
+	const struct globs *globs = arg;
 	int i;
 
+	(void)place;
 	/* Names have brackets, which a glob takes for something else. */
-	for (i = 0; i < nr; i++)
-		if (!strcmp(globs[i], name) || !fnmatch(globs[i], name, 0))
+	for (i = 0; i < globs->nr; i++)
+		if (!strcmp(globs->globs[i], name) ||
+		    !fnmatch(globs->globs[i], name, 0))
 			return true;
-	return !nr;
+	return !globs->nr;
 }
 
 /* Calls @cell for each verdict of a scene, and counts them. */
@@ -107,7 +70,7 @@ static void for_cells(struct suite_run *run, struct result *result,
 		if (verdict == VERDICT_NONE)
 			continue;
 		place_name(&result->place, prop, name, sizeof(name));
-		if (verdict == VERDICT_FAIL && known_as(name) >= 0)
+		if (verdict == VERDICT_FAIL && suite_known(name))
 			verdict = VERDICT_KNOWN;
 		run->totals[verdict]++;
 		cell(name, verdict, result->whys[all ? PROP_MADE : prop]);
@@ -212,42 +175,6 @@ static void (*const shows[])(struct suite_run *run, struct result *result) = {
 	[FORMAT_JUNIT] = show_junit,
 };
 
-/* All places with a cell that is wanted. */
-static size_t choose(struct result *results, const struct suite_kind *kinds,
-		     size_t nr_kinds, const struct pinscope_info *info,
-		     char **globs, int nr_globs)
-{
-	char name[160];
-	size_t nr = 0, k, s, w;
-	int prop, i;
-
-	for (k = 0; k < nr_kinds; k++)
-		for (s = 0; s < suite_nr_states; s++)
-			for (w = 0; w < suite_nr_ways; w++) {
-				struct result *result = &results[nr];
-				bool any = false;
-
-				result->place = (struct place) {
-					&kinds[k], &suite_states[s], &suite_ways[w],
-				};
-				if (!place_exists(&result->place, info))
-					continue;
-				i = known_as(place_name(&result->place, PROP_MADE,
-							name, sizeof(name)));
-				result->hangs = i >= 0 && known[i].hangs;
-				for (prop = 0; prop < PROPS; prop++) {
-					result->wanted[prop] =
-						prop_applies(&result->place, prop) &&
-						wanted(place_name(&result->place, prop,
-								  name, sizeof(name)),
-						       globs, nr_globs);
-					any |= result->wanted[prop];
-				}
-				nr += any;
-			}
-	return nr;
-}
-
 static void shuffle(struct result *results, size_t nr, unsigned int seed)
 {
 	struct result swap;
@@ -273,21 +200,6 @@ static void list(const struct suite_run *run)
 			if (run->results[i].wanted[prop])
 				puts(place_name(&run->results[i].place, prop, name,
 						sizeof(name)));
-}
-
-static bool number(const char *text, unsigned int min, unsigned int max,
-		   unsigned int *to)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (!*text || *end || value < min || value > max) {
-		fprintf(stderr, "pinscope test: '%s' is not a number from %u to %u\n",
-			text, min, max);
-		return false;
-	}
-	*to = value;
-	return true;
 }
 
 static int finish(struct suite_run *run, enum format format, const struct utsname *uts)
@@ -338,13 +250,12 @@ int cmd_test(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
-	unsigned int repeat = 1, seed = 0, major = 0, minor = 0;
+	unsigned int repeat = 1, seed = 0;
 	struct suite_run run = { .jobs = 1, .timeout = 30, .dir = "/var/tmp" };
 	enum format format = FORMAT_AUTO;
-	struct suite_kind *kinds;
 	struct pinscope_info info;
 	struct utsname uts;
-	size_t nr_kinds, max;
+	struct globs globs;
 	bool only_list = false;
 	int opt, fd, ret = 0;
 
@@ -354,7 +265,7 @@ int cmd_test(int argc, char **argv)
 			run.dir = optarg;
 			break;
 		case 'j':
-			if (!number(optarg, 1, MAX_JOBS, &run.jobs))
+			if (!suite_number(optarg, 1, MAX_JOBS, &run.jobs))
 				return EXIT_USAGE;
 			break;
 		case 'k':
@@ -370,15 +281,15 @@ int cmd_test(int argc, char **argv)
 			only_list = true;
 			break;
 		case 'r':
-			if (!number(optarg, 1, 1000000, &repeat))
+			if (!suite_number(optarg, 1, 1000000, &repeat))
 				return EXIT_USAGE;
 			break;
 		case 's':
-			if (!number(optarg, 1, 4000000000U, &seed))
+			if (!suite_number(optarg, 1, 4000000000U, &seed))
 				return EXIT_USAGE;
 			break;
 		case 't':
-			if (!number(optarg, 1, 3600, &run.timeout))
+			if (!suite_number(optarg, 1, 3600, &run.timeout))
 				return EXIT_USAGE;
 			break;
 		case 'h':
@@ -397,19 +308,11 @@ int cmd_test(int argc, char **argv)
 		return EXIT_CANNOT;
 	close(fd);
 	uname(&uts);
-	if (sscanf(uts.release, "%u.%u", &major, &minor) == 2)
-		release = major * 1000 + minor;
-
-	kinds = suite_kinds(run.dir, &nr_kinds);
-	max = nr_kinds * suite_nr_states * suite_nr_ways + 1;
-	run.results = mmap(NULL, max * sizeof(*run.results), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!kinds || run.results == MAP_FAILED) {
+	globs = (struct globs) { argv + optind, argc - optind };
+	if (!suite_choose(&run, &info, wanted, &globs)) {
 		fprintf(stderr, "pinscope test: out of memory\n");
 		return EXIT_CANNOT;
 	}
-	run.nr = choose(run.results, kinds, nr_kinds, &info, argv + optind,
-			argc - optind);
 	if (!run.nr) {
 		fprintf(stderr, "pinscope test: no cell matches; see 'pinscope test --list'\n");
 		return EXIT_USAGE;

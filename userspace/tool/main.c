@@ -17,6 +17,8 @@ static const struct {
 	  cmd_check },
 	{ "test", "every kind of memory, in every state, pinned in every way",
 	  cmd_test },
+	{ "matrix", "what a pin does to each kind of memory, as a table",
+	  cmd_matrix },
 	{ "info", "what the loaded module and the running kernel can do",
 	  cmd_info },
 	{ "shell", "pin, look, fault and more, from a script",

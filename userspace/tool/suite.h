@@ -132,6 +132,15 @@ struct child {
 	int to, from;
 };
 
+/* What came of a pin, right or wrong. */
+struct seen {
+	bool pinned;
+	int error;		/* errno, when it was not */
+	bool replaced;		/* the process has another page now */
+	bool stale;		/* and, after a write, another one than the pin */
+	uint64_t gained;	/* PINSCOPE_STATE_* of its entry */
+};
+
 /* Being played. */
 struct scene {
 	struct place place;
@@ -147,6 +156,7 @@ struct scene {
 	bool readonly;		/* the process may not write */
 	struct pinscope_page before;
 	char why[WHY_MAX];
+	struct seen seen;
 	enum verdict verdicts[PROPS];
 	char whys[PROPS][WHY_MAX];
 };

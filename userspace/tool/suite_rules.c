@@ -297,6 +297,9 @@ static void check_page(struct scene *s, enum outcome outcome, uint32_t id,
 	bool same = after->pfn == s->before.pfn;
 	char names[NAMES_MAX];
 
+	s->seen = (struct seen) {
+		.pinned = true, .replaced = !same, .gained = gained,
+	};
 	verdict(s, PROP_PINNED, is_mapped(s, id),
 		"the pinned page is not the one that is mapped");
 	/* Long-term pins leave what can be taken away, which is no copy. */
@@ -334,6 +337,7 @@ static void check_use(struct scene *s, uint32_t id, char content)
 		child = scene_child_sees(s);
 	if (prop_applies(&s->place, PROP_RELIABLE)) {
 		process_writes(s, 'w');
+		s->seen.stale = !is_mapped(s, id);
 		verdict(s, PROP_RELIABLE, is_mapped(s, id),
 			"the process wrote, and has another page than the pin");
 		verdict(s, PROP_RELIABLE, seen_by_pin(s, id) == 'w',
@@ -391,6 +395,7 @@ static void pin_and_look(struct scene *s)
 	if (!(s->place.kind->is & (IS_REFUSED | IS_SWAPPED)))
 		content = *(volatile char *)s->addr;
 	ret = ps_pin_cmd(s->fd, &cmd);
+	s->seen.error = -ret;
 	if (outcome == OUTCOME_REFUSED) {
 		verdict(s, PROP_ERRNO, ret == -EFAULT || ret == -EEXIST,
 			"PIN was to fail with EFAULT: %s", ret ? ps_errno(ret) : "success");

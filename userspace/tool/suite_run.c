@@ -4,6 +4,7 @@
  * for itself and the others go on.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +30,119 @@ struct board {
 	atomic_size_t next;	/* scene that nobody has begun */
 	struct post posts[MAX_JOBS];
 };
+
+/*
+ * What kernels are known to get wrong, by release; where a distribution has
+ * mended one, its cells just pass. The rest of what is known to hang is not
+ * played when a fresh scene of it does.
+ */
+#define DEFECT	"@(place|exclusive|reliable|fork)"
+
+static const struct {
+	unsigned int from, before;	/* major * 1000 + minor */
+	bool hangs;
+	const char *cells;
+} known[] = {
+	/* What pinscope is about. */
+	{ 0, 6002, false, "*zeropage.*/*[a-z]+LONGTERM:" DEFECT },
+	{ 0, 6002, false, "@(memfd|tmpfs|shmem-thp|file*).*/*[a-z]+LONGTERM:" DEFECT },
+	{ 0, 6002, false, "hugetlb\\[*.*/*[a-z]+LONGTERM:" DEFECT },
+	{ 0, 6002, false, "mixedmap-page.*/*[a-z]+LONGTERM:" DEFECT },
+	/* Whose file system wants to know of writes can be written to for long. */
+	{ 0, 6005, false, "file-map-shared.*+WRITE*LONGTERM:errno" },
+	/* Unshare empties the PMD, and a read fault maps it by one again. */
+	{ 6002, 99000, true, "shmem-thp.*/*[a-z]+LONGTERM:*" },
+	{ 6002, 99000, true, "shmem-thp.pinned/*" },
+	/*
+	 * Unshare of the huge zeropage maps the copy as a write would: seen in
+	 * 7.2 and 7.3, not in 6.12.
+	 */
+	{ 6013, 99000, false,
+	  "huge-zeropage.*/*[a-z]+LONGTERM:@(readonly|tracking)" },
+};
+
+/* Which of them a cell belongs to: an index, or -1. */
+static int known_as(const char *name)
+{
+	static unsigned int release;
+	unsigned int major, minor;
+	struct utsname uts;
+	size_t i;
+
+	if (!release && !uname(&uts) &&
+	    sscanf(uts.release, "%u.%u", &major, &minor) == 2)
+		release = major * 1000 + minor;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (release >= known[i].from && release < known[i].before &&
+		    !fnmatch(known[i].cells, name, FNM_EXTMATCH))
+			return i;
+	return -1;
+}
+
+bool suite_known(const char *name)
+{
+	return known_as(name) >= 0;
+}
+
+bool suite_number(const char *text, unsigned int min, unsigned int max,
+		  unsigned int *to)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (!*text || *end || value < min || value > max) {
+		fprintf(stderr, "pinscope: '%s' is not a number from %u to %u\n",
+			text, min, max);
+		return false;
+	}
+	*to = value;
+	return true;
+}
+
+bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
+		  bool (*wanted)(const struct place *place, const char *name,
+				 void *arg), void *arg)
+{
+	size_t nr_kinds, k, s, w;
+	struct suite_kind *kinds = suite_kinds(run->dir, &nr_kinds);
+	struct result *result;
+	char name[160];
+	int prop, i;
+
+	if (!kinds)
+		return false;
+	/* Memory that is not touched does not count. */
+	result = mmap(NULL, (nr_kinds * suite_nr_states * suite_nr_ways + 1) *
+		      sizeof(*result), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (result == MAP_FAILED)
+		return false;
+	run->results = result;
+	for (k = 0; k < nr_kinds; k++)
+		for (s = 0; s < suite_nr_states; s++)
+			for (w = 0; w < suite_nr_ways; w++) {
+				bool any = false;
+
+				result->place = (struct place) {
+					&kinds[k], &suite_states[s], &suite_ways[w],
+				};
+				if (!place_exists(&result->place, info))
+					continue;
+				for (prop = 0; prop < PROPS; prop++) {
+					place_name(&result->place, prop, name, sizeof(name));
+					result->wanted[prop] =
+						prop_applies(&result->place, prop) &&
+						wanted(&result->place, name, arg);
+					any |= result->wanted[prop];
+				}
+				i = known_as(place_name(&result->place, PROP_MADE,
+							name, sizeof(name)));
+				result->hangs = i >= 0 && known[i].hangs;
+				result += any;
+			}
+	run->nr = result - run->results;
+	return true;
+}
 
 static long now(void)
 {
@@ -93,6 +208,7 @@ static void play(struct suite_run *run, struct result *result, struct post *post
 	scene_play(&s);
 	if (result->place.kind->is & IS_ALONE)
 		lockf(run->alone, F_ULOCK, 0);
+	result->seen = s.seen;
 	memcpy(result->verdicts, s.verdicts, sizeof(s.verdicts));
 	memcpy(result->whys, s.whys, sizeof(s.whys));
 	close(s.fd);

@@ -17,6 +17,7 @@ struct result {
 	atomic_bool done;
 	bool hangs;		/* it is known to */
 	bool wanted[PROPS];
+	struct seen seen;
 	enum verdict verdicts[PROPS];
 	char whys[PROPS][WHY_MAX];
 };
@@ -42,6 +43,41 @@ struct suite_run {
 	void (*show)(struct suite_run *run, struct result *result);
 	unsigned int totals[VERDICT_KNOWN + 1];
 };
+
+/**
+ * suite_choose() - all scenes that have a cell that is wanted
+ * @run: out: results and nr; dir is set
+ * @info: what this kernel can do
+ * @wanted: is it? Gets the place, the cell's name, and @arg
+ * @arg: for @wanted
+ *
+ * Return: whether there was memory for it.
+ */
+bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
+		  bool (*wanted)(const struct place *place, const char *name,
+				 void *arg), void *arg);
+
+/**
+ * suite_known() - is this release known to get a cell wrong?
+ * @name: of the cell
+ *
+ * Return: whether it is.
+ */
+bool suite_known(const char *name);
+
+/**
+ * suite_number() - read the number that an option takes
+ * @text: the argument
+ * @min: the least
+ * @max: the greatest
+ * @to: out
+ *
+ * Says on stderr when it is none.
+ *
+ * Return: whether it is one.
+ */
+bool suite_number(const char *text, unsigned int min, unsigned int max,
+		  unsigned int *to);
 
 int suite_run(struct suite_run *run);
 

@@ -24,6 +24,7 @@ enum {
 
 int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_matrix(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 
