@@ -298,7 +298,8 @@ int cmd_matrix(int argc, char **argv)
 				if (!strcmp(formats[format].name, optarg))
 					break;
 			if (format == nr_formats) {
-				fprintf(stderr, "pinscope matrix: no format '%s'; see '%s --help'\n",
+				fprintf(stderr,
+					"pinscope matrix: no format '%s'; see '%s --help'\n",
 					optarg, "pinscope matrix");
 				return EXIT_USAGE;
 			}

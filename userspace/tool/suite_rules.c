@@ -62,7 +62,8 @@ static bool in_state(const struct place *p, const char *name)
 
 static bool has_child(const struct place *p)
 {
-	return in_state(p, "shared") || in_state(p, "grandchild");
+	return in_state(p, "shared") || in_state(p, "grandchild") ||
+	       in_state(p, "held-by-child");
 }
 
 /**
@@ -207,7 +208,8 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_DEVICE:
 		return write && is_pin(p);
 	case PROP_CHILD:
-		return in_state(p, "shared") && private && is_lasting(p);
+		return (in_state(p, "shared") || in_state(p, "held-by-child")) &&
+		       private && is_lasting(p);
 	case PROP_FORK:
 		return is_lasting(p) && private && !has_child(p) && !events &&
 		       !(p->kind->is & IS_SLOW);
@@ -333,7 +335,7 @@ static void check_use(struct scene *s, uint32_t id, char content)
 {
 	int child = -1;
 
-	if (in_state(&s->place, "shared"))
+	if (prop_applies(&s->place, PROP_CHILD))
 		child = scene_child_sees(s);
 	if (prop_applies(&s->place, PROP_RELIABLE)) {
 		process_writes(s, 'w');

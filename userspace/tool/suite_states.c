@@ -17,28 +17,33 @@
 
 /*
  * Answers each request with the byte that it has at the page, and ends with who
- * could ask.
+ * could ask. With @holds it has no more than a reference to the page, by now.
  */
-static void child_main(struct scene *s, int from, int to)
+static void child_main(struct scene *s, int from, int to, bool holds)
 {
-	char request;
+	char request, byte;
+	uint32_t id;
+	int fd = -1;
 
+	if (holds) {
+		fd = ps_open();
+		if (fd < 0 || ps_pin(fd, PINSCOPE_WAY_GET_FAST, 0, s->addr,
+				     sysconf(_SC_PAGESIZE), &id) ||
+		    munmap(s->addr, s->len))
+			_exit(1);
+	}
 	while (read(from, &request, 1) == 1) {
-		char byte = *(volatile char *)s->addr;
-
+		if (!holds)
+			byte = *(volatile char *)s->addr;
+		else if (ps_read(fd, id, 0, &byte, 1))
+			break;
 		if (write(to, &byte, 1) != 1)
 			break;
 	}
 	_exit(0);
 }
 
-/**
- * scene_fork() - have a child that stays
- * @s: has none
- *
- * Return: NULL or why not.
- */
-const char *scene_fork(struct scene *s)
+static const char *have_child(struct scene *s, bool holds)
 {
 	int down[2], up[2];
 
@@ -47,7 +52,7 @@ const char *scene_fork(struct scene *s)
 	s->child.pid = fork();
 	if (!s->child.pid) {
 		close(down[1]);
-		child_main(s, down[0], up[1]);
+		child_main(s, down[0], up[1], holds);
 	}
 	close(down[0]);
 	close(up[1]);
@@ -58,6 +63,17 @@ const char *scene_fork(struct scene *s)
 	close(down[1]);
 	close(up[0]);
 	return scene_fails(s, "fork: %s", ps_errno(errno));
+}
+
+/**
+ * scene_fork() - have a child that stays
+ * @s: has none
+ *
+ * Return: NULL or why not.
+ */
+const char *scene_fork(struct scene *s)
+{
+	return have_child(s, false);
 }
 
 /**
@@ -111,7 +127,7 @@ static const char *grandchild(struct scene *s)
 		close(down[1]);
 		if (fork())
 			_exit(0);
-		child_main(s, down[0], up[1]);
+		child_main(s, down[0], up[1], false);
 	}
 	close(down[0]);
 	close(up[1]);
@@ -119,6 +135,17 @@ static const char *grandchild(struct scene *s)
 		return scene_fails(s, "fork: %s", ps_errno(errno));
 	s->child = (struct child) { pid, down[1], up[0] };
 	waitpid(pid, NULL, 0);
+	return NULL;
+}
+
+/* A child took a reference, and has unmapped the page. */
+static const char *held_by_child(struct scene *s)
+{
+	if (have_child(s, true))
+		return s->why;
+	/* Its answer says that it has got that far. */
+	if (scene_child_sees(s) < 0)
+		return scene_fails(s, "the child cannot take a reference");
 	return NULL;
 }
 
@@ -218,6 +245,16 @@ static bool forkable(const struct suite_kind *kind, unsigned int way, uint64_t f
 	return !(kind->is & (IS_REFUSED | IS_NO_PAGE));
 }
 
+/*
+ * Hugetlb goes by who maps a page, not by who has references to it, on purpose:
+ * see hugetlb_wp().
+ */
+static bool holdable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
+	       !(kind->memory && kind->memory->hugetlb_shift);
+}
+
 /* A write is an event, which nobody here serves: only pins for reading. */
 static bool trackable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
@@ -243,6 +280,7 @@ const struct suite_state suite_states[] = {
 	{ "shared", scene_fork, forkable },
 	{ "previously-shared", previously_shared, pinnable },
 	{ "grandchild", grandchild, pinnable },
+	{ "held-by-child", held_by_child, holdable },
 	{ "readonly", readonly, forkable },
 	{ "uffd-wp", uffd_wp, trackable },
 	{ "soft-dirty", soft_dirty, soft_trackable },
