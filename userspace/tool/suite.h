@@ -73,8 +73,34 @@ struct suite_state {
 			uint64_t foll);
 };
 
-/* A row of the table of ways. */
+/**
+ * struct pinner - who pins
+ * @name: in a cell's name; NULL for the module, by the way's name and flags
+ * @pin: the page under test; returns 0 or a negative errno, of which ENODEV says
+ *	that this machine does not have who pins; then the scene's why says more
+ * @see: the byte that the pin holds
+ * @put: write to what the pin holds, or NULL for one that cannot
+ * @is_mapped: is what the pin holds what the process has? NULL when that cannot
+ *	be told
+ * @unpin: returns 0 or a negative errno
+ */
+struct pinner {
+	const char *name;
+	int (*pin)(struct scene *s);
+	char (*see)(struct scene *s);
+	void (*put)(struct scene *s, char byte);
+	bool (*is_mapped)(struct scene *s);
+	int (*unpin)(struct scene *s);
+};
+
+/**
+ * struct suite_way - a row of the table of ways
+ * @by: who pins
+ * @way: by which call of GUP
+ * @foll: with which FOLL flags
+ */
 struct suite_way {
+	const struct pinner *by;
 	unsigned int way;
 	uint64_t foll;
 };
@@ -151,7 +177,9 @@ struct scene {
 	size_t len;		/* of the mapping that begins with it */
 	int map_fd;		/* of the module's map, or -1 */
 	int uffd;		/* or -1 */
-	uint32_t others[2];	/* pins of others */
+	uint32_t id;		/* of the pin */
+	uint32_t other;		/* another pin of the page, or 0 */
+	void *user;		/* of the pinner */
 	struct child child;
 	bool readonly;		/* the process may not write */
 	struct pinscope_page before;
@@ -171,6 +199,9 @@ const char *scene_fork(struct scene *s);
 void scene_join(struct scene *s);
 /* What the child sees at the page; -1 when it is gone. */
 int scene_child_sees(struct scene *s);
+
+/* suite_pinners.c */
+extern const struct pinner by_module, by_io_uring, by_vmsplice;
 
 /* suite_rules.c */
 extern const struct suite_way suite_ways[];

@@ -33,19 +33,22 @@ const char *const prop_names[PROPS] = {
 };
 
 const struct suite_way suite_ways[] = {
-	{ PINSCOPE_WAY_SLOW, 0 },
-	{ PINSCOPE_WAY_FAST, 0 },
-	{ PINSCOPE_WAY_SLOW, F(LONGTERM) },
-	{ PINSCOPE_WAY_FAST, F(LONGTERM) },
-	{ PINSCOPE_WAY_UNLOCKED, F(LONGTERM) },
-	{ PINSCOPE_WAY_REMOTE, F(LONGTERM) },
-	{ PINSCOPE_WAY_SLOW, F(WRITE) },
-	{ PINSCOPE_WAY_FAST, F(WRITE) },
-	{ PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM) },
-	{ PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
-	{ PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM) },
-	{ PINSCOPE_WAY_GET_SLOW, 0 },
-	{ PINSCOPE_WAY_GET_FAST, 0 },
+	{ &by_module, PINSCOPE_WAY_SLOW, 0 },
+	{ &by_module, PINSCOPE_WAY_FAST, 0 },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_FAST, F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_UNLOCKED, F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_REMOTE, F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) },
+	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM) },
+	{ &by_module, PINSCOPE_WAY_GET_SLOW, 0 },
+	{ &by_module, PINSCOPE_WAY_GET_FAST, 0 },
+	/* As they call GUP. */
+	{ &by_io_uring, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
+	{ &by_vmsplice, PINSCOPE_WAY_GET_FAST, 0 },
 };
 
 const size_t suite_nr_ways = sizeof(suite_ways) / sizeof(suite_ways[0]);
@@ -80,10 +83,11 @@ const char *place_name(const struct place *p, enum property prop, char *buf,
 {
 	char way[24], flags[NAMES_MAX] = "", *c;
 
-	snprintf(way, sizeof(way), "%s", ps_name(ps_way_names, p->way->way));
+	snprintf(way, sizeof(way), "%s", p->way->by->name ?:
+		 ps_name(ps_way_names, p->way->way));
 	for (c = way; *c; c++)
 		*c = *c == '_' ? '-' : tolower(*c);
-	if (p->way->foll)
+	if (p->way->foll && !p->way->by->name)
 		ps_names(ps_foll_names, p->way->foll, flags, sizeof(flags));
 	for (c = flags; *c; c++)
 		if (*c == '|')
@@ -193,6 +197,8 @@ bool prop_applies(const struct place *p, enum property prop)
 	if (refused || ((p->kind->is & IS_NO_PAGE) && !write))
 		return prop == PROP_MADE || prop == PROP_ERRNO;
 	switch (prop) {
+	case PROP_PINNED:
+		return p->way->by->is_mapped;
 	case PROP_PLACE:
 		return !(p->kind->is & (IS_SWAPPED | IS_NO_PAGE));
 	case PROP_EXCLUSIVE:
@@ -275,24 +281,15 @@ static void process_writes(struct scene *s, char byte)
 		mprotect(s->addr, s->len, PROT_READ);
 }
 
-/* Does a pin hold what is mapped? */
-static bool is_mapped(struct scene *s, uint32_t id)
+/* Does the pin hold what is mapped? Who cannot tell does not say no. */
+static bool is_mapped(struct scene *s)
 {
-	struct pinscope_compare cmp = {};
+	const struct pinner *by = s->place.way->by;
 
-	return !ps_compare(s->fd, id, ps_self(), ps_addr(s->addr), &cmp) &&
-	       cmp.same == cmp.pages;
+	return !by->is_mapped || by->is_mapped(s);
 }
 
-static char seen_by_pin(struct scene *s, uint32_t id)
-{
-	char byte = 0;
-
-	ps_read(s->fd, id, 0, &byte, 1);
-	return byte;
-}
-
-static void check_page(struct scene *s, enum outcome outcome, uint32_t id,
+static void check_page(struct scene *s, enum outcome outcome,
 		       const struct pinscope_page *after)
 {
 	uint64_t before = s->before.state, gained = after->state & ~before;
@@ -302,7 +299,7 @@ static void check_page(struct scene *s, enum outcome outcome, uint32_t id,
 	s->seen = (struct seen) {
 		.pinned = true, .replaced = !same, .gained = gained,
 	};
-	verdict(s, PROP_PINNED, is_mapped(s, id),
+	verdict(s, PROP_PINNED, is_mapped(s),
 		"the pinned page is not the one that is mapped");
 	/* Long-term pins leave what can be taken away, which is no copy. */
 	if (!(s->place.way->foll & F(LONGTERM)) || (before & S(LONGTERM)) ||
@@ -331,7 +328,7 @@ static void check_page(struct scene *s, enum outcome outcome, uint32_t id,
 			"a pin for reading made it soft-dirty");
 }
 
-static void check_use(struct scene *s, uint32_t id, char content)
+static void check_use(struct scene *s, char content)
 {
 	int child = -1;
 
@@ -339,14 +336,14 @@ static void check_use(struct scene *s, uint32_t id, char content)
 		child = scene_child_sees(s);
 	if (prop_applies(&s->place, PROP_RELIABLE)) {
 		process_writes(s, 'w');
-		s->seen.stale = !is_mapped(s, id);
-		verdict(s, PROP_RELIABLE, is_mapped(s, id),
+		s->seen.stale = !is_mapped(s);
+		verdict(s, PROP_RELIABLE, is_mapped(s),
 			"the process wrote, and has another page than the pin");
-		verdict(s, PROP_RELIABLE, seen_by_pin(s, id) == 'w',
+		verdict(s, PROP_RELIABLE, s->place.way->by->see(s) == 'w',
 			"the pin does not see what the process wrote");
 	}
 	if (prop_applies(&s->place, PROP_DEVICE)) {
-		ps_write(s->fd, id, 0, "d", 1);
+		s->place.way->by->put(s, 'd');
 		verdict(s, PROP_DEVICE, *(volatile char *)s->addr == 'd',
 			"the process does not see what the pin wrote");
 	}
@@ -364,7 +361,7 @@ static void check_use(struct scene *s, uint32_t id, char content)
 			return;
 		}
 		process_writes(s, 'x');
-		verdict(s, PROP_FORK, is_mapped(s, id) && seen_by_pin(s, id) == 'x',
+		verdict(s, PROP_FORK, is_mapped(s) && s->place.way->by->see(s) == 'x',
 			"after a fork, the process wrote, and has another page than the pin");
 		verdict(s, PROP_FORK, scene_child_sees(s) == now,
 			"the child sees what was written after the fork");
@@ -382,46 +379,52 @@ static void check_file(struct scene *s)
 
 static void pin_and_look(struct scene *s)
 {
-	const struct suite_way *way = s->place.way;
+	const struct pinner *by = s->place.way->by;
 	struct pinscope_page after, released;
-	struct pinscope_pin cmd = {
-		.way = way->way, .foll = way->foll,
-		.addr = ps_addr(s->addr), .len = sysconf(_SC_PAGESIZE),
-	};
 	char content = s->place.kind->memory && s->place.kind->memory->write ? 'p' : 0;
 	enum outcome outcome;
-	int ret;
+	int ret, ms;
 
 	s->before = scene_page(s);
 	outcome = expected(s);
 	if (!(s->place.kind->is & (IS_REFUSED | IS_SWAPPED)))
 		content = *(volatile char *)s->addr;
-	ret = ps_pin_cmd(s->fd, &cmd);
+	ret = by->pin(s);
+	if (ret == -ENODEV) {
+		s->verdicts[PROP_MADE] = VERDICT_SKIP;
+		snprintf(s->whys[PROP_MADE], WHY_MAX, "%s", s->why);
+		return;
+	}
 	s->seen.error = -ret;
 	if (outcome == OUTCOME_REFUSED) {
 		verdict(s, PROP_ERRNO, ret == -EFAULT || ret == -EEXIST,
 			"PIN was to fail with EFAULT: %s", ret ? ps_errno(ret) : "success");
 		if (!ret)
-			ps_unpin(s->fd, cmd.id);
+			by->unpin(s);
 		return;
 	}
 	verdict(s, PROP_ERRNO, !ret, "PIN: %s", ps_errno(ret));
 	if (ret)
 		return;
 	after = scene_page(s);
-	check_page(s, outcome, cmd.id, &after);
+	check_page(s, outcome, &after);
 	verdict(s, PROP_CONTENT, *(volatile char *)s->addr == content,
 		"the process sees 0x%x, but had 0x%x", *(volatile char *)s->addr,
 		content);
 	verdict(s, PROP_COUNTS, !is_pin(&s->place) || after.pincount > 0 ||
 		(after.state & (S(ZERO) | S(HUGE_ZERO))),
 		"it is pinned, but has no pin");
-	check_use(s, cmd.id, content);
+	check_use(s, content);
 	check_file(s);
-	ret = ps_unpin(s->fd, cmd.id);
+	ret = by->unpin(s);
 	released = scene_page(s);
+	/* io_uring lets go when the last request is done with. */
+	for (ms = 0; by != &by_module && released.pincount && ms < 1000; ms++) {
+		usleep(1000);
+		released = scene_page(s);
+	}
 	/* Others have the huge zeropage, too, and may have pinned it. */
-	verdict(s, PROP_COUNTS, !ret && (s->others[0] || !released.pincount ||
+	verdict(s, PROP_COUNTS, !ret && (s->other || !released.pincount ||
 					 (released.state & S(HUGE_ZERO))),
 		"%d pins are left behind", released.pincount);
 }
@@ -446,8 +449,8 @@ void scene_play(struct scene *s)
 		pin_and_look(s);
 	}
 	scene_join(s);
-	if (s->others[0])
-		ps_unpin(s->fd, s->others[0]);
+	if (s->other)
+		ps_unpin(s->fd, s->other);
 	if (s->uffd >= 0)
 		close(s->uffd);
 	memory_close(&s->m);

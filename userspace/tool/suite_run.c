@@ -50,6 +50,8 @@ static const struct {
 	{ 0, 6002, false, "mixedmap-page.*/*[a-z]+LONGTERM:" DEFECT },
 	/* Whose file system wants to know of writes can be written to for long. */
 	{ 0, 6005, false, "file-map-shared.*+WRITE*LONGTERM:errno" },
+	/* io_uring had nothing to do with files, nor with drivers' memory. */
+	{ 0, 6005, false, "@(file*|mixedmap*).*/io-uring-buffer:errno" },
 	/* Unshare empties the PMD, and a read fault maps it by one again. */
 	{ 6002, 99000, true, "shmem-thp.*/*[a-z]+LONGTERM:*" },
 	{ 6002, 99000, true, "shmem-thp.pinned/*" },

@@ -198,7 +198,7 @@ static const char *soft_dirty(struct scene *s)
 static const char *pinned(struct scene *s, uint64_t foll)
 {
 	int ret = ps_pin(s->fd, PINSCOPE_WAY_SLOW, foll, s->addr,
-			 sysconf(_SC_PAGESIZE), &s->others[0]);
+			 sysconf(_SC_PAGESIZE), &s->other);
 
 	return ret ? scene_fails(s, "the first pin: %s", ps_errno(ret)) : NULL;
 }
