@@ -2,7 +2,6 @@
 /*
  * pinscope matrix: what a pin does to which memory, by the engine of the suite.
  */
-#include <fnmatch.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,24 +36,12 @@ static const char help[] =
 
 enum { HAPPENS_MAX = 24 };
 
-struct globs {
-	char **globs;
-	int nr;
-};
-
-static bool wanted(const struct place *place, const char *name, void *arg)
+static bool wanted(const struct place *place, const char *name,
+		   const struct globs *globs)
 {
-	const struct globs *globs = arg;
-	int i;
-
 	(void)name;
-	if (strcmp(place->state->name, "fresh"))
-		return false;
-	for (i = 0; i < globs->nr; i++)
-		if (!strcmp(globs->globs[i], place->kind->name) ||
-		    !fnmatch(globs->globs[i], place->kind->name, 0))
-			return true;
-	return !globs->nr;
+	return !strcmp(place->state->name, "fresh") &&
+	       suite_matches(globs, place->kind->name);
 }
 
 static const char *happens(const struct result *result, char *buf)

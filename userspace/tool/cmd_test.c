@@ -2,7 +2,6 @@
 /*
  * pinscope test: the suite.
  */
-#include <fnmatch.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -33,23 +32,11 @@ static const char help[] =
 
 enum format { FORMAT_AUTO, FORMAT_TEXT, FORMAT_KTAP, FORMAT_JSON, FORMAT_JUNIT };
 
-struct globs {
-	char **globs;
-	int nr;
-};
-
-static bool wanted(const struct place *place, const char *name, void *arg)
+static bool wanted(const struct place *place, const char *name,
+		   const struct globs *globs)
 {
-	const struct globs *globs = arg;
-	int i;
-
 	(void)place;
-	/* Names have brackets, which a glob takes for something else. */
-	for (i = 0; i < globs->nr; i++)
-		if (!strcmp(globs->globs[i], name) ||
-		    !fnmatch(globs->globs[i], name, 0))
-			return true;
-	return !globs->nr;
+	return suite_matches(globs, name);
 }
 
 /* Calls @cell for each verdict of a scene, and counts them. */

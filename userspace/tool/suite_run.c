@@ -81,6 +81,18 @@ static int known_as(const char *name)
 	return -1;
 }
 
+bool suite_matches(const struct globs *globs, const char *name)
+{
+	int i;
+
+	/* Names have brackets, which a glob takes for something else. */
+	for (i = 0; i < globs->nr; i++)
+		if (!strcmp(globs->globs[i], name) ||
+		    !fnmatch(globs->globs[i], name, 0))
+			return true;
+	return !globs->nr;
+}
+
 bool suite_known(const char *name)
 {
 	return known_as(name) >= 0;
@@ -103,7 +115,8 @@ bool suite_number(const char *text, unsigned int min, unsigned int max,
 
 bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
 		  bool (*wanted)(const struct place *place, const char *name,
-				 void *arg), void *arg)
+				 const struct globs *globs),
+		  const struct globs *globs)
 {
 	size_t nr_kinds, k, s, w;
 	struct suite_kind *kinds = suite_kinds(run->dir, &nr_kinds);
@@ -134,7 +147,7 @@ bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
 					place_name(&result->place, prop, name, sizeof(name));
 					result->wanted[prop] =
 						prop_applies(&result->place, prop) &&
-						wanted(&result->place, name, arg);
+						wanted(&result->place, name, globs);
 					any |= result->wanted[prop];
 				}
 				i = known_as(place_name(&result->place, PROP_MADE,

@@ -44,18 +44,34 @@ struct suite_run {
 	unsigned int totals[VERDICT_KNOWN + 1];
 };
 
+/* What the user has asked for; nothing is all. */
+struct globs {
+	char **globs;
+	int nr;
+};
+
+/**
+ * suite_matches() - has the user asked for it?
+ * @globs: what he has asked for
+ * @name: a name
+ *
+ * Return: whether one of them is the name, or a glob that matches it.
+ */
+bool suite_matches(const struct globs *globs, const char *name);
+
 /**
  * suite_choose() - all scenes that have a cell that is wanted
  * @run: out: results and nr; dir is set
  * @info: what this kernel can do
- * @wanted: is it? Gets the place, the cell's name, and @arg
- * @arg: for @wanted
+ * @wanted: is it? Gets the place, the cell's name, and @globs
+ * @globs: for @wanted
  *
  * Return: whether there was memory for it.
  */
 bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
 		  bool (*wanted)(const struct place *place, const char *name,
-				 void *arg), void *arg);
+				 const struct globs *globs),
+		  const struct globs *globs);
 
 /**
  * suite_known() - is this release known to get a cell wrong?
