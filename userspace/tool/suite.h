@@ -34,6 +34,7 @@ enum {
 	IS_SLOW		= 1 << 6,	/* gigabytes: only the states that matter */
 	IS_SWAPPED	= 1 << 7,	/* not there before somebody looks */
 	IS_ALONE	= 1 << 8,	/* takes what the machine has once */
+	IS_VARIANT	= 1 << 9,	/* of another kind: a few ways are enough */
 };
 
 /**
@@ -138,6 +139,7 @@ enum property {
 	PROP_DEVICE,		/* the pin's writes are seen by the process */
 	PROP_CHILD,		/* a child from before sees neither */
 	PROP_FORK,		/* a child from after does not take the page away */
+	PROP_LEAK,		/* nor does the pin see what that child writes */
 	PROP_FILE,		/* the file does not change */
 	PROP_COUNTS,		/* pins and references are what they were */
 	PROPS
@@ -197,8 +199,8 @@ extern const struct suite_state suite_states[];
 extern const size_t suite_nr_states;
 const char *scene_fork(struct scene *s);
 void scene_join(struct scene *s);
-/* What the child sees at the page; -1 when it is gone. */
 int scene_child_sees(struct scene *s);
+void scene_child_writes(struct scene *s, char byte);
 
 /* suite_pinners.c */
 extern const struct pinner by_module, by_io_uring, by_vmsplice;

@@ -25,6 +25,9 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT		21
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
 #endif
@@ -104,13 +107,12 @@ static const char *split(struct scene *s)
 	return NULL;
 }
 
+/* All but the first page is gone; splits what is mapped by a PMD. */
 static const char *single_pte(struct scene *s)
 {
 	size_t base = base_size();
 
-	if (split(s))
-		return s->why;
-	if (madvise(s->addr + base, s->m.kind->len - base, MADV_DONTNEED))
+	if (madvise(s->addr + base, s->len - base, MADV_DONTNEED))
 		return scene_fails(s, "MADV_DONTNEED: %s", ps_errno(errno));
 	s->len = base;
 	return NULL;
@@ -119,7 +121,7 @@ static const char *single_pte(struct scene *s)
 /* The upper half moves to where the lower one would be after it. */
 static const char *mremapped(struct scene *s)
 {
-	size_t half = s->m.kind->len / 2;
+	size_t half = s->len / 2;
 	char *room = mmap(NULL, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (room == MAP_FAILED ||
@@ -133,7 +135,7 @@ static const char *mremapped(struct scene *s)
 /* Only the lower half is a child's, too. */
 static const char *half_forked(struct scene *s)
 {
-	size_t half = s->m.kind->len / 2;
+	size_t half = s->len / 2;
 
 	if (madvise(s->addr + half, half, MADV_DONTFORK))
 		return scene_fails(s, "MADV_DONTFORK: %s", ps_errno(errno));
@@ -146,7 +148,7 @@ static const char *page_out(struct scene *s)
 	int ms;
 
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
-		if (madvise(s->addr, s->m.kind->len, MADV_PAGEOUT))
+		if (madvise(s->addr, s->len, MADV_PAGEOUT))
 			return scene_fails(s, "MADV_PAGEOUT: %s", ps_errno(errno));
 		if (scene_page(s).state & PINSCOPE_STATE_SWAP)
 			return NULL;
@@ -158,6 +160,11 @@ static const char *page_out(struct scene *s)
 static const char *page_out_split(struct scene *s)
 {
 	return split(s) ? s->why : page_out(s);
+}
+
+static const char *page_out_single(struct scene *s)
+{
+	return page_out(s) ? s->why : single_pte(s);
 }
 
 /* All pages of the mapping are equal: ksmd merges them when it comes to them. */
@@ -252,6 +259,43 @@ static const char *make_mthp(struct scene *s)
 	if (base_size() << scene_page(s).folio_order != size)
 		return scene_fails(s, "no folio of %zu KiB was given: is there memory for it?",
 				   size >> 10);
+	return NULL;
+}
+
+static const char *page_out_mthp(struct scene *s)
+{
+	return make_mthp(s) ? s->why : page_out(s);
+}
+
+static const char *single_pte_of_mthp(struct scene *s)
+{
+	return make_mthp(s) ? s->why : single_pte(s);
+}
+
+static const char *mremapped_mthp(struct scene *s)
+{
+	return make_mthp(s) ? s->why : mremapped(s);
+}
+
+static const char *half_forked_mthp(struct scene *s)
+{
+	return make_mthp(s) ? s->why : half_forked(s);
+}
+
+/* Base pages, which become a THP. */
+static const char *make_collapsed(struct scene *s)
+{
+	size_t size = s->place.kind->size, at;
+
+	if (map_aligned(s, -1, size, size, MAP_PRIVATE))
+		return s->why;
+	s->len = size;
+	madvise(s->addr, size, MADV_NOHUGEPAGE);
+	for (at = 0; at < size; at += base_size())
+		s->addr[at] = 'p';
+	madvise(s->addr, size, MADV_HUGEPAGE);
+	if (madvise(s->addr, size, MADV_COLLAPSE))
+		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
 	return NULL;
 }
 
@@ -434,12 +478,21 @@ static const struct suite_kind kinds[] = {
 	{ "single-pte-of-thp", "anon-thp", single_pte, IS_LARGE, OWN },
 	{ "mremapped-thp", "anon-thp", mremapped, IS_LARGE, OWN },
 	{ "half-forked-thp", "anon-thp", half_forked, IS_LARGE, OWN },
+	{ "collapsed-thp", NULL, make_collapsed, OWN },
 	{ "mthp[", NULL, make_mthp, IS_LARGE, OWN },
+	{ "single-pte-of-mthp[", NULL, single_pte_of_mthp, IS_LARGE | IS_VARIANT,
+	  OWN },
+	{ "mremapped-mthp[", NULL, mremapped_mthp, IS_LARGE | IS_VARIANT, OWN },
+	{ "half-forked-mthp[", NULL, half_forked_mthp, IS_LARGE | IS_VARIANT, OWN },
+	{ "swapped-mthp[", NULL, page_out_mthp,
+	  IS_SWAPPED | IS_LARGE | IS_VARIANT, .has = S(SWAP) },
 	{ "swapped", "anon", page_out, IS_SWAPPED, .has = S(SWAP) },
 	{ "swapped-thp", "anon-thp", page_out, IS_SWAPPED | IS_LARGE,
 	  .has = S(SWAP) },
 	{ "swapped-pte-thp", "anon-thp", page_out_split, IS_SWAPPED | IS_LARGE,
 	  .has = S(SWAP) },
+	{ "swapped-single-pte-of-thp", "anon-thp", page_out_single,
+	  IS_SWAPPED | IS_LARGE, .has = S(SWAP) },
 	{ "ksm", "anon", make_ksm, IS_ALONE, .has = S(ANON) | S(KSM), .hasnt = S(EXCLUSIVE) },
 	{ "ksm-zeropage", "anon", make_ksm_zero, IS_ALONE, .has = S(ZERO) },
 	{ "memfd", "memfd", NULL, IS_FILE, CACHE },
@@ -517,7 +570,7 @@ struct suite_kind *suite_kinds(const char *dir, size_t *nr)
 	struct suite_kind *all, *kind;
 
 	nr_sizes = mthp_sizes(sizes, 16);
-	all = memory ? calloc(NR_KINDS + nr_memory + nr_sizes, sizeof(*all)) : NULL;
+	all = memory ? calloc(NR_KINDS + 2 * nr_memory + 5 * nr_sizes, sizeof(*all)) : NULL;
 	if (!all)
 		return NULL;
 	kind = all;

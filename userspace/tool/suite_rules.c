@@ -29,6 +29,7 @@ const char *const prop_names[PROPS] = {
 	[PROP_CONTENT] = "content", [PROP_READONLY] = "readonly",
 	[PROP_TRACKING] = "tracking", [PROP_RELIABLE] = "reliable",
 	[PROP_DEVICE] = "device", [PROP_CHILD] = "child", [PROP_FORK] = "fork",
+	[PROP_LEAK] = "leak",
 	[PROP_FILE] = "file", [PROP_COUNTS] = "counts",
 };
 
@@ -114,6 +115,10 @@ bool place_exists(const struct place *p, const struct pinscope_info *info)
 		return false;
 	/* For hugetlb FOLL_FORCE means something in some kernels only. */
 	if ((foll & F(FORCE)) && p->kind->memory && p->kind->memory->hugetlb_shift)
+		return false;
+	if ((p->kind->is & IS_VARIANT) &&
+	    (p->way->by != &by_module || p->way->way > PINSCOPE_WAY_FAST ||
+	     (foll & F(FORCE))))
 		return false;
 	if ((p->kind->is & IS_SLOW) &&
 	    (!(foll & F(LONGTERM)) || p->way->way > PINSCOPE_WAY_FAST))
@@ -219,6 +224,12 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_FORK:
 		return is_lasting(p) && private && !has_child(p) && !events &&
 		       !(p->kind->is & IS_SLOW);
+	case PROP_LEAK:
+		/* Hugetlb reuses by who maps it: see holdable(). */
+		return private && !has_child(p) && !events &&
+		       !in_state(p, "readonly") && !(p->kind->is & IS_SLOW) &&
+		       (is_pin(p) || !p->kind->memory ||
+			!p->kind->memory->hugetlb_shift);
 	case PROP_FILE:
 		return (p->kind->is & IS_FILE) && private && is_lasting(p) && !events;
 	default:
@@ -368,6 +379,30 @@ static void check_use(struct scene *s, char content)
 	}
 }
 
+/*
+ * A child from after the pin writes. Where there is no more than a reference,
+ * the process unmaps the page first, and the child is the only one to map it.
+ */
+static void check_leak(struct scene *s)
+{
+	char held;
+
+	if (!prop_applies(&s->place, PROP_LEAK))
+		return;
+	held = s->place.way->by->see(s);
+	if (s->child.pid <= 0 && scene_fork(s)) {
+		verdict(s, PROP_LEAK, false, "%s", s->why);
+		return;
+	}
+	if (!is_pin(&s->place))
+		munmap(s->addr, s->place.kind->memory &&
+		       s->place.kind->memory->hugetlb_shift ? s->len :
+		       (size_t)sysconf(_SC_PAGESIZE));
+	scene_child_writes(s, 'c');
+	verdict(s, PROP_LEAK, s->place.way->by->see(s) == held,
+		"the pin sees what a child wrote");
+}
+
 static void check_file(struct scene *s)
 {
 	char byte = 0;
@@ -381,7 +416,7 @@ static void pin_and_look(struct scene *s)
 {
 	const struct pinner *by = s->place.way->by;
 	struct pinscope_page after, released;
-	char content = s->place.kind->memory && s->place.kind->memory->write ? 'p' : 0;
+	char content = 'p';	/* of what is swapped out */
 	enum outcome outcome;
 	int ret, ms;
 
@@ -415,6 +450,7 @@ static void pin_and_look(struct scene *s)
 		(after.state & (S(ZERO) | S(HUGE_ZERO))),
 		"it is pinned, but has no pin");
 	check_use(s, content);
+	check_leak(s);
 	check_file(s);
 	ret = by->unpin(s);
 	released = scene_page(s);

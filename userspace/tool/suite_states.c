@@ -16,8 +16,8 @@
 #include "suite.h"
 
 /*
- * Answers each request with the byte that it has at the page, and ends with who
- * could ask. With @holds it has no more than a reference to the page, by now.
+ * Writes a request that is not 0 to the page, answers with the byte that it has
+ * there, and ends with who could ask. With @holds it has no more than a reference to the page, by now.
  */
 static void child_main(struct scene *s, int from, int to, bool holds)
 {
@@ -33,6 +33,8 @@ static void child_main(struct scene *s, int from, int to, bool holds)
 			_exit(1);
 	}
 	while (read(from, &request, 1) == 1) {
+		if (request)
+			*(volatile char *)s->addr = request;
 		if (!holds)
 			byte = *(volatile char *)s->addr;
 		else if (ps_read(fd, id, 0, &byte, 1))
@@ -76,6 +78,14 @@ const char *scene_fork(struct scene *s)
 	return have_child(s, false);
 }
 
+static int ask_child(struct scene *s, unsigned char byte)
+{
+	if (s->child.pid <= 0 || write(s->child.to, &byte, 1) != 1 ||
+	    read(s->child.from, &byte, 1) != 1)
+		return -1;
+	return byte;
+}
+
 /**
  * scene_child_sees() - what the child has at the page
  * @s: has a child
@@ -84,12 +94,17 @@ const char *scene_fork(struct scene *s)
  */
 int scene_child_sees(struct scene *s)
 {
-	unsigned char byte = 0;
+	return ask_child(s, 0);
+}
 
-	if (s->child.pid <= 0 || write(s->child.to, &byte, 1) != 1 ||
-	    read(s->child.from, &byte, 1) != 1)
-		return -1;
-	return byte;
+/**
+ * scene_child_writes() - let the child write to the page, and wait for it
+ * @s: has a child
+ * @byte: what it writes; not 0
+ */
+void scene_child_writes(struct scene *s, char byte)
+{
+	ask_child(s, byte);
 }
 
 /**
