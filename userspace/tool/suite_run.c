@@ -264,12 +264,36 @@ static void lost(struct suite_run *run, struct post *post, const char *why)
 	atomic_store(&result->done, true);
 }
 
-/* What is known to hang need not be waited for. */
-static long limit(struct suite_run *run, struct post *post)
+/* Where it hangs, before it is killed: what the kernel says of it. */
+static void where(pid_t pid, char *why)
+{
+	char path[40], stack[200] = "";
+	size_t len = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	file = fopen(path, "re");
+	if (file) {
+		len = fread(stack, 1, sizeof(stack) - 1, file);
+		fclose(file);
+	}
+	stack[len] = '\0';
+	for (len = 0; stack[len]; len++)
+		if (stack[len] == '\n')
+			stack[len] = ' ';
+	snprintf(why, WHY_MAX, "it does not come to an end%s%s",
+		 *stack ? ", and is in " : "", stack);
+}
+
+/* Each is read once: the worker goes on meanwhile, and may begin another scene. */
+static bool takes_too_long(struct suite_run *run, struct post *post)
 {
 	size_t i = atomic_load(&post->scene);
+	long began = atomic_load(&post->began);
 
-	return i && run->results[i - 1].hangs ? 1 : run->timeout;
+	/* What is known to hang need not be waited for. */
+	return i && began &&
+	       now() - began > (run->results[i - 1].hangs ? 1 : run->timeout);
 }
 
 /**
@@ -284,6 +308,7 @@ int suite_run(struct suite_run *run)
 	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool timed_out[MAX_JOBS] = {};
+	static char whys[MAX_JOBS][WHY_MAX];
 	pid_t pids[MAX_JOBS] = {};
 	unsigned int alive = 0, nr;
 	size_t shown = 0;
@@ -311,16 +336,15 @@ int suite_run(struct suite_run *run)
 			}
 			if (!pids[nr])
 				continue;
-			if (atomic_load(&post->scene) && atomic_load(&post->began) &&
-			    !timed_out[nr] &&
-			    now() - atomic_load(&post->began) > limit(run, post)) {
+			if (!timed_out[nr] && takes_too_long(run, post)) {
 				timed_out[nr] = true;
+				where(pids[nr], whys[nr]);
 				kill(pids[nr], SIGKILL);
 			}
 			if (waitpid(pids[nr], &status, WNOHANG) != pids[nr])
 				continue;
 			if (timed_out[nr])
-				lost(run, post, "it does not come to an end");
+				lost(run, post, whys[nr]);
 			else if (WIFSIGNALED(status))
 				lost(run, post, strsignal(WTERMSIG(status)));
 			pids[nr] = 0;

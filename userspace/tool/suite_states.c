@@ -17,7 +17,8 @@
 
 /*
  * Writes a request that is not 0 to the page, answers with the byte that it has
- * there, and ends with who could ask. With @holds it has no more than a reference to the page, by now.
+ * there, and ends with who could ask. With @holds it has no more than a reference
+ * to the page, by now.
  */
 static void child_main(struct scene *s, int from, int to, bool holds)
 {
