@@ -252,6 +252,20 @@ reliable)	! grep -q 'slow+LONGTERM:reliable # ' $out ;;
 *)		grep -q 'slow+LONGTERM:reliable # ' $out ;;
 esac
 ok "test: what this kernel is known to get wrong is told"
+knobs() {
+	cat /sys/kernel/mm/ksm/run /sys/kernel/mm/ksm/sleep_millisecs \
+		/sys/kernel/mm/transparent_hugepage/shmem_enabled
+}
+echo 2 >/sys/kernel/mm/ksm/run
+before=$(knobs)
+run 0 pinscope test 'ksm.fresh/slow:*' 'shmem-thp.fresh/slow:*' && [ "$(knobs)" = "$before" ]
+ok "test: what it changes of the machine is undone"
+pinscope test >$out 2>$err &
+sleep 1
+kill -TERM $!
+wait $!
+[ $? = 4 ] && grep -q EINTR $err && [ "$(knobs)" = "$before" ]
+ok "test: after SIGTERM as well"
 explains 2 'no cell' pinscope test nonsense
 ok "test: no such cell"
 explains 2 'not a number' pinscope test -j 0

@@ -235,6 +235,8 @@ static void worker(struct suite_run *run, struct board *board, unsigned int nr)
 	size_t i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	stay_on_cpu(nr);
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
 		atomic_store(&post->began, 0);
@@ -296,13 +298,14 @@ static bool takes_too_long(struct suite_run *run, struct post *post)
 	       now() - began > (run->results[i - 1].hangs ? 1 : run->timeout);
 }
 
-/**
- * suite_run() - play all scenes
- * @run: results have their places; gets verdicts and whys
- *
- * Return: 0 or a negative errno.
- */
-int suite_run(struct suite_run *run)
+static volatile sig_atomic_t stopped;
+
+static void stop(int sig)
+{
+	stopped = sig;
+}
+
+static int play_all(struct suite_run *run)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
@@ -324,7 +327,7 @@ int suite_run(struct suite_run *run)
 		for (nr = 0; nr < run->jobs; nr++) {
 			struct post *post = &board->posts[nr];
 
-			if (!pids[nr] && atomic_load(&board->next) < run->nr) {
+			if (!pids[nr] && !stopped && atomic_load(&board->next) < run->nr) {
 				fflush(stdout);
 				timed_out[nr] = false;
 				pids[nr] = fork();
@@ -336,6 +339,8 @@ int suite_run(struct suite_run *run)
 			}
 			if (!pids[nr])
 				continue;
+			if (stopped)
+				kill(pids[nr], SIGKILL);
 			if (!timed_out[nr] && takes_too_long(run, post)) {
 				timed_out[nr] = true;
 				where(pids[nr], whys[nr]);
@@ -353,8 +358,30 @@ int suite_run(struct suite_run *run)
 		while (shown < run->nr && atomic_load(&run->results[shown].done))
 			run->show(run, &run->results[shown++]);
 		nanosleep(&pause, NULL);
-	} while (alive || shown < run->nr);
+	} while (alive || (shown < run->nr && !stopped));
 	close(run->alone);
 	munmap(board, sizeof(*board));
-	return 0;
+	return stopped ? -EINTR : 0;
+}
+
+/**
+ * suite_run() - play all scenes
+ * @run: results have their places; gets verdicts and whys
+ *
+ * What is changed of the machine for that is undone, after SIGINT and SIGTERM as
+ * well.
+ *
+ * Return: 0 or a negative errno.
+ */
+int suite_run(struct suite_run *run)
+{
+	const struct sigaction stops = { .sa_handler = stop };
+	int ret;
+
+	sigaction(SIGINT, &stops, NULL);
+	sigaction(SIGTERM, &stops, NULL);
+	knobs_save();
+	ret = play_all(run);
+	knobs_restore();
+	return ret;
 }

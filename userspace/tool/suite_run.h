@@ -97,4 +97,8 @@ bool suite_number(const char *text, unsigned int min, unsigned int max,
 
 int suite_run(struct suite_run *run);
 
+/* suite_knobs.c */
+void knobs_save(void);
+void knobs_restore(void);
+
 #endif
