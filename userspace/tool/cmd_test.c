@@ -86,11 +86,15 @@ static void show_text(struct suite_run *run, struct result *result)
 	}
 }
 
+/* Kept until the plan is known, which kunit.py wants to have first. */
+static FILE *ktap;
+static char *ktap_text;
+static size_t ktap_size;
 static unsigned int ktap_nr;
 
 static void ktap_cell(const char *name, enum verdict verdict, const char *why)
 {
-	printf("%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", ++ktap_nr,
+	fprintf(ktap, "%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", ++ktap_nr,
 	       name, verdict == VERDICT_SKIP ? " # SKIP " : *why ? " # " : "", why);
 }
 
@@ -194,9 +198,10 @@ static int finish(struct suite_run *run, enum format format, const struct utsnam
 	const unsigned int *n = run->totals;
 	json_t *root;
 
+	fclose(ktap);
 	switch (format) {
 	case FORMAT_KTAP:
-		printf("1..%u\n", ktap_nr);
+		printf("KTAP version 1\n1..%u\n%s", ktap_nr, ktap_text);
 		break;
 	case FORMAT_JUNIT:
 		puts("</testsuite>");
@@ -216,6 +221,7 @@ static int finish(struct suite_run *run, enum format format, const struct utsnam
 		       n[VERDICT_FAIL], n[VERDICT_KNOWN], n[VERDICT_SKIP],
 		       uts->release);
 	}
+	free(ktap_text);
 	if (n[VERDICT_FAIL])
 		return EXIT_BAD;
 	return n[VERDICT_PASS] ? EXIT_GOOD : EXIT_CANNOT;
@@ -311,9 +317,12 @@ int cmd_test(int argc, char **argv)
 	if (seed)
 		shuffle(run.results, run.nr, seed);
 
-	if (format == FORMAT_KTAP)
-		printf("KTAP version 1\n");
-	else if (format == FORMAT_JUNIT)
+	ktap = open_memstream(&ktap_text, &ktap_size);
+	if (!ktap) {
+		fprintf(stderr, "pinscope test: out of memory\n");
+		return EXIT_CANNOT;
+	}
+	if (format == FORMAT_JUNIT)
 		printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		       "<testsuite name=\"pinscope\">\n");
 	else if (format == FORMAT_JSON)
