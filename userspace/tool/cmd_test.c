@@ -94,8 +94,10 @@ static unsigned int ktap_nr;
 
 static void ktap_cell(const char *name, enum verdict verdict, const char *why)
 {
-	fprintf(ktap, "%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", ++ktap_nr,
-	       name, verdict == VERDICT_SKIP ? " # SKIP " : *why ? " # " : "", why);
+	const char *mark = verdict == VERDICT_SKIP ? " # SKIP " : *why ? " # " : "";
+
+	fprintf(ktap, "%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "",
+		++ktap_nr, name, mark, why);
 }
 
 static void show_ktap(struct suite_run *run, struct result *result)
