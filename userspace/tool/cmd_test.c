@@ -94,7 +94,9 @@ static unsigned int ktap_nr;
 
 static void ktap_cell(const char *name, enum verdict verdict, const char *why)
 {
-	const char *mark = verdict == VERDICT_SKIP ? " # SKIP " : *why ? " # " : "";
+	const char *mark = verdict == VERDICT_SKIP ? " # SKIP " :
+			   verdict == VERDICT_KNOWN ? " # known to fail: " :
+			   *why ? " # " : "";
 
 	fprintf(ktap, "%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "",
 		++ktap_nr, name, mark, why);

@@ -33,8 +33,8 @@ struct board {
 
 /*
  * What kernels are known to get wrong, by release; where a distribution has
- * mended one, its cells just pass. The rest of what is known to hang is not
- * played when a fresh scene of it does.
+ * mended one, its cells just pass. Of what is known to hang only fresh scenes are
+ * played.
  */
 #define DEFECT	"@(place|exclusive|reliable|fork)"
 
@@ -248,22 +248,25 @@ static void worker(struct suite_run *run, struct board *board, unsigned int nr)
 	_exit(0);
 }
 
-/* What a worker was about when it ended is what is wrong. */
-static void lost(struct suite_run *run, struct post *post, const char *why)
+static void fails_all(struct result *result, const char *why)
 {
-	size_t i = atomic_exchange(&post->scene, 0);
-	struct result *result;
 	int prop;
 
-	if (!i)
-		return;
-	result = &run->results[i - 1];
 	for (prop = 0; prop < PROPS; prop++)
 		if (prop_applies(&result->place, prop) && !result->verdicts[prop]) {
 			result->verdicts[prop] = VERDICT_FAIL;
 			snprintf(result->whys[prop], WHY_MAX, "%s", why);
 		}
 	atomic_store(&result->done, true);
+}
+
+/* What a worker was about when it ended is what is wrong. */
+static void lost(struct suite_run *run, struct post *post, const char *why)
+{
+	size_t i = atomic_exchange(&post->scene, 0);
+
+	if (i)
+		fails_all(&run->results[i - 1], why);
 }
 
 /* Where it hangs, before it is killed: what the kernel says of it. */
@@ -314,15 +317,18 @@ static int play_all(struct suite_run *run)
 	static char whys[MAX_JOBS][WHY_MAX];
 	pid_t pids[MAX_JOBS] = {};
 	unsigned int alive = 0, nr;
+	int status, ret = 0;
 	size_t shown = 0;
-	int status;
 
 	if (board == MAP_FAILED)
 		return -errno;
 	/* A lock that ends with who has it. */
 	run->alone = memfd_create("alone", MFD_CLOEXEC);
-	if (run->alone < 0)
-		return -errno;
+	if (run->alone < 0) {
+		ret = -errno;
+		munmap(board, sizeof(*board));
+		return ret;
+	}
 	do {
 		for (nr = 0; nr < run->jobs; nr++) {
 			struct post *post = &board->posts[nr];
@@ -333,8 +339,12 @@ static int play_all(struct suite_run *run)
 				pids[nr] = fork();
 				if (!pids[nr])
 					worker(run, board, nr);
-				if (pids[nr] < 0)
-					return -errno;
+				if (pids[nr] < 0) {
+					ret = -errno;
+					pids[nr] = 0;
+					stopped = SIGTERM;
+					continue;
+				}
 				alive++;
 			}
 			if (!pids[nr])
@@ -358,10 +368,16 @@ static int play_all(struct suite_run *run)
 		while (shown < run->nr && atomic_load(&run->results[shown].done))
 			run->show(run, &run->results[shown++]);
 		nanosleep(&pause, NULL);
-	} while (alive || (shown < run->nr && !stopped));
+	} while (alive || (atomic_load(&board->next) < run->nr && !stopped));
+	/* A worker that was killed between two scenes has taken one with it. */
+	for (; shown < run->nr && !stopped; shown++) {
+		if (!atomic_load(&run->results[shown].done))
+			fails_all(&run->results[shown], "who was to play it is gone");
+		run->show(run, &run->results[shown]);
+	}
 	close(run->alone);
 	munmap(board, sizeof(*board));
-	return stopped ? -EINTR : 0;
+	return ret ?: stopped ? -EINTR : 0;
 }
 
 /**

@@ -46,26 +46,40 @@ static void child_main(struct scene *s, int from, int to, bool holds)
 	_exit(0);
 }
 
-static const char *have_child(struct scene *s, bool holds)
+/* With @orphan the child has a child that stays, and ends itself. */
+static const char *have_child(struct scene *s, bool holds, bool orphan)
 {
 	int down[2], up[2];
+	pid_t pid;
 
-	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
+	if (pipe2(down, O_CLOEXEC))
 		return scene_fails(s, "pipe: %s", ps_errno(errno));
-	s->child.pid = fork();
-	if (!s->child.pid) {
+	if (pipe2(up, O_CLOEXEC)) {
+		scene_fails(s, "pipe: %s", ps_errno(errno));
+		close(down[0]);
 		close(down[1]);
+		return s->why;
+	}
+	pid = fork();
+	if (!pid) {
+		close(down[1]);
+		if (orphan && fork())
+			_exit(0);
 		child_main(s, down[0], up[1], holds);
 	}
+	if (pid < 0)
+		scene_fails(s, "fork: %s", ps_errno(errno));
 	close(down[0]);
 	close(up[1]);
-	s->child.to = down[1];
-	s->child.from = up[0];
-	if (s->child.pid > 0)
-		return NULL;
-	close(down[1]);
-	close(up[0]);
-	return scene_fails(s, "fork: %s", ps_errno(errno));
+	if (pid < 0) {
+		close(down[1]);
+		close(up[0]);
+		return s->why;
+	}
+	s->child = (struct child) { pid, down[1], up[0] };
+	if (orphan)
+		waitpid(pid, NULL, 0);
+	return NULL;
 }
 
 /**
@@ -76,7 +90,7 @@ static const char *have_child(struct scene *s, bool holds)
  */
 const char *scene_fork(struct scene *s)
 {
-	return have_child(s, false);
+	return have_child(s, false, false);
 }
 
 static int ask_child(struct scene *s, unsigned char byte)
@@ -130,34 +144,15 @@ static const char *previously_shared(struct scene *s)
 	return NULL;
 }
 
-/* The child ends, its own child stays, and is nobody's that could be asked. */
 static const char *grandchild(struct scene *s)
 {
-	int down[2], up[2];
-	pid_t pid;
-
-	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
-		return scene_fails(s, "pipe: %s", ps_errno(errno));
-	pid = fork();
-	if (!pid) {
-		close(down[1]);
-		if (fork())
-			_exit(0);
-		child_main(s, down[0], up[1], false);
-	}
-	close(down[0]);
-	close(up[1]);
-	if (pid < 0)
-		return scene_fails(s, "fork: %s", ps_errno(errno));
-	s->child = (struct child) { pid, down[1], up[0] };
-	waitpid(pid, NULL, 0);
-	return NULL;
+	return have_child(s, false, true);
 }
 
 /* A child took a reference, and has unmapped the page. */
 static const char *held_by_child(struct scene *s)
 {
-	if (have_child(s, true))
+	if (have_child(s, true, false))
 		return s->why;
 	/* Its answer says that it has got that far. */
 	if (scene_child_sees(s) < 0)
