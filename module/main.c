@@ -66,6 +66,7 @@ union ps_cmds {
 	struct pinscope_compare compare;
 	struct pinscope_fault fault;
 	struct pinscope_map_counts map_counts;
+	struct pinscope_rss rss;
 };
 
 /* The minimum is what the struct ended with when the ioctl was new. */
@@ -91,6 +92,7 @@ static const struct {
 	CMD(WRITE,	ps_cmd_write,	pinscope_io,		buf),
 	CMD(FAULT,	ps_cmd_fault,	pinscope_fault,		retries),
 	CMD(MAP_COUNTS,	ps_cmd_map_counts, pinscope_map_counts,	pfn_mkwrite),
+	CMD(RSS,	ps_cmd_rss,	pinscope_rss,		shmem),
 };
 
 static int ps_cmd_info(struct ps_ucmd *ucmd)

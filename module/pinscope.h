@@ -222,5 +222,6 @@ int ps_cmd_write(struct ps_ucmd *ucmd);
 int ps_cmd_inspect(struct ps_ucmd *ucmd);
 u64 ps_inspect_states(void);
 int ps_cmd_fault(struct ps_ucmd *ucmd);
+int ps_cmd_rss(struct ps_ucmd *ucmd);
 
 #endif

@@ -26,7 +26,7 @@
 
 #ifndef PINSCOPE_ABI_VERSION
 /* Goes up whenever something is added. */
-#define PINSCOPE_ABI_VERSION	3U
+#define PINSCOPE_ABI_VERSION	4U
 #endif
 /* The oldest caller that the module still serves. */
 #define PINSCOPE_ABI_OLDEST	1U
@@ -43,6 +43,7 @@ enum pinscope_cmd {
 	PINSCOPE_CMD_WRITE,		/* from version 2 on, like what follows */
 	PINSCOPE_CMD_FAULT,
 	PINSCOPE_CMD_MAP_COUNTS,
+	PINSCOPE_CMD_RSS,		/* from version 4 on */
 };
 
 /* Like iommufd's, the numbers do not encode the size: the structs carry it. */
@@ -55,6 +56,7 @@ enum pinscope_cmd {
 #define PINSCOPE_IOC_WRITE	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_WRITE)
 #define PINSCOPE_IOC_FAULT	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_FAULT)
 #define PINSCOPE_IOC_MAP_COUNTS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_MAP_COUNTS)
+#define PINSCOPE_IOC_RSS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_RSS)
 
 /*
  * Whose memory, in the fields @whose and @who of the structs below.
@@ -546,6 +548,33 @@ struct pinscope_map_counts {
 	__u64 huge_fault;
 	__u64 page_mkwrite;
 	__u64 pfn_mkwrite;
+};
+
+/**
+ * struct pinscope_rss - what mm has counted of a process's pages, exactly
+ * @size: in: sizeof(struct pinscope_rss)
+ * @whose: in: enum pinscope_whose: CALLER, PID or PIDFD
+ * @who: in: see there
+ * @reserved: 0
+ * @file: out: base pages of files
+ * @anon: out: of anonymous memory, those that KSM has merged, too
+ * @swap: out: entries that stand for what is swapped out
+ * @shmem: out: base pages of shared memory and tmpfs
+ *
+ * What procfs says may be off by some pages for each processor. Neither
+ * zeropages nor hugetlb pages count. Before 6.2 what other threads than the
+ * caller have counted may not be in it yet. A number below zero is a defect of
+ * the kernel.
+ */
+struct pinscope_rss {
+	__u32 size;
+	__u32 whose;
+	__s32 who;
+	__u32 reserved;
+	__s64 file;
+	__s64 anon;
+	__s64 swap;
+	__s64 shmem;
 };
 
 #endif

@@ -118,6 +118,22 @@ static inline bool ps_has_page_mapcount(void)
 	return !IS_ENABLED(CONFIG_NO_PAGE_MAPCOUNT);
 }
 
+/* A counter of MM_*, exact but for what other threads still keep to themselves. */
+static inline long ps_rss(struct mm_struct *mm, int member)
+{
+#ifdef HAVE_RSS_SUM
+	return percpu_counter_sum(&mm->rss_stat[member]);
+#else
+	long count = atomic_long_read(&mm->rss_stat.count[member]);
+
+#ifdef SPLIT_RSS_COUNTING
+	if (mm == current->mm)
+		count += current->rss_stat.count[member];
+#endif
+	return count;
+#endif
+}
+
 /* Is the folio charged to a memory cgroup, or known to be owned by one? */
 static inline bool ps_folio_charged(struct folio *folio)
 {

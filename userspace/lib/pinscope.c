@@ -257,6 +257,14 @@ int ps_map_counts(int fd, struct pinscope_map_counts *counts)
 	return ps_call(fd, PINSCOPE_IOC_MAP_COUNTS, counts);
 }
 
+int ps_rss(int fd, struct ps_who who, struct pinscope_rss *rss)
+{
+	*rss = (struct pinscope_rss) {
+		.size = sizeof(*rss), .whose = who.whose, .who = who.who,
+	};
+	return ps_call(fd, PINSCOPE_IOC_RSS, rss);
+}
+
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
 const struct ps_name ps_foll_names[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)

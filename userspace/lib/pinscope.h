@@ -247,6 +247,16 @@ int ps_map(int fd, unsigned int map, size_t len, int prot, int flags,
 int ps_map_counts(int fd, struct pinscope_map_counts *counts);
 
 /**
+ * ps_rss() - what mm has counted of a process's pages
+ * @fd: from ps_open()
+ * @who: whose process
+ * @rss: out
+ *
+ * Return: 0 or a negative errno: see struct pinscope_rss.
+ */
+int ps_rss(int fd, struct ps_who who, struct pinscope_rss *rss);
+
+/**
  * ps_errno() - what an error is called
  * @err: errno, of either sign
  *

@@ -30,6 +30,7 @@ static const struct {
 	COMMAND(WRITE, pinscope_io, buf),
 	COMMAND(FAULT, pinscope_fault, retries),
 	COMMAND(MAP_COUNTS, pinscope_map_counts, pfn_mkwrite),
+	COMMAND(RSS, pinscope_rss, shmem),
 };
 
 static int call_sized(int fd, unsigned long cmd, void *buf, uint32_t size)
@@ -486,6 +487,7 @@ static void test_fields(void)
 	struct pinscope_map_counts counts = {
 		.size = sizeof(counts), .reserved = 1,
 	};
+	struct pinscope_rss rss = { .size = sizeof(rss), .reserved = 1 };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(pins); i++) {
@@ -539,6 +541,9 @@ static void test_fields(void)
 	expect_ret(ps_call(map_fd, PINSCOPE_IOC_MAP_COUNTS, &counts), -EINVAL,
 		   "MAP_COUNTS");
 	expect_ret(ps_map_counts(fd, &counts), -ENXIO, "MAP_COUNTS of ctl");
+	expect_ret(ps_call(fd, PINSCOPE_IOC_RSS, &rss), -EINVAL, "RSS");
+	expect_ret(ps_rss(fd, (struct ps_who) { PINSCOPE_WHOSE_PIN, id }, &rss),
+		   -EINVAL, "RSS of a pin");
 	expect(get_info(fd).pinned_pages == 1, "%llu",
 	       get_info(fd).pinned_pages);
 	close(map_fd);

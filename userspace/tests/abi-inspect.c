@@ -670,6 +670,46 @@ static void test_zones(void)
 }
 
 /* Looking through a pin: the pages without the entries. */
+/* What each kind adds to the counters, and takes from them when it goes. */
+static void test_rss(void)
+{
+	static const struct {
+		const char *kind;
+		int file, anon, shmem;
+	} kinds[] = {
+		{ "ext4", 1, 0, 0 }, { "anon", 0, 1, 0 }, { "anon-thp", 0, 1, 0 },
+		{ "memfd", 0, 0, 1 }, { "zeropage", 0, 0, 0 },
+		{ "huge-zeropage", 0, 0, 0 }, { "hugetlb[2M]", 0, 0, 0 },
+	};
+	struct pinscope_rss before, with, after;
+	int fd = open_ctl();
+	struct memory m;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int64_t pages;
+
+		/* What it takes to make one is mapped by then. */
+		get_memory(&m, fd, kinds[i].kind, true);
+		memory_close(&m);
+		need(!ps_rss(fd, ps_self(), &before), "RSS");
+		get_memory(&m, fd, kinds[i].kind, true);
+		need(!ps_rss(fd, ps_self(), &with), "RSS");
+		pages = m.kind->len / page;
+		expect(with.anon - before.anon == kinds[i].anon * pages,
+		       "%s: anon %+lld", kinds[i].kind, with.anon - before.anon);
+		expect(with.file - before.file == kinds[i].file * pages,
+		       "%s: file %+lld", kinds[i].kind, with.file - before.file);
+		expect(with.shmem - before.shmem == kinds[i].shmem * pages,
+		       "%s: shmem %+lld", kinds[i].kind, with.shmem - before.shmem);
+		memory_close(&m);
+		need(!ps_rss(fd, ps_self(), &after), "RSS");
+		expect(after.anon == before.anon && after.file == before.file &&
+		       after.shmem == before.shmem, "%s: stays counted",
+		       kinds[i].kind);
+	}
+}
+
 static void test_inspect_pin(void)
 {
 	const char *const kinds[] = { "anon", "anon-thp", "hugetlb[2M]", "memfd" };
@@ -739,5 +779,6 @@ const struct test inspect_tests[] = {
 	{ "INSPECT: hwpoison", test_hwpoison },
 	{ "INSPECT: memory cgroup", test_memcg },
 	{ "INSPECT: zones", test_zones },
+	{ "RSS", test_rss },
 	{}
 };
