@@ -26,7 +26,8 @@ static const char help[] =
 "  ... !    the pin does not see what the process writes afterwards\n"
 "  ... w, d a pin for reading has made the entry writable, dirty\n"
 "\n"
-"  -d, --dir DIR        a directory on a disk, for files [/var/tmp]\n"
+"  -d, --dir DIR        a directory on a disk, for files; may be repeated, for\n"
+"                       other file systems [/var/tmp]\n"
 "  -f, --format FORMAT  text, markdown, csv or json [text]\n"
 "      --diff FILE      only what is different from that run, which was in json\n"
 "  -j, --jobs N         cells at a time [one]\n"
@@ -266,19 +267,19 @@ int cmd_matrix(int argc, char **argv)
 		{}
 	};
 	struct suite_run run = {
-		.jobs = 1, .timeout = 30, .dir = "/var/tmp", .show = show,
+		.jobs = 1, .timeout = 30, .show = show,
 	};
 	const size_t nr_formats = sizeof(formats) / sizeof(formats[0]);
-	struct pinscope_info info;
 	struct globs globs;
 	json_t *before = NULL;
 	size_t format = 0;
-	int opt, fd, ret;
+	int opt, ret;
 
 	while ((opt = getopt_long(argc, argv, "d:f:j:h", options, NULL)) != -1) {
 		switch (opt) {
 		case 'd':
-			run.dir = optarg;
+			if (!suite_add_dir(&run, optarg))
+				return EXIT_USAGE;
 			break;
 		case 'f':
 			for (format = 0; format < nr_formats; format++)
@@ -311,19 +312,10 @@ int cmd_matrix(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	fd = tool_open(&info);
-	if (fd < 0)
-		return EXIT_CANNOT;
-	close(fd);
 	globs = (struct globs) { argv + optind, argc - optind };
-	if (!suite_choose(&run, &info, wanted, &globs)) {
-		fprintf(stderr, "pinscope matrix: out of memory\n");
-		return EXIT_CANNOT;
-	}
-	if (!run.nr) {
-		fprintf(stderr, "pinscope matrix: no kind matches; 'pinscope matrix' has all\n");
-		return EXIT_USAGE;
-	}
+	ret = suite_open(&run, wanted, &globs, "matrix");
+	if (ret)
+		return ret;
 	ret = suite_run(&run);
 	if (ret) {
 		fprintf(stderr, "pinscope matrix: %s\n", ps_errno(ret));

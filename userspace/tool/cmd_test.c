@@ -17,7 +17,8 @@ static const char help[] =
 "Each kind of memory, in each state, pinned in each way: does what must hold\n"
 "hold? A cell is KIND.STATE/WAY[+FLAG...]:PROPERTY; globs choose cells.\n"
 "\n"
-"  -d, --dir DIR        a directory on a disk, for files [/var/tmp]\n"
+"  -d, --dir DIR        a directory on a disk, for files; may be repeated, for\n"
+"                       other file systems [/var/tmp]\n"
 "  -j, --jobs N         cells at a time [one]\n"
 "  -k, --ktap           KTAP, as kunit.py parse reads it [unless on a terminal]\n"
 "      --json           one JSON object on stdout\n"
@@ -39,10 +40,16 @@ static bool wanted(const struct place *place, const char *name,
 	return suite_matches(globs, name);
 }
 
-/* Calls @cell for each verdict of a scene, and counts them. */
+/* A cell's verdict: of which scene, and why. */
+struct cell {
+	const struct result *result;
+	const char *name, *why;
+	enum verdict verdict;
+};
+
+/* Calls @show for each verdict of a scene, and counts them. */
 static void for_cells(struct suite_run *run, struct result *result,
-		      void (*cell)(const char *name, enum verdict verdict,
-				   const char *why))
+		      void (*show)(const struct cell *cell))
 {
 	enum verdict verdict, all = VERDICT_NONE;
 	char name[160];
@@ -60,17 +67,52 @@ static void for_cells(struct suite_run *run, struct result *result,
 		if (verdict == VERDICT_FAIL && suite_known(name))
 			verdict = VERDICT_KNOWN;
 		run->totals[verdict]++;
-		cell(name, verdict, result->whys[all ? PROP_MADE : prop]);
+		show(&(struct cell) {
+			result, name, result->whys[all ? PROP_MADE : prop], verdict,
+		});
 	}
 }
 
-static void text_cell(const char *name, enum verdict verdict, const char *why)
+/* "PFN 0x1234, 4 KiB mapped, folio of 2^0, ...": a page, in one line. */
+static const char *page_text(const struct pinscope_page *page, char *buf, size_t size)
 {
-	if (verdict == VERDICT_FAIL || verdict == VERDICT_SKIP)
-		printf("%s%s: %s: %s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "",
-		       verdict_names[verdict], name, why);
-	if (verdict == VERDICT_FAIL)
-		printf("    again: pinscope test '%s'\n", name);
+	char names[NAMES_MAX];
+
+	if (!page->addr)
+		return "unknown";
+	snprintf(buf, size,
+		 "PFN 0x%llx, %lu KiB mapped, order %u, mapcount %d, refcount %d, pins %d, %s",
+		 page->pfn, (1UL << page->map_shift) >> 10, page->folio_order,
+		 page->mapcount, page->refcount, page->pincount,
+		 ps_names(ps_state_names, page->state, names, sizeof(names)));
+	return buf;
+}
+
+/* What one needs to go on with a failure: the page, and how to see it again. */
+static void print_failure(FILE *out, const char *indent, const struct cell *cell)
+{
+	const struct seen *seen = &cell->result->seen;
+	char text[NAMES_MAX + 160];
+
+	if (cell->verdict != VERDICT_FAIL)
+		return;
+	fprintf(out, "%sbefore: %s\n", indent,
+		page_text(&seen->before, text, sizeof(text)));
+	if (seen->pinned)
+		fprintf(out, "%safter:  %s\n", indent,
+			page_text(&seen->after, text, sizeof(text)));
+	fprintf(out, "%sagain:  pinscope test%s%s '%s'\n", indent,
+		cell->result->place.kind->dir ? " --dir " : "",
+		cell->result->place.kind->dir ?: "", cell->name);
+}
+
+static void text_cell(const struct cell *cell)
+{
+	if (cell->verdict != VERDICT_FAIL && cell->verdict != VERDICT_SKIP)
+		return;
+	printf("%s%s: %s: %s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "",
+	       verdict_names[cell->verdict], cell->name, cell->why);
+	print_failure(stdout, "    ", cell);
 }
 
 static void show_text(struct suite_run *run, struct result *result)
@@ -92,14 +134,15 @@ static char *ktap_text;
 static size_t ktap_size;
 static unsigned int ktap_nr;
 
-static void ktap_cell(const char *name, enum verdict verdict, const char *why)
+static void ktap_cell(const struct cell *cell)
 {
-	const char *mark = verdict == VERDICT_SKIP ? " # SKIP " :
-			   verdict == VERDICT_KNOWN ? " # known to fail: " :
-			   *why ? " # " : "";
+	const char *mark = cell->verdict == VERDICT_SKIP ? " # SKIP " :
+			   cell->verdict == VERDICT_KNOWN ? " # known to fail: " :
+			   *cell->why ? " # " : "";
 
-	fprintf(ktap, "%sok %u %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "",
-		++ktap_nr, name, mark, why);
+	print_failure(ktap, "# ", cell);
+	fprintf(ktap, "%sok %u %s%s%s\n", cell->verdict == VERDICT_FAIL ? "not " : "",
+		++ktap_nr, cell->name, mark, cell->why);
 }
 
 static void show_ktap(struct suite_run *run, struct result *result)
@@ -109,11 +152,20 @@ static void show_ktap(struct suite_run *run, struct result *result)
 
 static json_t *json_cells;
 
-static void json_cell(const char *name, enum verdict verdict, const char *why)
+static void json_cell(const struct cell *cell)
 {
-	json_array_append_new(json_cells,
-			      json_pack("{s:s, s:s, s:s}", "name", name, "verdict",
-					verdict_names[verdict], "why", why));
+	const struct seen *seen = &cell->result->seen;
+	char text[NAMES_MAX + 160];
+	json_t *json = json_pack("{s:s, s:s, s:s}", "name", cell->name, "verdict",
+				 verdict_names[cell->verdict], "why", cell->why);
+
+	if (cell->verdict == VERDICT_FAIL || cell->verdict == VERDICT_KNOWN) {
+		json_object_set_new(json, "before", json_string(
+			page_text(&seen->before, text, sizeof(text))));
+		json_object_set_new(json, "after", json_string(
+			page_text(&seen->after, text, sizeof(text))));
+	}
+	json_array_append_new(json_cells, json);
 }
 
 static void show_json(struct suite_run *run, struct result *result)
@@ -140,16 +192,16 @@ static void xml(const char *text)
 	}
 }
 
-static void junit_cell(const char *name, enum verdict verdict, const char *why)
+static void junit_cell(const struct cell *cell)
 {
 	fputs("  <testcase classname=\"pinscope\" name=\"", stdout);
-	xml(name);
-	if (verdict == VERDICT_PASS) {
+	xml(cell->name);
+	if (cell->verdict == VERDICT_PASS) {
 		fputs("\"/>\n", stdout);
 		return;
 	}
-	printf("\"><%s message=\"", verdict == VERDICT_FAIL ? "failure" : "skipped");
-	xml(why);
+	printf("\"><%s message=\"", cell->verdict == VERDICT_FAIL ? "failure" : "skipped");
+	xml(cell->why);
 	fputs("\"/></testcase>\n", stdout);
 }
 
@@ -248,18 +300,18 @@ int cmd_test(int argc, char **argv)
 		{}
 	};
 	unsigned int repeat = 1, seed = 0;
-	struct suite_run run = { .jobs = 1, .timeout = 30, .dir = "/var/tmp" };
+	struct suite_run run = { .jobs = 1, .timeout = 30 };
 	enum format format = FORMAT_AUTO;
-	struct pinscope_info info;
 	struct utsname uts;
 	struct globs globs;
 	bool only_list = false;
-	int opt, fd, ret = 0;
+	int opt, ret;
 
 	while ((opt = getopt_long(argc, argv, "d:j:klr:s:t:h", options, NULL)) != -1) {
 		switch (opt) {
 		case 'd':
-			run.dir = optarg;
+			if (!suite_add_dir(&run, optarg))
+				return EXIT_USAGE;
 			break;
 		case 'j':
 			if (!suite_number(optarg, 1, MAX_JOBS, &run.jobs))
@@ -300,20 +352,11 @@ int cmd_test(int argc, char **argv)
 		format = isatty(STDOUT_FILENO) ? FORMAT_TEXT : FORMAT_KTAP;
 	run.show = shows[format];
 
-	fd = tool_open(&info);
-	if (fd < 0)
-		return EXIT_CANNOT;
-	close(fd);
 	uname(&uts);
 	globs = (struct globs) { argv + optind, argc - optind };
-	if (!suite_choose(&run, &info, wanted, &globs)) {
-		fprintf(stderr, "pinscope test: out of memory\n");
-		return EXIT_CANNOT;
-	}
-	if (!run.nr) {
-		fprintf(stderr, "pinscope test: no cell matches; see 'pinscope test --list'\n");
-		return EXIT_USAGE;
-	}
+	ret = suite_open(&run, wanted, &globs, "test");
+	if (ret)
+		return ret;
 	if (only_list) {
 		list(&run);
 		return EXIT_GOOD;

@@ -35,6 +35,9 @@ enum {
 	IS_SWAPPED	= 1 << 7,	/* not there before somebody looks */
 	IS_ALONE	= 1 << 8,	/* takes what the machine has once */
 	IS_VARIANT	= 1 << 9,	/* of another kind: a few ways are enough */
+	IS_HINTED	= 1 << 10,	/* to look at it may move it to another node */
+	IS_DAX		= 1 << 11,	/* of a file whose pages are the device's */
+	IS_PAGES	= 1 << 12,	/* base pages that could be a THP */
 };
 
 /**
@@ -45,8 +48,9 @@ enum {
  * @is: IS_*
  * @has: PINSCOPE_STATE_* of the page under test, when it is made
  * @hasnt: and what it must not have
- * @exists: does this kernel have such a thing at all? NULL for yes
+ * @exists: is there such a thing here at all, for files in @dir? NULL for yes
  * @memory: @base, on this machine
+ * @dir: for files, on which disk
  * @size: for @make: bytes of one page, or 0
  */
 struct suite_kind {
@@ -56,8 +60,9 @@ struct suite_kind {
 	unsigned int is;
 	uint64_t has;
 	uint64_t hasnt;
-	bool (*exists)(void);
+	bool (*exists)(const char *dir);
 	const struct kind *memory;
+	const char *dir;
 	size_t size;
 };
 
@@ -66,12 +71,14 @@ struct suite_kind {
  * @name: of the state
  * @enter: what makes it; says why it cannot, or returns NULL
  * @applies: to this kind, way and FOLL flags?
+ * @exists: is there such a thing on this machine? NULL for yes
  */
 struct suite_state {
 	const char *name;
 	const char *(*enter)(struct scene *s);
 	bool (*applies)(const struct suite_kind *kind, unsigned int way,
 			uint64_t foll);
+	bool (*exists)(void);
 };
 
 /**
@@ -141,6 +148,7 @@ enum property {
 	PROP_FORK,		/* a child from after does not take the page away */
 	PROP_LEAK,		/* nor does the pin see what that child writes */
 	PROP_FILE,		/* the file does not change */
+	PROP_RSS,		/* mm has counted what is mapped */
 	PROP_COUNTS,		/* pins and references are what they were */
 	PROPS
 };
@@ -167,13 +175,13 @@ struct seen {
 	bool replaced;		/* the process has another page now */
 	bool stale;		/* and, after a write, another one than the pin */
 	uint64_t gained;	/* PINSCOPE_STATE_* of its entry */
+	struct pinscope_page before, after;	/* of its page */
 };
 
 /* Being played. */
 struct scene {
 	struct place place;
 	int fd;			/* the module */
-	const char *dir;	/* on a disk */
 	struct memory m;
 	char *addr;		/* the page under test */
 	size_t len;		/* of the mapping that begins with it */
@@ -184,7 +192,6 @@ struct scene {
 	void *user;		/* of the pinner */
 	struct child child;
 	bool readonly;		/* the process may not write */
-	struct pinscope_page before;
 	char why[WHY_MAX];
 	struct seen seen;
 	enum verdict verdicts[PROPS];
@@ -192,7 +199,21 @@ struct scene {
 };
 
 /* suite_kinds.c */
-struct suite_kind *suite_kinds(const char *dir, size_t *nr);
+struct suite_kind *suite_kinds(char *const *dirs, size_t nr_dirs, size_t *nr);
+size_t thp_size(void);
+const char *scene_map(struct scene *s, int fd, size_t len, size_t align, int flags);
+
+/* suite_files.c */
+extern const struct suite_kind suite_files[];
+extern const size_t suite_nr_files;
+bool is_dax(const char *dir);
+
+/* suite_nodes.c */
+const char *make_numa_hint(struct scene *s);
+bool has_numa_hints(const char *dir);
+void hint_only_asked(void);
+const char *enter_movable(struct scene *s);
+bool has_movable_node(void);
 
 /* suite_states.c */
 extern const struct suite_state suite_states[];

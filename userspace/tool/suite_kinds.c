@@ -157,6 +157,15 @@ static const char *page_out(struct scene *s)
 	return scene_fails(s, "it is not swapped out: is there swap? (swapon)");
 }
 
+/* A read leaves it in the swap cache. */
+static const char *swap_in(struct scene *s)
+{
+	if (page_out(s))
+		return s->why;
+	(void)*(volatile char *)s->addr;
+	return NULL;
+}
+
 static const char *page_out_split(struct scene *s)
 {
 	return split(s) ? s->why : page_out(s);
@@ -199,9 +208,17 @@ static const char *make_ksm_zero(struct scene *s)
 	return merge(s, 0, PINSCOPE_STATE_ZERO);
 }
 
-/* Maps @len bytes of @fd at a multiple of @align, for memory_unmap(). */
-static const char *map_aligned(struct scene *s, int fd, size_t len, size_t align,
-			       int flags)
+/**
+ * scene_map() - map a file, or anonymous memory
+ * @s: has nothing mapped; memory_close() unmaps it
+ * @fd: the file, or -1
+ * @len: bytes
+ * @align: at a multiple of that
+ * @flags: for mmap()
+ *
+ * Return: NULL or why not.
+ */
+const char *scene_map(struct scene *s, int fd, size_t len, size_t align, int flags)
 {
 	char *room = mmap(NULL, len + align, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -228,7 +245,7 @@ static const char *make_shmem_thp(struct scene *s)
 	s->m.fd = memfd_create("pinscope", MFD_CLOEXEC);
 	if (s->m.fd < 0 || ftruncate(s->m.fd, size))
 		return scene_fails(s, "memfd: %s", ps_errno(errno));
-	if (map_aligned(s, s->m.fd, size, size, MAP_SHARED))
+	if (scene_map(s, s->m.fd, size, size, MAP_SHARED))
 		return s->why;
 	madvise(s->addr, size, MADV_HUGEPAGE);
 	*s->addr = 'f';
@@ -251,7 +268,7 @@ static const char *make_mthp(struct scene *s)
 	snprintf(path, sizeof(path), THP_DIR "/hugepages-%zukB/enabled", size >> 10);
 	if (write_file(s, path, "madvise"))
 		return s->why;
-	if (map_aligned(s, -1, size, size, MAP_PRIVATE))
+	if (scene_map(s, -1, size, size, MAP_PRIVATE))
 		return s->why;
 	s->len = size;
 	madvise(s->addr, size, MADV_HUGEPAGE);
@@ -282,40 +299,27 @@ static const char *half_forked_mthp(struct scene *s)
 	return make_mthp(s) ? s->why : half_forked(s);
 }
 
-/* Base pages, which become a THP. */
-static const char *make_collapsed(struct scene *s)
+/* Base pages, where a THP would fit. */
+static const char *make_pages(struct scene *s)
 {
 	size_t size = s->place.kind->size, at;
 
-	if (map_aligned(s, -1, size, size, MAP_PRIVATE))
+	if (scene_map(s, -1, size, size, MAP_PRIVATE))
 		return s->why;
 	s->len = size;
 	madvise(s->addr, size, MADV_NOHUGEPAGE);
 	for (at = 0; at < size; at += base_size())
 		s->addr[at] = 'p';
 	madvise(s->addr, size, MADV_HUGEPAGE);
-	if (madvise(s->addr, size, MADV_COLLAPSE))
-		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
 	return NULL;
 }
 
-/* The file cannot be written to, its private mapping can. */
-static const char *reopen(struct scene *s)
+static const char *make_collapsed(struct scene *s)
 {
-	char path[40];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->m.fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || mmap(s->addr, s->m.kind->len, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED) {
-		scene_fails(s, "to map it again: %s", ps_errno(errno));
-		if (fd >= 0)
-			close(fd);
+	if (make_pages(s))
 		return s->why;
-	}
-	close(fd);
-	(void)*(volatile char *)s->addr;
+	if (madvise(s->addr, s->len, MADV_COLLAPSE))
+		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
 	return NULL;
 }
 
@@ -365,7 +369,7 @@ static const char *make_secret(struct scene *s)
 				   ps_errno(errno));
 	if (ftruncate(s->m.fd, base_size()))
 		return scene_fails(s, "ftruncate: %s", ps_errno(errno));
-	if (map_aligned(s, s->m.fd, base_size(), base_size(), MAP_SHARED))
+	if (scene_map(s, s->m.fd, base_size(), base_size(), MAP_SHARED))
 		return s->why;
 	*s->addr = 's';
 	return NULL;
@@ -381,13 +385,43 @@ static const char *make_guard(struct scene *s)
 	return NULL;
 }
 
+/* By the kernel's own test of HMM: to a device's memory. Its ABI is a fact. */
+#define HMM_DEVICE	"/dev/hmm_dmirror0"
+
+struct hmm_cmd {
+	__u64 addr, buf, pages, copied, faults;
+};
+
+#define HMM_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_cmd)
+
+static bool has_device(const char *dir)
+{
+	(void)dir;
+	return !access(HMM_DEVICE, F_OK);
+}
+
+/* The device is the scene's only for as long as it is open. */
+static const char *make_device_private(struct scene *s)
+{
+	char page[base_size()];
+	struct hmm_cmd cmd = {
+		.addr = (uintptr_t)s->addr, .buf = (uintptr_t)page, .pages = 1,
+	};
+
+	s->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
+	if (s->map_fd < 0 || ioctl(s->map_fd, HMM_MIGRATE_TO_DEV, &cmd))
+		return scene_fails(s, HMM_DEVICE ": %s", ps_errno(errno));
+	return NULL;
+}
+
 /* Of Linux 6.13. */
-static bool has_guards(void)
+static bool has_guards(const char *dir)
 {
 	void *addr = mmap(NULL, base_size(), PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	bool has;
 
+	(void)dir;
 	if (addr == MAP_FAILED)
 		return true;
 	has = !madvise(addr, base_size(), MADV_GUARD_INSTALL) || errno != EINVAL;
@@ -396,12 +430,13 @@ static bool has_guards(void)
 }
 
 /* Of Linux 6.6. */
-static bool has_poison(void)
+static bool has_poison(const char *dir)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_POISON };
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	bool has = fd < 0 || !ioctl(fd, UFFDIO_API, &api);
 
+	(void)dir;
 	if (fd >= 0)
 		close(fd);
 	return has;
@@ -478,6 +513,7 @@ static const struct suite_kind kinds[] = {
 	{ "single-pte-of-thp", "anon-thp", single_pte, IS_LARGE, OWN },
 	{ "mremapped-thp", "anon-thp", mremapped, IS_LARGE, OWN },
 	{ "half-forked-thp", "anon-thp", half_forked, IS_LARGE, OWN },
+	{ "pages", NULL, make_pages, IS_PAGES, OWN },
 	{ "collapsed-thp", NULL, make_collapsed, OWN },
 	{ "mthp[", NULL, make_mthp, IS_LARGE, OWN },
 	{ "single-pte-of-mthp[", NULL, single_pte_of_mthp, IS_LARGE | IS_VARIANT,
@@ -493,15 +529,17 @@ static const struct suite_kind kinds[] = {
 	  .has = S(SWAP) },
 	{ "swapped-single-pte-of-thp", "anon-thp", page_out_single,
 	  IS_SWAPPED | IS_LARGE, .has = S(SWAP) },
+	{ "swapcache", "anon", swap_in, .has = S(ANON) | S(SWAPCACHE) },
+	{ "numa-hint", "anon", make_numa_hint, IS_HINTED, OWN,
+	  .exists = has_numa_hints },
+	{ "device-private", "anon", make_device_private, IS_SWAPPED,
+	  .has = S(DEVICE_PRIVATE), .exists = has_device },
 	{ "ksm", "anon", make_ksm, IS_ALONE, .has = S(ANON) | S(KSM), .hasnt = S(EXCLUSIVE) },
 	{ "ksm-zeropage", "anon", make_ksm_zero, IS_ALONE, .has = S(ZERO) },
 	{ "memfd", "memfd", NULL, IS_FILE, CACHE },
 	{ "tmpfs", "tmpfs", NULL, IS_FILE, CACHE },
 	{ "shmem-thp", NULL, make_shmem_thp, IS_FILE, CACHE },
-	{ "file", "file", NULL, IS_FILE, CACHE },
-	{ "file-opened-readonly", "file", reopen, IS_FILE, CACHE },
 	{ "memfd-map-shared", "memfd-shared", NULL, IS_SHARED, CACHE },
-	{ "file-map-shared", "file", share, IS_SHARED | IS_TRACKED, CACHE },
 	{ "hugetlb[", "hugetlb", .has = S(HUGETLB), .hasnt = S(ANON) },
 	{ "hugetlb-anon[", "anon-hugetlb", .has = S(HUGETLB) | S(ANON) | S(EXCLUSIVE) },
 	{ "hugetlb-map-shared[", "hugetlb", share, IS_SHARED,
@@ -516,9 +554,17 @@ static const struct suite_kind kinds[] = {
 	  .exists = has_poison },
 };
 
+/* Orders of folios that there could be. */
+#define MAX_SIZES	16
+
 #define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))
 
-static size_t pmd_size(void)
+/**
+ * thp_size() - what a PMD maps
+ *
+ * Return: bytes, or 0 without transparent huge pages.
+ */
+size_t thp_size(void)
 {
 	FILE *file = fopen(THP_DIR "/hpage_pmd_size", "re");
 	size_t size = 0;
@@ -533,7 +579,7 @@ static size_t pmd_size(void)
 /* Folio sizes that anonymous memory can have, smallest first; not the PMD's. */
 static size_t mthp_sizes(size_t *sizes, size_t max)
 {
-	size_t kib, nr = 0, i, pmd = pmd_size();
+	size_t kib, nr = 0, i, pmd = thp_size();
 	struct dirent *entry;
 	DIR *dir = opendir(THP_DIR);
 
@@ -556,61 +602,125 @@ static size_t mthp_sizes(size_t *sizes, size_t max)
 	return nr;
 }
 
+/* A kind of a row that is there in sizes, or once for each file system. */
+static void name_kind(struct suite_kind *kind, const char *in_brackets)
+{
+	size_t len = strlen(kind->name);
+
+	if (kind->name[len - 1] == '[')
+		snprintf(kind->name + len, sizeof(kind->name) - len, "%.10s]",
+			 in_brackets);
+}
+
+/* Is @memory what the row is made of? Hugetlb has its size in brackets. */
+static bool is_made_of(const struct suite_kind *row, const struct kind *memory)
+{
+	size_t len = strcspn(memory->name, "[");
+
+	return strlen(row->base) == len && !strncmp(memory->name, row->base, len);
+}
+
+static struct suite_kind *add_sizes(struct suite_kind *kind,
+				    const struct suite_kind *row)
+{
+	size_t sizes[MAX_SIZES], nr = mthp_sizes(sizes, MAX_SIZES), i;
+	bool sized = row->name[strlen(row->name) - 1] == '[';
+	char size[24];
+
+	for (i = 0; i < (sized ? nr : 1); i++) {
+		*kind = *row;
+		kind->size = sized ? sizes[i] : thp_size();
+		snprintf(size, sizeof(size), "%zuK", sizes[i] >> 10);
+		name_kind(kind++, size);
+	}
+	return kind;
+}
+
+static struct suite_kind *add_memory(struct suite_kind *kind,
+				     const struct suite_kind *row,
+				     const struct kind *memory, size_t nr)
+{
+	char size[16];
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (!is_made_of(row, &memory[i]))
+			continue;
+		*kind = *row;
+		kind->memory = &memory[i];
+		if (sscanf(memory[i].name, "%*[^[][%15[^]]", size) == 1)
+			name_kind(kind, size);
+		if (memory[i].len > 64 << 20)
+			kind->is |= IS_SLOW | IS_ALONE;
+		kind++;
+	}
+	return kind;
+}
+
+/* Files in @dir; @before are the kinds so far, whose names are taken. */
+static struct suite_kind *add_files(struct suite_kind *kind,
+				    const struct suite_kind *before,
+				    const struct kind *memory, size_t nr,
+				    const char *dir)
+{
+	const struct suite_kind *row, *other;
+	bool dax = is_dax(dir);
+	char fs[16];
+	size_t i, n = 1;
+
+	for (i = 0; i < nr && memory[i].backing != BACKING_DISK_FILE; i++)
+		;
+	for (other = before; other < kind; other++)
+		n += other->memory && !strcmp(other->memory->name, memory[i].name) &&
+		     !strncmp(other->name, dax ? "dax[" : "file[", 4);
+	snprintf(fs, sizeof(fs), n > 1 ? "%.7s#%zu" : "%.7s", memory[i].name, n);
+	for (row = suite_files; row < suite_files + suite_nr_files; row++) {
+		if (!(row->is & IS_DAX) == dax || (row->exists && !row->exists(dir)))
+			continue;
+		*kind = *row;
+		kind->memory = &memory[i];
+		kind->dir = dir;
+		kind->size = thp_size();
+		name_kind(kind++, fs);
+	}
+	return kind;
+}
+
 /**
  * suite_kinds() - all kinds that this machine could have
- * @dir: a directory on a disk
+ * @dirs: directories on disks
+ * @nr_dirs: how many, at least one
  * @nr: out: how many
  *
- * Return: an array for free(), or NULL without memory.
+ * Return: an array that stays, or NULL without memory.
  */
-struct suite_kind *suite_kinds(const char *dir, size_t *nr)
+struct suite_kind *suite_kinds(char *const *dirs, size_t nr_dirs, size_t *nr)
 {
-	size_t nr_memory, nr_sizes, sizes[16], k, i;
-	struct kind *memory = kinds_get(dir, &nr_memory);
 	struct suite_kind *all, *kind;
+	struct kind *memory;
+	size_t nr_memory, k, d;
 
-	nr_sizes = mthp_sizes(sizes, 16);
-	all = memory ? calloc(NR_KINDS + 2 * nr_memory + 5 * nr_sizes, sizeof(*all)) : NULL;
+	memory = kinds_get(dirs[0], &nr_memory);
+	if (!memory)
+		return NULL;
+	all = calloc(NR_KINDS * (1 + nr_memory + MAX_SIZES) +
+		     nr_dirs * suite_nr_files, sizeof(*all));
 	if (!all)
 		return NULL;
 	kind = all;
 	for (k = 0; k < NR_KINDS; k++) {
-		size_t len = strlen(kinds[k].name);
-		bool sized = kinds[k].name[len - 1] == '[';
-
-		if (kinds[k].exists && !kinds[k].exists())
+		if (kinds[k].exists && !kinds[k].exists(NULL))
 			continue;
-		if (!kinds[k].base) {
-			for (i = 0; i < (sized ? nr_sizes : 1); i++) {
-				*kind = kinds[k];
-				kind->size = sized ? sizes[i] : pmd_size();
-				if (sized)
-					snprintf(kind->name + len,
-						 sizeof(kind->name) - len, "%zuK]",
-						 sizes[i] >> 10);
-				kind++;
-			}
-			continue;
-		}
-		for (i = 0; i < nr_memory; i++) {
-			const char *size = strchr(memory[i].name, '[');
-			size_t n = size ? (size_t)(size - memory[i].name) :
-					  strlen(memory[i].name);
-			bool file = memory[i].backing == BACKING_DISK_FILE &&
-				    !strcmp(kinds[k].base, "file");
-
-			if (!file && (strlen(kinds[k].base) != n ||
-				      strncmp(memory[i].name, kinds[k].base, n)))
-				continue;
-			*kind = kinds[k];
-			kind->memory = &memory[i];
-			if (sized)
-				snprintf(kind->name + len, sizeof(kind->name) - len,
-					 "%.10s", size + 1);
-			if (memory[i].len > 64 << 20)
-				kind->is |= IS_SLOW | IS_ALONE;
-			kind++;
-		}
+		kind = kinds[k].base ?
+		       add_memory(kind, &kinds[k], memory, nr_memory) :
+		       add_sizes(kind, &kinds[k]);
+	}
+	for (d = 0; d < nr_dirs; d++) {
+		if (d)
+			memory = kinds_get(dirs[d], &nr_memory);
+		if (!memory)
+			return NULL;
+		kind = add_files(kind, all, memory, nr_memory, dirs[d]);
 	}
 	*nr = kind - all;
 	return all;

@@ -8,12 +8,16 @@
 
 #include "suite_run.h"
 
+#define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
+
 static const char *const patterns[] = {
 	"/sys/kernel/mm/ksm/run",
 	"/sys/kernel/mm/ksm/sleep_millisecs",
 	"/sys/kernel/mm/ksm/use_zero_pages",
 	"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
 	"/sys/kernel/mm/transparent_hugepage/hugepages-*kB/enabled",
+	"/proc/sys/kernel/numa_balancing",
+	NUMA_DIR "*",
 };
 
 static struct {
@@ -62,19 +66,34 @@ void knobs_save(void)
 	}
 }
 
+static void set(const char *path, const char *value)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return;
+	fputs(value, file);
+	fclose(file);
+}
+
+/**
+ * knobs_balance() - let NUMA balancing give hints at once
+ */
+void knobs_balance(void)
+{
+	set(NUMA_DIR "scan_delay_ms", "1");
+	set(NUMA_DIR "scan_period_min_ms", "1");
+	set(NUMA_DIR "scan_period_max_ms", "1");
+	set("/proc/sys/kernel/numa_balancing", "1");
+}
+
 /**
  * knobs_restore() - undo what kinds have changed
  */
 void knobs_restore(void)
 {
-	FILE *file;
 	size_t i;
 
-	for (i = 0; i < nr_knobs; i++) {
-		file = fopen(knobs[i].path, "we");
-		if (!file)
-			continue;
-		fputs(knobs[i].value, file);
-		fclose(file);
-	}
+	for (i = 0; i < nr_knobs; i++)
+		set(knobs[i].path, knobs[i].value);
 }

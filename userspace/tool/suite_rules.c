@@ -30,7 +30,7 @@ const char *const prop_names[PROPS] = {
 	[PROP_TRACKING] = "tracking", [PROP_RELIABLE] = "reliable",
 	[PROP_DEVICE] = "device", [PROP_CHILD] = "child", [PROP_FORK] = "fork",
 	[PROP_LEAK] = "leak",
-	[PROP_FILE] = "file", [PROP_COUNTS] = "counts",
+	[PROP_FILE] = "file", [PROP_RSS] = "rss", [PROP_COUNTS] = "counts",
 };
 
 const struct suite_way suite_ways[] = {
@@ -67,7 +67,8 @@ static bool in_state(const struct place *p, const char *name)
 static bool has_child(const struct place *p)
 {
 	return in_state(p, "shared") || in_state(p, "grandchild") ||
-	       in_state(p, "held-by-child");
+	       in_state(p, "held-by-child") || (p->kind->is & IS_PAGES &&
+	       !strncmp(p->state->name, "collapsed", 9));
 }
 
 /**
@@ -110,6 +111,8 @@ bool place_exists(const struct place *p, const struct pinscope_info *info)
 {
 	uint64_t foll = p->way->foll;
 
+	if (p->state->exists && !p->state->exists())
+		return false;
 	if (!(info->ways & 1ULL << p->way->way) ||
 	    (foll & ~info->foll[p->way->way]))
 		return false;
@@ -126,11 +129,17 @@ bool place_exists(const struct place *p, const struct pinscope_info *info)
 	return p->state->applies(p->kind, p->way->way, foll);
 }
 
+/* What is the device's own memory can be truncated by the file system only. */
+static bool never_for_long(const struct place *p)
+{
+	return (p->kind->is & IS_DAX) && (p->way->foll & F(LONGTERM));
+}
+
 /* Has the process its page for itself, once it is its own? */
 static bool is_large(const struct scene *s)
 {
 	return (s->place.kind->is & IS_LARGE) ||
-	       (s->before.folio_order && s->before.map_shift == 12);
+	       (s->seen.before.folio_order && s->seen.before.map_shift == 12);
 }
 
 /*
@@ -142,10 +151,10 @@ static bool is_large(const struct scene *s)
 static enum outcome expected(const struct scene *s)
 {
 	const struct place *p = &s->place;
-	uint64_t foll = p->way->foll, state = s->before.state;
+	uint64_t foll = p->way->foll, state = s->seen.before.state;
 	bool write = foll & F(WRITE);
 
-	if (p->kind->is & IS_REFUSED)
+	if ((p->kind->is & IS_REFUSED) || never_for_long(p))
 		return OUTCOME_REFUSED;
 	/* Without permission only debuggers write, and to private mappings. */
 	if (write && s->readonly &&
@@ -163,12 +172,13 @@ static enum outcome expected(const struct scene *s)
 	/* A reference promises nothing. */
 	if (!write && !is_pin(p))
 		return OUTCOME_STAYS;
-	if ((state & S(ANON)) || (state & S(SWAP))) {
+	if (state & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE))) {
 		if (state & S(EXCLUSIVE))
 			return OUTCOME_STAYS;
 		/* Nobody else has it: then no copy is needed. */
 		if (in_state(p, "previously-shared") && !(state & S(KSM)))
-			return is_large(s) ? OUTCOME_EITHER : OUTCOME_REUSED;
+			return is_large(s) || (state & S(SWAPCACHE)) ?
+			       OUTCOME_EITHER : OUTCOME_REUSED;
 		return OUTCOME_OWN;
 	}
 	/* A page of the cache, a zeropage: not for long. */
@@ -193,7 +203,7 @@ static bool is_lasting(const struct place *p)
  */
 bool prop_applies(const struct place *p, enum property prop)
 {
-	bool refused = p->kind->is & IS_REFUSED;
+	bool refused = (p->kind->is & IS_REFUSED) || never_for_long(p);
 	bool write = p->way->foll & F(WRITE);
 	bool private = !(p->kind->is & IS_SHARED);
 	bool events = in_state(p, "uffd-wp");
@@ -205,7 +215,8 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_PINNED:
 		return p->way->by->is_mapped;
 	case PROP_PLACE:
-		return !(p->kind->is & (IS_SWAPPED | IS_NO_PAGE));
+		/* Until 6.6 GUP heeded hints, which may move a page. */
+		return !(p->kind->is & (IS_SWAPPED | IS_NO_PAGE | IS_HINTED));
 	case PROP_EXCLUSIVE:
 		return is_pin(p) && private;
 	case PROP_CONTENT:
@@ -264,8 +275,9 @@ static const char *make(struct scene *s)
 	struct pinscope_page page;
 
 	if (kind->memory) {
-		if (!memory_open(&s->m, kind->memory, s->dir) ||
-		    !memory_map(&s->m, s->fd, true))
+		/* DAX maps itself: there may be no page to look at. */
+		if (!memory_open(&s->m, kind->memory, kind->dir) ||
+		    (!(kind->is & IS_DAX) && !memory_map(&s->m, s->fd, true)))
 			return scene_fails(s, "%s", s->m.why);
 		s->addr = s->m.addr;
 		s->len = s->m.kind->len;
@@ -303,23 +315,27 @@ static bool is_mapped(struct scene *s)
 static void check_page(struct scene *s, enum outcome outcome,
 		       const struct pinscope_page *after)
 {
-	uint64_t before = s->before.state, gained = after->state & ~before;
-	bool same = after->pfn == s->before.pfn;
+	uint64_t before = s->seen.before.state, gained = after->state & ~before;
+	bool same = after->pfn == s->seen.before.pfn;
 	char names[NAMES_MAX];
 
-	s->seen = (struct seen) {
-		.pinned = true, .replaced = !same, .gained = gained,
-	};
+	s->seen.pinned = true;
+	s->seen.replaced = !same;
+	s->seen.gained = gained;
+	s->seen.after = *after;
 	verdict(s, PROP_PINNED, is_mapped(s),
 		"the pinned page is not the one that is mapped");
 	/* Long-term pins leave what can be taken away, which is no copy. */
-	if (!(s->place.way->foll & F(LONGTERM)) || (before & S(LONGTERM)) ||
-	    !(before & S(PAGE)))
+	if ((s->place.way->foll & F(LONGTERM)) && (before & S(PAGE)) &&
+	    !(before & S(LONGTERM)))
+		verdict(s, PROP_PLACE, after->state & S(LONGTERM),
+			"it is pinned for long in a page that must stay movable");
+	else
 		verdict(s, PROP_PLACE, outcome == OUTCOME_EITHER ||
 			same == (outcome != OUTCOME_OWN),
 			"the page was %s: PFN 0x%llx, then 0x%llx",
 			same ? "not replaced" : "replaced without need",
-			s->before.pfn, after->pfn);
+			s->seen.before.pfn, after->pfn);
 	verdict(s, PROP_EXCLUSIVE, !(after->state & S(ANON)) ||
 		(after->state & S(EXCLUSIVE)),
 		"an anonymous page is pinned that others have as well");
@@ -352,6 +368,14 @@ static void check_use(struct scene *s, char content)
 			"the process wrote, and has another page than the pin");
 		verdict(s, PROP_RELIABLE, s->place.way->by->see(s) == 'w',
 			"the pin does not see what the process wrote");
+		/* Nor does it have to copy what was read-only for a while. */
+		if (!s->readonly && !mprotect(s->addr, s->len, PROT_READ)) {
+			mprotect(s->addr, s->len, PROT_READ | PROT_WRITE);
+			process_writes(s, 'v');
+		}
+		verdict(s, PROP_RELIABLE, is_mapped(s) &&
+			s->place.way->by->see(s) == *(volatile char *)s->addr,
+			"after mprotect(), the process wrote, and has another page than the pin");
 	}
 	if (prop_applies(&s->place, PROP_DEVICE)) {
 		s->place.way->by->put(s, 'd');
@@ -412,6 +436,46 @@ static void check_file(struct scene *s)
 			"the file has what was written to the private mapping");
 }
 
+/* Pages of a line such as "Anonymous:   12 kB". */
+static long pages_of(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+	long kib;
+
+	if (!line || sscanf(line + strlen(name), " %ld", &kib) != 1)
+		return -1;
+	return kib / (sysconf(_SC_PAGESIZE) >> 10);
+}
+
+/* What mm has counted, against what is found in the page tables. */
+static void check_rss(struct scene *s)
+{
+	struct pinscope_rss rss;
+	long all, anon, swap;
+	char text[1500];
+	ssize_t len;
+	int fd;
+
+	if (!prop_applies(&s->place, PROP_RSS))
+		return;
+	fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	all = pages_of(text, "\nRss:");
+	anon = pages_of(text, "\nAnonymous:");
+	swap = pages_of(text, "\nSwap:");
+	if (all < 0 || anon < 0 || swap < 0 || ps_rss(s->fd, ps_self(), &rss)) {
+		verdict(s, PROP_RSS, false, "smaps_rollup or RSS cannot be read");
+		return;
+	}
+	verdict(s, PROP_RSS, rss.anon == anon && rss.file + rss.shmem == all - anon &&
+		rss.swap == swap,
+		"counted %lld anonymous, %lld of files, %lld swapped; mapped are %ld, %ld, %ld",
+		rss.anon, rss.file + rss.shmem, rss.swap, anon, all - anon, swap);
+}
+
 static void pin_and_look(struct scene *s)
 {
 	const struct pinner *by = s->place.way->by;
@@ -420,9 +484,9 @@ static void pin_and_look(struct scene *s)
 	enum outcome outcome;
 	int ret, ms;
 
-	s->before = scene_page(s);
+	s->seen.before = scene_page(s);
 	outcome = expected(s);
-	if (!(s->place.kind->is & (IS_REFUSED | IS_SWAPPED)))
+	if (!(s->place.kind->is & (IS_REFUSED | IS_SWAPPED | IS_HINTED)))
 		content = *(volatile char *)s->addr;
 	ret = by->pin(s);
 	if (ret == -ENODEV) {
@@ -432,8 +496,13 @@ static void pin_and_look(struct scene *s)
 	}
 	s->seen.error = -ret;
 	if (outcome == OUTCOME_REFUSED) {
-		verdict(s, PROP_ERRNO, ret == -EFAULT || ret == -EEXIST,
-			"PIN was to fail with EFAULT: %s", ret ? ps_errno(ret) : "success");
+		int error = never_for_long(&s->place) ? -EOPNOTSUPP : -EFAULT;
+
+		/* A PFN without a page is EEXIST for who wants no page. */
+		verdict(s, PROP_ERRNO, ret == error ||
+			(ret == -EEXIST && error == -EFAULT),
+			"PIN was to fail with %s: %s", ps_errno(error),
+			ret ? ps_errno(ret) : "success");
 		if (!ret)
 			by->unpin(s);
 		return;
@@ -447,11 +516,12 @@ static void pin_and_look(struct scene *s)
 		"the process sees 0x%x, but had 0x%x", *(volatile char *)s->addr,
 		content);
 	verdict(s, PROP_COUNTS, !is_pin(&s->place) || after.pincount > 0 ||
-		(after.state & (S(ZERO) | S(HUGE_ZERO))),
+		(after.state & (S(ZERO) | S(HUGE_ZERO))) || !(after.state & S(PAGE)),
 		"it is pinned, but has no pin");
 	check_use(s, content);
 	check_leak(s);
 	check_file(s);
+	check_rss(s);
 	ret = by->unpin(s);
 	released = scene_page(s);
 	/* io_uring lets go when the last request is done with. */
@@ -467,7 +537,7 @@ static void pin_and_look(struct scene *s)
 
 /**
  * scene_play() - make memory, pin it, and see what came of it
- * @s: place, fd and dir are set, the rest is zero; out: verdicts and whys
+ * @s: place and fd are set, the rest is zero; out: verdicts and whys
  */
 void scene_play(struct scene *s)
 {

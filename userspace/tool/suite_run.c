@@ -53,8 +53,8 @@ static const struct {
 	/* io_uring had nothing to do with files, nor with drivers' memory. */
 	{ 0, 6005, false, "@(file*|mixedmap*).*/io-uring-buffer:errno" },
 	/* Unshare empties the PMD, and a read fault maps it by one again. */
-	{ 6002, 99000, true, "shmem-thp.*/*[a-z]+LONGTERM:*" },
-	{ 6002, 99000, true, "shmem-thp.pinned/*" },
+	{ 6002, 99000, true, "@(shmem|file)-thp*.*/*[a-z]+LONGTERM:*" },
+	{ 6002, 99000, true, "@(shmem|file)-thp*.pinned/*" },
 	/*
 	 * Unshare of the huge zeropage maps the copy as a write would: seen in
 	 * 7.2 and 7.3, not in 6.12.
@@ -113,13 +113,23 @@ bool suite_number(const char *text, unsigned int min, unsigned int max,
 	return true;
 }
 
-bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
-		  bool (*wanted)(const struct place *place, const char *name,
-				 const struct globs *globs),
-		  const struct globs *globs)
+bool suite_add_dir(struct suite_run *run, char *dir)
+{
+	if (run->nr_dirs == MAX_DIRS) {
+		fprintf(stderr, "pinscope: more than %d directories\n", MAX_DIRS);
+		return false;
+	}
+	run->dirs[run->nr_dirs++] = dir;
+	return true;
+}
+
+static bool choose(struct suite_run *run, const struct pinscope_info *info,
+		   bool (*wanted)(const struct place *place, const char *name,
+				  const struct globs *globs),
+		   const struct globs *globs)
 {
 	size_t nr_kinds, k, s, w;
-	struct suite_kind *kinds = suite_kinds(run->dir, &nr_kinds);
+	struct suite_kind *kinds = suite_kinds(run->dirs, run->nr_dirs, &nr_kinds);
 	struct result *result;
 	char name[160];
 	int prop, i;
@@ -157,6 +167,31 @@ bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
 			}
 	run->nr = result - run->results;
 	return true;
+}
+
+int suite_open(struct suite_run *run,
+	       bool (*wanted)(const struct place *place, const char *name,
+			      const struct globs *globs),
+	       const struct globs *globs, const char *command)
+{
+	static char var_tmp[] = "/var/tmp";
+	struct pinscope_info info;
+	int fd = tool_open(&info);
+
+	if (fd < 0)
+		return EXIT_CANNOT;
+	close(fd);
+	if (!run->nr_dirs)
+		suite_add_dir(run, var_tmp);
+	if (!choose(run, &info, wanted, globs)) {
+		fprintf(stderr, "pinscope %s: out of memory\n", command);
+		return EXIT_CANNOT;
+	}
+	if (run->nr)
+		return EXIT_GOOD;
+	fprintf(stderr, "pinscope %s: nothing matches; see 'pinscope test --list'\n",
+		command);
+	return EXIT_USAGE;
 }
 
 static long now(void)
@@ -203,7 +238,7 @@ static void spare(struct result *result)
 static void play(struct suite_run *run, struct result *result, struct post *post)
 {
 	struct scene s = {
-		.place = result->place, .dir = run->dir,
+		.place = result->place,
 	};
 
 	if (is_spared(result)) {
@@ -238,6 +273,7 @@ static void worker(struct suite_run *run, struct board *board, unsigned int nr)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	stay_on_cpu(nr);
+	hint_only_asked();
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
 		atomic_store(&post->began, 0);
 		atomic_store(&post->scene, i + 1);
@@ -392,11 +428,18 @@ static int play_all(struct suite_run *run)
 int suite_run(struct suite_run *run)
 {
 	const struct sigaction stops = { .sa_handler = stop };
+	size_t i;
 	int ret;
 
 	sigaction(SIGINT, &stops, NULL);
 	sigaction(SIGTERM, &stops, NULL);
 	knobs_save();
+	/* A process that is there before it gets hints late, if at all. */
+	for (i = 0; i < run->nr; i++)
+		if (run->results[i].place.kind->is & IS_HINTED) {
+			knobs_balance();
+			break;
+		}
 	ret = play_all(run);
 	knobs_restore();
 	return ret;

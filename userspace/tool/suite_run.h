@@ -9,7 +9,7 @@
 
 #include "suite.h"
 
-enum { MAX_JOBS = 64 };
+enum { MAX_JOBS = 64, MAX_DIRS = 8 };
 
 /* In memory that the workers share. */
 struct result {
@@ -28,7 +28,8 @@ struct result {
  * @nr: how many
  * @jobs: how many at a time, at most MAX_JOBS
  * @timeout: seconds that one may take
- * @dir: a directory on a disk
+ * @dirs: directories on disks; none is /var/tmp
+ * @nr_dirs: how many, at most MAX_DIRS
  * @show: called for each, in order, when it is done
  * @alone: what IS_ALONE locks
  * @totals: by enum verdict, for @show
@@ -38,7 +39,8 @@ struct suite_run {
 	size_t nr;
 	unsigned int jobs;
 	unsigned int timeout;
-	const char *dir;
+	char *dirs[MAX_DIRS];
+	size_t nr_dirs;
 	int alone;
 	void (*show)(struct suite_run *run, struct result *result);
 	unsigned int totals[VERDICT_KNOWN + 1];
@@ -60,18 +62,29 @@ struct globs {
 bool suite_matches(const struct globs *globs, const char *name);
 
 /**
- * suite_choose() - all scenes that have a cell that is wanted
- * @run: out: results and nr; dir is set
- * @info: what this kernel can do
+ * suite_open() - all scenes that have a cell that is wanted
+ * @run: dirs are set; out: results and nr
  * @wanted: is it? Gets the place, the cell's name, and @globs
  * @globs: for @wanted
+ * @command: who asks, for messages
  *
- * Return: whether there was memory for it.
+ * Says on stderr what is wrong.
+ *
+ * Return: EXIT_GOOD or what to exit with.
  */
-bool suite_choose(struct suite_run *run, const struct pinscope_info *info,
-		  bool (*wanted)(const struct place *place, const char *name,
-				 const struct globs *globs),
-		  const struct globs *globs);
+int suite_open(struct suite_run *run,
+	       bool (*wanted)(const struct place *place, const char *name,
+			      const struct globs *globs),
+	       const struct globs *globs, const char *command);
+
+/**
+ * suite_add_dir() - take another directory for files
+ * @run: gets it
+ * @dir: the directory
+ *
+ * Return: whether there was room; otherwise it says so on stderr.
+ */
+bool suite_add_dir(struct suite_run *run, char *dir);
 
 /**
  * suite_known() - is this release known to get a cell wrong?
@@ -100,5 +113,6 @@ int suite_run(struct suite_run *run);
 /* suite_knobs.c */
 void knobs_save(void);
 void knobs_restore(void);
+void knobs_balance(void);
 
 #endif

@@ -15,6 +15,11 @@
 
 #include "suite.h"
 
+/* Newer than some libc. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
 /*
  * Writes a request that is not 0 to the page, answers with the byte that it has
  * there, and ends with who could ask. With @holds it has no more than a reference
@@ -231,6 +236,45 @@ static const char *mlocked(struct scene *s)
 	return NULL;
 }
 
+/*
+ * A child has some of the pages, or all, when the process gets a THP instead. What
+ * a VMA of its own is for fork cannot be collapsed together.
+ */
+static const char *collapse(struct scene *s, size_t alone, size_t len)
+{
+	if (len && madvise(s->addr + alone, len, MADV_DONTFORK))
+		return scene_fails(s, "MADV_DONTFORK: %s", ps_errno(errno));
+	if (scene_fork(s))
+		return s->why;
+	if (len && madvise(s->addr + alone, len, MADV_DOFORK))
+		return scene_fails(s, "MADV_DOFORK: %s", ps_errno(errno));
+	/* Some kernels want one at least that is writable. */
+	if (!len)
+		s->addr[s->len - 1] = 'p';
+	if (madvise(s->addr, s->len, MADV_COLLAPSE))
+		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
+	return NULL;
+}
+
+static const char *collapse_all(struct scene *s)
+{
+	return collapse(s, 0, 0);
+}
+
+static const char *collapse_lower(struct scene *s)
+{
+	return collapse(s, s->len / 2, s->len / 2);
+}
+
+static const char *collapse_upper(struct scene *s)
+{
+	if (collapse(s, 0, s->len / 2))
+		return s->why;
+	s->len /= 2;
+	s->addr += s->len;
+	return NULL;
+}
+
 static bool always(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
 	(void)kind;
@@ -281,23 +325,50 @@ static bool soft_trackable(const struct suite_kind *kind, unsigned int way,
 	return trackable(kind, way, foll) && !kind->memory->hugetlb_shift;
 }
 
+/* Nothing holds DAX for long; mlock() would make it anonymous. */
+static bool lockable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && !(kind->is & IS_DAX);
+}
+
 static bool writable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	return pinnable(kind, way, foll) && !(kind->is & IS_TRACKED);
+	return lockable(kind, way, foll) && !(kind->is & IS_TRACKED);
+}
+
+static bool collapsible(const struct suite_kind *kind, unsigned int way,
+			uint64_t foll)
+{
+	(void)way;
+	(void)foll;
+	return kind->is & IS_PAGES;
+}
+
+/* What mm moves to another node: no zeropages, nor what belongs to a driver. */
+static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_DAX)) &&
+	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_PAGE)) &&
+	       !(kind->has & PINSCOPE_STATE_HUGETLB) &&
+	       strcmp(kind->name, "mixedmap-page");
 }
 
 const struct suite_state suite_states[] = {
-	{ "fresh", NULL, always },
-	{ "shared", scene_fork, forkable },
-	{ "previously-shared", previously_shared, pinnable },
-	{ "grandchild", grandchild, pinnable },
-	{ "held-by-child", held_by_child, holdable },
-	{ "readonly", readonly, forkable },
-	{ "uffd-wp", uffd_wp, trackable },
-	{ "soft-dirty", soft_dirty, soft_trackable },
-	{ "pinned", pinned_readonly, pinnable },
-	{ "pinned-writable", pinned_writable, writable },
-	{ "mlocked", mlocked, pinnable },
+	{ "fresh", NULL, always, NULL },
+	{ "shared", scene_fork, forkable, NULL },
+	{ "previously-shared", previously_shared, pinnable, NULL },
+	{ "grandchild", grandchild, pinnable, NULL },
+	{ "held-by-child", held_by_child, holdable, NULL },
+	{ "readonly", readonly, forkable, NULL },
+	{ "uffd-wp", uffd_wp, trackable, NULL },
+	{ "soft-dirty", soft_dirty, soft_trackable, NULL },
+	{ "pinned", pinned_readonly, lockable, NULL },
+	{ "pinned-writable", pinned_writable, writable, NULL },
+	{ "mlocked", mlocked, lockable, NULL },
+	{ "movable", enter_movable, movable, has_movable_node },
+	{ "collapsed-shared", collapse_all, collapsible, NULL },
+	{ "collapsed-lower-shared", collapse_lower, collapsible, NULL },
+	{ "collapsed-upper-shared", collapse_upper, collapsible, NULL },
 };
 
 const size_t suite_nr_states = sizeof(suite_states) / sizeof(suite_states[0]);

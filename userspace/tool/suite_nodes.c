@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What takes NUMA nodes: memory that waits for a hinting fault, and memory that
+ * must be free to be taken away, which no pin may keep for long.
+ */
+#include <errno.h>
+#include <linux/mempolicy.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+#ifndef MPOL_F_NUMA_BALANCING
+#define MPOL_F_NUMA_BALANCING	(1 << 13)
+#endif
+
+#define NODE_DIR	"/sys/devices/system/node/"
+
+/* Nodes of a list such as "0-1,4", as bits; those from 64 on are left out. */
+static unsigned long nodes_in(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned int first, last;
+	unsigned long nodes = 0;
+	char sep;
+
+	while (file && fscanf(file, "%u", &first) == 1) {
+		last = first;
+		if (fscanf(file, "%c", &sep) == 1 && sep == '-' &&
+		    fscanf(file, "%u%c", &last, &sep) < 1)
+			break;
+		for (; first <= last && first < 64; first++)
+			nodes |= 1UL << first;
+		if (sep != ',')
+			break;
+	}
+	if (file)
+		fclose(file);
+	return nodes;
+}
+
+static unsigned long normal_nodes(void)
+{
+	return nodes_in(NODE_DIR "has_normal_memory");
+}
+
+/* Asked for often. */
+static unsigned long movable_nodes(void)
+{
+	static unsigned long nodes;
+	static bool known;
+
+	if (!known)
+		nodes = nodes_in(NODE_DIR "has_memory") & ~normal_nodes();
+	known = true;
+	return nodes;
+}
+
+/* Moves the page under test to one of @nodes. */
+static const char *move_to(struct scene *s, unsigned long nodes)
+{
+	int node, status = -ENODEV;
+	void *addr = s->addr;
+
+	for (node = 0; nodes; node++, nodes >>= 1) {
+		if (!(nodes & 1))
+			continue;
+		if (syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status,
+			    MPOL_MF_MOVE_ALL))
+			status = -errno;
+		if (status == node)
+			return NULL;
+	}
+	return scene_fails(s, "it cannot be moved to another node: %s",
+			   ps_errno(status));
+}
+
+bool has_movable_node(void)
+{
+	return movable_nodes();
+}
+
+const char *enter_movable(struct scene *s)
+{
+	if (move_to(s, movable_nodes()))
+		return s->why;
+	if (scene_page(s).state & PINSCOPE_STATE_ZONE_MOVABLE)
+		return NULL;
+	return scene_fails(s, "it is on a movable node, but not in ZONE_MOVABLE");
+}
+
+bool has_numa_hints(const char *dir)
+{
+	unsigned long nodes = normal_nodes();
+
+	(void)dir;
+	return (nodes & (nodes - 1)) &&
+	       !access("/proc/sys/kernel/numa_balancing", W_OK);
+}
+
+/*
+ * While the machine balances, what has a policy of its own is left alone, and so
+ * is what falls back to that of the process.
+ */
+void hint_only_asked(void)
+{
+	unsigned long nodes = nodes_in(NODE_DIR "has_memory");
+
+	syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes));
+}
+
+/* Only what is on another node than who uses it gets hints. */
+const char *make_numa_hint(struct scene *s)
+{
+	unsigned long nodes = normal_nodes();
+	volatile char *addr = s->addr;
+	struct timespec begin, now;
+	unsigned int here = 0, spins;
+
+	getcpu(NULL, &here);
+	if (syscall(SYS_mbind, s->addr, s->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
+		    &nodes, 8 * sizeof(nodes), 0))
+		return scene_fails(s, "mbind: %s", ps_errno(errno));
+	if (move_to(s, nodes & ~(1UL << here)))
+		return s->why;
+	/* The scanner runs when a task that uses its processor is interrupted. */
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		for (spins = 0; spins < 100000; spins++)
+			__asm__ volatile("" : : "r"(addr));
+		if (scene_page(s).state & PINSCOPE_STATE_NUMA_HINT)
+			return NULL;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - begin.tv_sec < 5);
+	return scene_fails(s, "it gets no NUMA hints");
+}
