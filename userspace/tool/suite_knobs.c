@@ -84,6 +84,8 @@ void knobs_balance(void)
 	set(NUMA_DIR "scan_delay_ms", "1");
 	set(NUMA_DIR "scan_period_min_ms", "1");
 	set(NUMA_DIR "scan_period_max_ms", "1");
+	/* By how often that fits in a second the period is limited. */
+	set(NUMA_DIR "scan_size_mb", "1");
 	set("/proc/sys/kernel/numa_balancing", "1");
 }
 

@@ -58,41 +58,43 @@ const struct pinner by_module = {
 	.unpin = module_unpin,
 };
 
-/* A ring with one registered buffer, and a file to read and write by it. */
+/*
+ * A ring with one registered buffer, and a file to read and write by it. One is
+ * enough for all scenes of a process: to end it takes longer than all the rest.
+ */
 struct ring {
 	struct io_uring uring;
 	int fd;
 };
 
-static int ring_pin(struct scene *s)
+static struct ring *ring_of_process(struct scene *s)
 {
-	const struct iovec page = { s->addr, base_size() };
-	struct ring *ring = malloc(sizeof(*ring));
+	static struct ring ring;
+	static pid_t by;
 	int ret;
 
-	if (!ring)
-		return -ENOMEM;
-	ring->fd = memfd_create("ring", MFD_CLOEXEC);
-	ret = ring->fd < 0 ? -errno : io_uring_queue_init(2, &ring->uring, 0);
+	if (by == getpid())
+		return &ring;
+	ring.fd = memfd_create("ring", MFD_CLOEXEC);
+	ret = ring.fd < 0 ? -errno : io_uring_queue_init(2, &ring.uring, 0);
 	if (ret) {
 		scene_fails(s, "no io_uring: %s: sysctl kernel.io_uring_disabled=0",
 			    ps_errno(ret));
-		ret = -ENODEV;
-		goto no_ring;
+		if (ring.fd >= 0)
+			close(ring.fd);
+		return NULL;
 	}
-	ret = io_uring_register_buffers(&ring->uring, &page, 1);
-	if (ret)
-		goto no_buffer;
-	s->user = ring;
-	return 0;
+	by = getpid();
+	return &ring;
+}
 
-no_buffer:
-	io_uring_queue_exit(&ring->uring);
-no_ring:
-	if (ring->fd >= 0)
-		close(ring->fd);
-	free(ring);
-	return ret;
+static int ring_pin(struct scene *s)
+{
+	const struct iovec page = { s->addr, base_size() };
+	struct ring *ring = ring_of_process(s);
+
+	s->user = ring;
+	return ring ? io_uring_register_buffers(&ring->uring, &page, 1) : -ENODEV;
 }
 
 /* Moves the first byte of the page to the file, or from there. */
@@ -131,13 +133,8 @@ static void ring_put(struct scene *s, char byte)
 static int ring_unpin(struct scene *s)
 {
 	struct ring *ring = s->user;
-	/* Without that the pin would go some time after the ring. */
-	int ret = io_uring_unregister_buffers(&ring->uring);
 
-	io_uring_queue_exit(&ring->uring);
-	close(ring->fd);
-	free(ring);
-	return ret;
+	return io_uring_unregister_buffers(&ring->uring);
 }
 
 const struct pinner by_io_uring = {

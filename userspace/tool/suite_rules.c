@@ -525,7 +525,8 @@ static void pin_and_look(struct scene *s)
 	ret = by->unpin(s);
 	released = scene_page(s);
 	/* io_uring lets go when the last request is done with. */
-	for (ms = 0; by != &by_module && released.pincount && ms < 1000; ms++) {
+	for (ms = 0; by != &by_module && !s->other && released.pincount && ms < 1000;
+	     ms++) {
 		usleep(1000);
 		released = scene_page(s);
 	}

@@ -22,7 +22,7 @@
 /* What a worker is about, for who watches it. */
 struct post {
 	atomic_size_t scene;	/* 1 + what is being played, or 0 */
-	atomic_long began;	/* second of CLOCK_MONOTONIC; 0 while it waits */
+	atomic_long began;	/* ms of CLOCK_MONOTONIC; 0 while it waits */
 };
 
 /* Shared with the workers. */
@@ -194,12 +194,12 @@ int suite_open(struct suite_run *run,
 	return EXIT_USAGE;
 }
 
-static long now(void)
+static long now_ms(void)
 {
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
+	return time.tv_sec * 1000L + time.tv_nsec / 1000000;
 }
 
 /* What is in another processor's batch for the LRU lists is not reused. */
@@ -254,7 +254,7 @@ static void play(struct suite_run *run, struct result *result, struct post *post
 	if (result->place.kind->is & IS_ALONE)
 		lockf(run->alone, F_LOCK, 0);
 	/* Not from when it began to wait for that. */
-	atomic_store(&post->began, now());
+	atomic_store(&post->began, now_ms());
 	scene_play(&s);
 	if (result->place.kind->is & IS_ALONE)
 		lockf(run->alone, F_ULOCK, 0);
@@ -334,7 +334,8 @@ static bool takes_too_long(struct suite_run *run, struct post *post)
 
 	/* What is known to hang need not be waited for. */
 	return i && began &&
-	       now() - began > (run->results[i - 1].hangs ? 1 : run->timeout);
+	       now_ms() - began > (run->results[i - 1].hangs ? 500L :
+				   run->timeout * 1000L);
 }
 
 static volatile sig_atomic_t stopped;
