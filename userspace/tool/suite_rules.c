@@ -447,26 +447,35 @@ static long pages_of(const char *text, const char *name)
 	return kib / (sysconf(_SC_PAGESIZE) >> 10);
 }
 
-/* What mm has counted, against what is found in the page tables. */
+/*
+ * What mm has counted, against what is found in the page tables. To look may
+ * bring in a page of the program itself; then once more.
+ */
 static void check_rss(struct scene *s)
 {
-	struct pinscope_rss rss;
-	long all, anon, swap;
+	struct pinscope_rss rss, again = {};
+	long all = -1, anon = -1, swap = -1;
 	char text[1500];
 	ssize_t len;
-	int fd;
+	int fd, i;
 
 	if (!prop_applies(&s->place, PROP_RSS))
 		return;
-	fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[len < 0 ? 0 : len] = '\0';
-	all = pages_of(text, "\nRss:");
-	anon = pages_of(text, "\nAnonymous:");
-	swap = pages_of(text, "\nSwap:");
-	if (all < 0 || anon < 0 || swap < 0 || ps_rss(s->fd, ps_self(), &rss)) {
+	for (i = 0; i < 5; i++) {
+		if (ps_rss(s->fd, ps_self(), &rss))
+			break;
+		fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+		len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (fd >= 0)
+			close(fd);
+		text[len < 0 ? 0 : len] = '\0';
+		all = pages_of(text, "\nRss:");
+		anon = pages_of(text, "\nAnonymous:");
+		swap = pages_of(text, "\nSwap:");
+		if (!ps_rss(s->fd, ps_self(), &again) && !memcmp(&rss, &again, sizeof(rss)))
+			break;
+	}
+	if (all < 0 || anon < 0 || swap < 0) {
 		verdict(s, PROP_RSS, false, "smaps_rollup or RSS cannot be read");
 		return;
 	}

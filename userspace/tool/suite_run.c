@@ -49,9 +49,11 @@ static const struct {
 	{ 0, 6002, false, "hugetlb\\[*.*/*[a-z]+LONGTERM:" DEFECT },
 	{ 0, 6002, false, "mixedmap-page.*/*[a-z]+LONGTERM:" DEFECT },
 	/* Whose file system wants to know of writes can be written to for long. */
-	{ 0, 6005, false, "file-map-shared.*+WRITE*LONGTERM:errno" },
+	{ 0, 6005, false, "file-map-shared*+WRITE*LONGTERM:errno" },
 	/* io_uring had nothing to do with files, nor with drivers' memory. */
 	{ 0, 6005, false, "@(file*|mixedmap*).*/io-uring-buffer:errno" },
+	/* GUP heeded hints, by which a page moves, which made it soft-dirty. */
+	{ 0, 6006, false, "numa-hint.soft-dirty/*:tracking" },
 	/* Unshare empties the PMD, and a read fault maps it by one again. */
 	{ 6002, 99000, true, "@(shmem|file)-thp*.*/*[a-z]+LONGTERM:*" },
 	{ 6002, 99000, true, "@(shmem|file)-thp*.pinned/*" },

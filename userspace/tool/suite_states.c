@@ -347,7 +347,7 @@ static bool collapsible(const struct suite_kind *kind, unsigned int way,
 /* What mm moves to another node: no zeropages, nor what belongs to a driver. */
 static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_DAX)) &&
+	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_HINTED | IS_DAX)) &&
 	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_PAGE)) &&
 	       !(kind->has & PINSCOPE_STATE_HUGETLB) &&
 	       strcmp(kind->name, "mixedmap-page");
