@@ -27,6 +27,7 @@ static const char help[] =
 "  -r, --repeat N       N times, until something fails\n"
 "  -s, --shuffle SEED   in another order\n"
 "  -t, --timeout S      seconds that a cell may take [30]\n"
+"  -x, --fail-fast      no more after a cell that fails\n"
 "  -h, --help           this text\n"
 "\n"
 "Exit status: 0 good, 1 something failed, 2 wrong usage, 4 nothing could be run.\n";
@@ -296,6 +297,7 @@ int cmd_test(int argc, char **argv)
 		{ "repeat", required_argument, NULL, 'r' },
 		{ "shuffle", required_argument, NULL, 's' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "fail-fast", no_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
@@ -307,7 +309,7 @@ int cmd_test(int argc, char **argv)
 	bool only_list = false;
 	int opt, ret;
 
-	while ((opt = getopt_long(argc, argv, "d:j:klr:s:t:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "d:j:klr:s:t:xh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'd':
 			if (!suite_add_dir(&run, optarg))
@@ -340,6 +342,9 @@ int cmd_test(int argc, char **argv)
 		case 't':
 			if (!suite_number(optarg, 1, 3600, &run.timeout))
 				return EXIT_USAGE;
+			break;
+		case 'x':
+			run.fail_fast = true;
 			break;
 		case 'h':
 			fputs(help, stdout);

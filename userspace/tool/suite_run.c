@@ -406,10 +406,14 @@ static int play_all(struct suite_run *run)
 		}
 		while (shown < run->nr && atomic_load(&run->results[shown].done))
 			run->show(run, &run->results[shown++]);
+		/* Those that are being played come to their end. */
+		if (run->fail_fast && run->totals[VERDICT_FAIL])
+			atomic_store(&board->next, run->nr);
 		nanosleep(&pause, NULL);
 	} while (alive || (atomic_load(&board->next) < run->nr && !stopped));
 	/* A worker that was killed between two scenes has taken one with it. */
-	for (; shown < run->nr && !stopped; shown++) {
+	for (; shown < run->nr && !stopped &&
+	     !(run->fail_fast && run->totals[VERDICT_FAIL]); shown++) {
 		if (!atomic_load(&run->results[shown].done))
 			fails_all(&run->results[shown], "who was to play it is gone");
 		run->show(run, &run->results[shown]);

@@ -28,6 +28,7 @@ struct result {
  * @nr: how many
  * @jobs: how many at a time, at most MAX_JOBS
  * @timeout: seconds that one may take
+ * @fail_fast: begin no more when @totals has a failure
  * @dirs: directories on disks; none is /var/tmp
  * @nr_dirs: how many, at most MAX_DIRS
  * @show: called for each, in order, when it is done
@@ -39,6 +40,7 @@ struct suite_run {
 	size_t nr;
 	unsigned int jobs;
 	unsigned int timeout;
+	bool fail_fast;
 	char *dirs[MAX_DIRS];
 	size_t nr_dirs;
 	int alone;
