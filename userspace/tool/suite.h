@@ -72,6 +72,7 @@ struct suite_kind {
  * @enter: what makes it; says why it cannot, or returns NULL
  * @applies: to this kind, way and FOLL flags?
  * @exists: is there such a thing on this machine? NULL for yes
+ * @takes_all: what other scenes of that kind would need, too
  */
 struct suite_state {
 	const char *name;
@@ -79,6 +80,7 @@ struct suite_state {
 	bool (*applies)(const struct suite_kind *kind, unsigned int way,
 			uint64_t foll);
 	bool (*exists)(void);
+	bool takes_all;
 };
 
 /**
@@ -185,6 +187,8 @@ struct scene {
 	struct memory m;
 	char *addr;		/* the page under test */
 	size_t len;		/* of the mapping that begins with it */
+	void *taken;		/* all that was left of the pool, or NULL */
+	size_t taken_len;
 	int map_fd;		/* of the module's map, or -1 */
 	int uffd;		/* or -1 */
 	uint32_t id;		/* of the pin */

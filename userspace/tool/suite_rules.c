@@ -67,7 +67,8 @@ static bool in_state(const struct place *p, const char *name)
 static bool has_child(const struct place *p)
 {
 	return in_state(p, "shared") || in_state(p, "grandchild") ||
-	       in_state(p, "held-by-child") || (p->kind->is & IS_PAGES &&
+	       in_state(p, "held-by-child") || in_state(p, "shared-pool-empty") ||
+	       (p->kind->is & IS_PAGES &&
 	       !strncmp(p->state->name, "collapsed", 9));
 }
 
@@ -175,6 +176,9 @@ static enum outcome expected(const struct scene *s)
 	if (state & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE))) {
 		if (state & S(EXCLUSIVE))
 			return OUTCOME_STAYS;
+		/* With no page for a copy the parent takes it from its child. */
+		if (in_state(p, "shared-pool-empty"))
+			return OUTCOME_REUSED;
 		/* Nobody else has it: then no copy is needed. */
 		if (in_state(p, "previously-shared") && !(state & S(KSM)))
 			return is_large(s) || (state & S(SWAPCACHE)) ?
@@ -233,12 +237,13 @@ bool prop_applies(const struct place *p, enum property prop)
 		return (in_state(p, "shared") || in_state(p, "held-by-child")) &&
 		       private && is_lasting(p);
 	case PROP_FORK:
-		return is_lasting(p) && private && !has_child(p) && !events &&
+		/* fork needs a page for the child, who may not have a pinned one. */
+		return !p->state->takes_all && is_lasting(p) && private && !has_child(p) && !events &&
 		       !(p->kind->is & IS_SLOW);
 	case PROP_LEAK:
 		/* Hugetlb reuses by who maps it: see holdable(). */
 		return private && !has_child(p) && !events &&
-		       !in_state(p, "readonly") && !(p->kind->is & IS_SLOW) &&
+		       !p->state->takes_all && !in_state(p, "readonly") && !(p->kind->is & IS_SLOW) &&
 		       (is_pin(p) || !p->kind->memory ||
 			!p->kind->memory->hugetlb_shift);
 	case PROP_FILE:
@@ -569,6 +574,8 @@ void scene_play(struct scene *s)
 		ps_unpin(s->fd, s->other);
 	if (s->uffd >= 0)
 		close(s->uffd);
+	if (s->taken)
+		munmap(s->taken, s->taken_len);
 	memory_close(&s->m);
 	if (s->map_fd >= 0)
 		close(s->map_fd);

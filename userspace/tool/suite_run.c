@@ -4,6 +4,7 @@
  * for itself and the others go on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <sched.h>
 #include <signal.h>
@@ -237,6 +238,27 @@ static void spare(struct result *result)
 	}
 }
 
+/*
+ * Scenes that would be in each other's way: those of IS_ALONE, and of hugetlb one
+ * that takes all pages and any other. The locks end with who has them.
+ */
+static void lock(struct suite_run *run, const struct result *result, bool on)
+{
+	const struct place *place = &result->place;
+	struct flock alone = {
+		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 0, .l_len = 1,
+	};
+	struct flock pool = {
+		.l_type = !on ? F_UNLCK : place->state->takes_all ? F_WRLCK : F_RDLCK,
+		.l_start = 1, .l_len = 1,
+	};
+
+	if (place->kind->is & IS_ALONE)
+		fcntl(run->alone, F_SETLKW, &alone);
+	if (place->kind->memory && place->kind->memory->hugetlb_shift)
+		fcntl(run->alone, F_SETLKW, &pool);
+}
+
 static void play(struct suite_run *run, struct result *result, struct post *post)
 {
 	struct scene s = {
@@ -253,13 +275,11 @@ static void play(struct suite_run *run, struct result *result, struct post *post
 		snprintf(result->whys[PROP_MADE], WHY_MAX, "ctl: %s", ps_errno(s.fd));
 		return;
 	}
-	if (result->place.kind->is & IS_ALONE)
-		lockf(run->alone, F_LOCK, 0);
+	lock(run, result, true);
 	/* Not from when it began to wait for that. */
 	atomic_store(&post->began, now_ms());
 	scene_play(&s);
-	if (result->place.kind->is & IS_ALONE)
-		lockf(run->alone, F_ULOCK, 0);
+	lock(run, result, false);
 	result->seen = s.seen;
 	memcpy(result->verdicts, s.verdicts, sizeof(s.verdicts));
 	memcpy(result->whys, s.whys, sizeof(s.whys));
@@ -361,7 +381,6 @@ static int play_all(struct suite_run *run)
 
 	if (board == MAP_FAILED)
 		return -errno;
-	/* A lock that ends with who has it. */
 	run->alone = memfd_create("alone", MFD_CLOEXEC);
 	if (run->alone < 0) {
 		ret = -errno;

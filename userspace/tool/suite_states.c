@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mman.h>
 #include <linux/userfaultfd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -275,6 +277,47 @@ static const char *collapse_upper(struct scene *s)
 	return NULL;
 }
 
+static unsigned long pool(unsigned long kib, const char *name)
+{
+	unsigned long nr = 0;
+	char path[100];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s",
+		 kib, name);
+	file = fopen(path, "re");
+	if (file && fscanf(file, "%lu", &nr) != 1)
+		nr = 0;
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+/* Reserves all that is neither in use nor reserved, which takes no memory. */
+static const char *empty_pool(struct scene *s)
+{
+	const struct kind *kind = s->place.kind->memory;
+	unsigned long kib = kind->page >> 10;
+
+	s->taken_len = (pool(kib, "free_hugepages") - pool(kib, "resv_hugepages")) *
+		       kind->page;
+	if (!s->taken_len)
+		return NULL;
+	s->taken = mmap(NULL, s->taken_len, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB |
+			kind->hugetlb_shift << MAP_HUGE_SHIFT, -1, 0);
+	if (s->taken == MAP_FAILED) {
+		s->taken = NULL;
+		return scene_fails(s, "mmap of all huge pages: %s", ps_errno(errno));
+	}
+	return NULL;
+}
+
+static const char *shared_empty_pool(struct scene *s)
+{
+	return scene_fork(s) ? s->why : empty_pool(s);
+}
+
 static bool always(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
 	(void)kind;
@@ -344,6 +387,13 @@ static bool collapsible(const struct suite_kind *kind, unsigned int way,
 	return kind->is & IS_PAGES;
 }
 
+/* A page that has a reservation, or that a child has as well. */
+static bool poolable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && kind->memory &&
+	       kind->memory->hugetlb_shift && !(kind->is & IS_SHARED);
+}
+
 /* What mm moves to another node: no zeropages, nor what belongs to a driver. */
 static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
@@ -354,21 +404,23 @@ static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t fo
 }
 
 const struct suite_state suite_states[] = {
-	{ "fresh", NULL, always, NULL },
-	{ "shared", scene_fork, forkable, NULL },
-	{ "previously-shared", previously_shared, pinnable, NULL },
-	{ "grandchild", grandchild, pinnable, NULL },
-	{ "held-by-child", held_by_child, holdable, NULL },
-	{ "readonly", readonly, forkable, NULL },
-	{ "uffd-wp", uffd_wp, trackable, NULL },
-	{ "soft-dirty", soft_dirty, soft_trackable, NULL },
-	{ "pinned", pinned_readonly, lockable, NULL },
-	{ "pinned-writable", pinned_writable, writable, NULL },
-	{ "mlocked", mlocked, lockable, NULL },
-	{ "movable", enter_movable, movable, has_movable_node },
-	{ "collapsed-shared", collapse_all, collapsible, NULL },
-	{ "collapsed-lower-shared", collapse_lower, collapsible, NULL },
-	{ "collapsed-upper-shared", collapse_upper, collapsible, NULL },
+	{ "fresh", NULL, always, NULL, false },
+	{ "shared", scene_fork, forkable, NULL, false },
+	{ "previously-shared", previously_shared, pinnable, NULL, false },
+	{ "grandchild", grandchild, pinnable, NULL, false },
+	{ "held-by-child", held_by_child, holdable, NULL, false },
+	{ "readonly", readonly, forkable, NULL, false },
+	{ "uffd-wp", uffd_wp, trackable, NULL, false },
+	{ "soft-dirty", soft_dirty, soft_trackable, NULL, false },
+	{ "pinned", pinned_readonly, lockable, NULL, false },
+	{ "pinned-writable", pinned_writable, writable, NULL, false },
+	{ "mlocked", mlocked, lockable, NULL, false },
+	{ "movable", enter_movable, movable, has_movable_node, false },
+	{ "collapsed-shared", collapse_all, collapsible, NULL, false },
+	{ "collapsed-lower-shared", collapse_lower, collapsible, NULL, false },
+	{ "collapsed-upper-shared", collapse_upper, collapsible, NULL, false },
+	{ "pool-empty", empty_pool, poolable, NULL, true },
+	{ "shared-pool-empty", shared_empty_pool, poolable, NULL, true },
 };
 
 const size_t suite_nr_states = sizeof(suite_states) / sizeof(suite_states[0]);
