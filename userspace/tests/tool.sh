@@ -254,11 +254,13 @@ esac
 ok "test: what this kernel is known to get wrong is told"
 knobs() {
 	cat /sys/kernel/mm/ksm/run /sys/kernel/mm/ksm/sleep_millisecs \
-		/sys/kernel/mm/transparent_hugepage/shmem_enabled
+		/sys/kernel/mm/transparent_hugepage/shmem_enabled \
+		/proc/sys/kernel/numa_balancing \
+		/sys/kernel/debug/sched/numa_balancing/scan_delay_ms
 }
 echo 2 >/sys/kernel/mm/ksm/run
 before=$(knobs)
-run 0 pinscope test 'ksm.fresh/slow:*' 'shmem-thp.fresh/slow:*' && [ "$(knobs)" = "$before" ]
+run 0 pinscope test 'ksm.fresh/slow:*' 'shmem-thp.fresh/slow:*' 'numa-hint.fresh/slow:*' && [ "$(knobs)" = "$before" ]
 ok "test: what it changes of the machine is undone"
 pinscope test >$out 2>$err &
 sleep 1
@@ -266,8 +268,21 @@ kill -TERM $!
 wait $!
 [ $? = 4 ] && grep -q EINTR $err && [ "$(knobs)" = "$before" ]
 ok "test: after SIGTERM as well"
-explains 2 'no cell' pinscope test nonsense
+explains 2 'nothing matches' pinscope test nonsense
 ok "test: no such cell"
+run 0 pinscope test --dir /var/tmp --dir /mnt/xfs --dir /mnt/dax '*.fresh/slow:errno' &&
+	grep -qF ' file[ext4].fresh' $out && grep -qF ' file[xfs].fresh' $out &&
+	grep -qF ' dax[ext4].fresh' $out
+ok "test: files of three file systems"
+run 0 pinscope test --list --dir /var/tmp --dir /var/tmp '*.fresh/slow:errno' &&
+	[ -z "$(sort $out | uniq -d)" ] && grep -qF 'file[ext4#2].' $out
+ok "test: two directories of the same file system have names of their own"
+run 4 pinscope test --dir /nowhere 'file*.fresh/slow:*' && grep -q 'SKIP.*--dir' $out
+ok "test: a directory that is not there"
+explains 2 'more than 8' pinscope test -d1 -d2 -d3 -d4 -d5 -d6 -d7 -d8 -d9
+ok "test: too many directories"
+run 0 pinscope test --fail-fast 'anon.fresh/*' && ! grep -q '^not ok' $out
+ok "test: --fail-fast, and nothing does"
 explains 2 'not a number' pinscope test -j 0
 ok "test: no such number of jobs"
 
@@ -291,7 +306,7 @@ run 1 pinscope matrix --diff /tmp/before zeropage anon &&
 ok "matrix: --diff says what is different"
 explains 2 'is not of' pinscope matrix --diff /init
 ok "matrix: not a file for --diff"
-explains 2 'no kind' pinscope matrix nonsense
+explains 2 'nothing matches' pinscope matrix nonsense
 ok "matrix: no such kind"
 explains 2 'no format' pinscope matrix -f nonsense
 ok "matrix: no such format"

@@ -129,7 +129,7 @@ static void print_table(struct suite_run *run, const struct layout *l)
 static void print_text(struct suite_run *run)
 {
 	static const struct layout text = {
-		.begin = "", .between = " ", .end = "", .first = 24, .width = 9,
+		.begin = "", .between = " ", .end = "", .first = 27, .width = 9,
 	};
 	char name[160];
 	size_t w;

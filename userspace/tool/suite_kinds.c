@@ -665,6 +665,7 @@ static struct suite_kind *add_files(struct suite_kind *kind,
 {
 	const struct suite_kind *row, *other;
 	bool dax = is_dax(dir);
+	const char *first = dax ? "dax[" : "file[";
 	char fs[16];
 	size_t i, n = 1;
 
@@ -672,7 +673,7 @@ static struct suite_kind *add_files(struct suite_kind *kind,
 		;
 	for (other = before; other < kind; other++)
 		n += other->memory && !strcmp(other->memory->name, memory[i].name) &&
-		     !strncmp(other->name, dax ? "dax[" : "file[", 4);
+		     !strncmp(other->name, first, strlen(first));
 	snprintf(fs, sizeof(fs), n > 1 ? "%.7s#%zu" : "%.7s", memory[i].name, n);
 	for (row = suite_files; row < suite_files + suite_nr_files; row++) {
 		if (!(row->is & IS_DAX) == dax || (row->exists && !row->exists(dir)))
