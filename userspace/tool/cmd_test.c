@@ -74,18 +74,20 @@ static void for_cells(struct suite_run *run, struct result *result,
 	}
 }
 
-/* "PFN 0x1234, 4 KiB mapped, folio of 2^0, ...": a page, in one line. */
+/* "PFN 0x1234, 4 KiB mapped, order 0, ...": a page, in one line. */
 static const char *page_text(const struct pinscope_page *page, char *buf, size_t size)
 {
 	char names[NAMES_MAX];
 
-	if (!page->addr)
-		return "unknown";
-	snprintf(buf, size,
-		 "PFN 0x%llx, %lu KiB mapped, order %u, mapcount %d, refcount %d, pins %d, %s",
-		 page->pfn, (1UL << page->map_shift) >> 10, page->folio_order,
-		 page->mapcount, page->refcount, page->pincount,
-		 ps_names(ps_state_names, page->state, names, sizeof(names)));
+	ps_names(ps_state_names, page->state, names, sizeof(names));
+	if (page->addr)
+		snprintf(buf, size,
+			 "PFN 0x%llx, %lu KiB mapped, order %u, mapcount %d, refcount %d, pins %d, %s",
+			 page->pfn, (1UL << page->map_shift) >> 10,
+			 page->folio_order, page->mapcount, page->refcount,
+			 page->pincount, names);
+	else
+		snprintf(buf, size, "unknown");
 	return buf;
 }
 
@@ -161,10 +163,10 @@ static void json_cell(const struct cell *cell)
 				 verdict_names[cell->verdict], "why", cell->why);
 
 	if (cell->verdict == VERDICT_FAIL || cell->verdict == VERDICT_KNOWN) {
-		json_object_set_new(json, "before", json_string(
-			page_text(&seen->before, text, sizeof(text))));
-		json_object_set_new(json, "after", json_string(
-			page_text(&seen->after, text, sizeof(text))));
+		page_text(&seen->before, text, sizeof(text));
+		json_object_set_new(json, "before", json_string(text));
+		page_text(&seen->after, text, sizeof(text));
+		json_object_set_new(json, "after", json_string(text));
 	}
 	json_array_append_new(json_cells, json);
 }

@@ -203,7 +203,7 @@ struct scene {
 };
 
 /* suite_kinds.c */
-struct suite_kind *suite_kinds(char *const *dirs, size_t nr_dirs, size_t *nr);
+struct suite_kind *suite_kinds(const char *const *dirs, size_t nr_dirs, size_t *nr);
 size_t thp_size(void);
 const char *scene_map(struct scene *s, int fd, size_t len, size_t align, int flags);
 

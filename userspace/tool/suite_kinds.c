@@ -695,7 +695,7 @@ static struct suite_kind *add_files(struct suite_kind *kind,
  *
  * Return: an array that stays, or NULL without memory.
  */
-struct suite_kind *suite_kinds(char *const *dirs, size_t nr_dirs, size_t *nr)
+struct suite_kind *suite_kinds(const char *const *dirs, size_t nr_dirs, size_t *nr)
 {
 	struct suite_kind *all, *kind;
 	struct kind *memory;

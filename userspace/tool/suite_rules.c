@@ -238,12 +238,13 @@ bool prop_applies(const struct place *p, enum property prop)
 		       private && is_lasting(p);
 	case PROP_FORK:
 		/* fork needs a page for the child, who may not have a pinned one. */
-		return !p->state->takes_all && is_lasting(p) && private && !has_child(p) && !events &&
-		       !(p->kind->is & IS_SLOW);
+		return !p->state->takes_all && is_lasting(p) && private &&
+		       !has_child(p) && !events && !(p->kind->is & IS_SLOW);
 	case PROP_LEAK:
 		/* Hugetlb reuses by who maps it: see holdable(). */
 		return private && !has_child(p) && !events &&
-		       !p->state->takes_all && !in_state(p, "readonly") && !(p->kind->is & IS_SLOW) &&
+		       !p->state->takes_all && !in_state(p, "readonly") &&
+		       !(p->kind->is & IS_SLOW) &&
 		       (is_pin(p) || !p->kind->memory ||
 			!p->kind->memory->hugetlb_shift);
 	case PROP_FILE:

@@ -116,7 +116,7 @@ bool suite_number(const char *text, unsigned int min, unsigned int max,
 	return true;
 }
 
-bool suite_add_dir(struct suite_run *run, char *dir)
+bool suite_add_dir(struct suite_run *run, const char *dir)
 {
 	if (run->nr_dirs == MAX_DIRS) {
 		fprintf(stderr, "pinscope: more than %d directories\n", MAX_DIRS);
@@ -177,7 +177,6 @@ int suite_open(struct suite_run *run,
 			      const struct globs *globs),
 	       const struct globs *globs, const char *command)
 {
-	static char var_tmp[] = "/var/tmp";
 	struct pinscope_info info;
 	int fd = tool_open(&info);
 
@@ -185,7 +184,7 @@ int suite_open(struct suite_run *run,
 		return EXIT_CANNOT;
 	close(fd);
 	if (!run->nr_dirs)
-		suite_add_dir(run, var_tmp);
+		suite_add_dir(run, "/var/tmp");
 	if (!choose(run, &info, wanted, globs)) {
 		fprintf(stderr, "pinscope %s: out of memory\n", command);
 		return EXIT_CANNOT;

@@ -41,7 +41,7 @@ struct suite_run {
 	unsigned int jobs;
 	unsigned int timeout;
 	bool fail_fast;
-	char *dirs[MAX_DIRS];
+	const char *dirs[MAX_DIRS];
 	size_t nr_dirs;
 	int alone;
 	void (*show)(struct suite_run *run, struct result *result);
@@ -86,7 +86,7 @@ int suite_open(struct suite_run *run,
  *
  * Return: whether there was room; otherwise it says so on stderr.
  */
-bool suite_add_dir(struct suite_run *run, char *dir);
+bool suite_add_dir(struct suite_run *run, const char *dir);
 
 /**
  * suite_known() - is this release known to get a cell wrong?
