@@ -669,7 +669,6 @@ static void test_zones(void)
 	       after.state);
 }
 
-/* Looking through a pin: the pages without the entries. */
 /* What each kind adds to the counters, and takes from them when it goes. */
 static void test_rss(void)
 {
@@ -710,6 +709,7 @@ static void test_rss(void)
 	}
 }
 
+/* Looking through a pin: the pages without the entries. */
 static void test_inspect_pin(void)
 {
 	const char *const kinds[] = { "anon", "anon-thp", "hugetlb[2M]", "memfd" };

@@ -43,6 +43,7 @@ static bool wanted(const struct place *place, const char *name,
 
 /* A cell's verdict: of which scene, and why. */
 struct cell {
+	const struct suite_run *run;
 	const struct result *result;
 	const char *name, *why;
 	enum verdict verdict;
@@ -69,7 +70,8 @@ static void for_cells(struct suite_run *run, struct result *result,
 			verdict = VERDICT_KNOWN;
 		run->totals[verdict]++;
 		show(&(struct cell) {
-			result, name, result->whys[all ? PROP_MADE : prop], verdict,
+			run, result, name, result->whys[all ? PROP_MADE : prop],
+			verdict,
 		});
 	}
 }
@@ -96,6 +98,7 @@ static void print_failure(FILE *out, const char *indent, const struct cell *cell
 {
 	const struct seen *seen = &cell->result->seen;
 	char text[NAMES_MAX + 160];
+	size_t i;
 
 	if (cell->verdict != VERDICT_FAIL)
 		return;
@@ -104,9 +107,10 @@ static void print_failure(FILE *out, const char *indent, const struct cell *cell
 	if (seen->pinned)
 		fprintf(out, "%safter:  %s\n", indent,
 			page_text(&seen->after, text, sizeof(text)));
-	fprintf(out, "%sagain:  pinscope test%s%s '%s'\n", indent,
-		cell->result->place.kind->dir ? " --dir " : "",
-		cell->result->place.kind->dir ?: "", cell->name);
+	fprintf(out, "%sagain:  pinscope test", indent);
+	for (i = 0; i < cell->run->nr_dirs && cell->result->place.kind->dir; i++)
+		fprintf(out, " --dir '%s'", cell->run->dirs[i]);
+	fprintf(out, " '%s'\n", cell->name);
 }
 
 static void text_cell(const struct cell *cell)

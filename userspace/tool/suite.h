@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "tool.h"
@@ -22,6 +23,11 @@
 #define WHY_MAX		240
 
 struct scene;
+
+static inline size_t base_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
 
 /* What a kind is to the rules. */
 enum {
@@ -38,6 +44,7 @@ enum {
 	IS_HINTED	= 1 << 10,	/* to look at it may move it to another node */
 	IS_DAX		= 1 << 11,	/* of a file whose pages are the device's */
 	IS_PAGES	= 1 << 12,	/* base pages that could be a THP */
+	IS_DRIVER	= 1 << 13,	/* belongs to a driver: mm does not move it */
 };
 
 /**
@@ -187,8 +194,8 @@ struct scene {
 	struct memory m;
 	char *addr;		/* the page under test */
 	size_t len;		/* of the mapping that begins with it */
-	void *taken;		/* all that was left of the pool, or NULL */
-	size_t taken_len;
+	void *extra;		/* what else is mapped until the end, or NULL */
+	size_t extra_len;
 	int map_fd;		/* of the module's map, or -1 */
 	int uffd;		/* or -1 */
 	uint32_t id;		/* of the pin */
@@ -211,6 +218,7 @@ const char *scene_map(struct scene *s, int fd, size_t len, size_t align, int fla
 extern const struct suite_kind suite_files[];
 extern const size_t suite_nr_files;
 bool is_dax(const char *dir);
+const char *scene_share(struct scene *s);
 
 /* suite_nodes.c */
 const char *make_numa_hint(struct scene *s);
@@ -218,6 +226,8 @@ bool has_numa_hints(const char *dir);
 void hint_only_asked(void);
 const char *enter_movable(struct scene *s);
 bool has_movable_node(void);
+const char *enter_cma(struct scene *s);
+bool has_cma(void);
 
 /* suite_states.c */
 extern const struct suite_state suite_states[];

@@ -66,11 +66,6 @@ struct pinscope_page scene_page(struct scene *s)
 	return page;
 }
 
-static size_t base_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
-
 static void sleep_ms(unsigned int ms)
 {
 	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
@@ -118,15 +113,22 @@ static const char *single_pte(struct scene *s)
 	return NULL;
 }
 
-/* The upper half moves to where the lower one would be after it. */
+/* The upper half moves away, and nothing else may come to where it was. */
 static const char *mremapped(struct scene *s)
 {
 	size_t half = s->len / 2;
-	char *room = mmap(NULL, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *upper = s->addr + half;
 
-	if (room == MAP_FAILED ||
-	    mremap(s->addr + half, half, half, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   room) != room)
+	s->extra = mmap(NULL, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->extra == MAP_FAILED) {
+		s->extra = NULL;
+		return scene_fails(s, "mmap: %s", ps_errno(errno));
+	}
+	s->extra_len = half;
+	if (mremap(upper, half, half, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   s->extra) != s->extra ||
+	    mmap(upper, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != upper)
 		return scene_fails(s, "mremap: %s", ps_errno(errno));
 	s->len = half;
 	return NULL;
@@ -320,15 +322,6 @@ static const char *make_collapsed(struct scene *s)
 		return s->why;
 	if (madvise(s->addr, s->len, MADV_COLLAPSE))
 		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
-	return NULL;
-}
-
-static const char *share(struct scene *s)
-{
-	if (mmap(s->addr, s->m.kind->len, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, s->m.fd, 0) == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
-	(void)*(volatile char *)s->addr;
 	return NULL;
 }
 
@@ -542,12 +535,12 @@ static const struct suite_kind kinds[] = {
 	{ "memfd-map-shared", "memfd-shared", NULL, IS_SHARED, CACHE },
 	{ "hugetlb[", "hugetlb", .has = S(HUGETLB), .hasnt = S(ANON) },
 	{ "hugetlb-anon[", "anon-hugetlb", .has = S(HUGETLB) | S(ANON) | S(EXCLUSIVE) },
-	{ "hugetlb-map-shared[", "hugetlb", share, IS_SHARED,
+	{ "hugetlb-map-shared[", "hugetlb", scene_share, IS_SHARED,
 	  .has = S(HUGETLB), .hasnt = S(ANON) },
 	{ "memfd-secret", NULL, make_secret, IS_REFUSED | IS_SHARED, .has = 0 },
 	{ "pfnmap", NULL, make_pfnmap, IS_REFUSED, .has = S(SPECIAL) },
 	{ "mixedmap-pfn", NULL, make_mixed_pfn, IS_NO_PAGE, .has = S(SPECIAL) },
-	{ "mixedmap-page", NULL, make_mixed_page, .has = S(PAGE), .hasnt = S(ANON) },
+	{ "mixedmap-page", NULL, make_mixed_page, IS_DRIVER, .has = S(PAGE), .hasnt = S(ANON) },
 	{ "guard", "anon", make_guard, IS_REFUSED, .has = S(GUARD),
 	  .exists = has_guards },
 	{ "uffd-poison", "anon", make_poison, IS_REFUSED, .has = S(POISON),
@@ -612,6 +605,13 @@ static void name_kind(struct suite_kind *kind, const char *in_brackets)
 			 in_brackets);
 }
 
+/* What takes seconds to copy, and may be all that there is of such pages. */
+static void mark_slow(struct suite_kind *kind, size_t len)
+{
+	if (len > 64 << 20 || kind->size > 64 << 20)
+		kind->is |= IS_SLOW | IS_ALONE;
+}
+
 /* Is @memory what the row is made of? Hugetlb has its size in brackets. */
 static bool is_made_of(const struct suite_kind *row, const struct kind *memory)
 {
@@ -630,8 +630,9 @@ static struct suite_kind *add_sizes(struct suite_kind *kind,
 	for (i = 0; i < (sized ? nr : 1); i++) {
 		*kind = *row;
 		kind->size = sized ? sizes[i] : thp_size();
-		snprintf(size, sizeof(size), "%zuK", sizes[i] >> 10);
-		name_kind(kind++, size);
+		snprintf(size, sizeof(size), "%zuK", kind->size >> 10);
+		name_kind(kind, size);
+		mark_slow(kind++, 0);
 	}
 	return kind;
 }
@@ -650,9 +651,7 @@ static struct suite_kind *add_memory(struct suite_kind *kind,
 		kind->memory = &memory[i];
 		if (sscanf(memory[i].name, "%*[^[][%15[^]]", size) == 1)
 			name_kind(kind, size);
-		if (memory[i].len > 64 << 20)
-			kind->is |= IS_SLOW | IS_ALONE;
-		kind++;
+		mark_slow(kind++, memory[i].len);
 	}
 	return kind;
 }
@@ -682,7 +681,8 @@ static struct suite_kind *add_files(struct suite_kind *kind,
 		kind->memory = &memory[i];
 		kind->dir = dir;
 		kind->size = thp_size();
-		name_kind(kind++, fs);
+		name_kind(kind, fs);
+		mark_slow(kind++, 0);
 	}
 	return kind;
 }

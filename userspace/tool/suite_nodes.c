@@ -19,7 +19,7 @@
 
 #define NODE_DIR	"/sys/devices/system/node/"
 
-/* Nodes of a list such as "0-1,4", as bits; those from 64 on are left out. */
+/* Nodes of a list such as "0-1,4", as bits, as many as there is room for. */
 static unsigned long nodes_in(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -32,7 +32,7 @@ static unsigned long nodes_in(const char *path)
 		if (fscanf(file, "%c", &sep) == 1 && sep == '-' &&
 		    fscanf(file, "%u%c", &last, &sep) < 1)
 			break;
-		for (; first <= last && first < 64; first++)
+		for (; first <= last && first < 8 * sizeof(nodes); first++)
 			nodes |= 1UL << first;
 		if (sep != ',')
 			break;
@@ -64,13 +64,15 @@ static const char *move_to(struct scene *s, unsigned long nodes)
 {
 	int node, status = -ENODEV;
 	void *addr = s->addr;
+	long ret;
 
 	for (node = 0; nodes; node++, nodes >>= 1) {
 		if (!(nodes & 1))
 			continue;
-		if (syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status,
-			    MPOL_MF_MOVE_ALL))
-			status = -errno;
+		ret = syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status,
+			      MPOL_MF_MOVE_ALL);
+		if (ret)	/* above 0 it is a number of pages */
+			status = ret < 0 ? -errno : -EBUSY;
 		if (status == node)
 			return NULL;
 	}
@@ -90,6 +92,37 @@ const char *enter_movable(struct scene *s)
 	if (scene_page(s).state & PINSCOPE_STATE_ZONE_MOVABLE)
 		return NULL;
 	return scene_fails(s, "it is on a movable node, but not in ZONE_MOVABLE");
+}
+
+/* Asked for often. */
+bool has_cma(void)
+{
+	static int has = -1;
+	char line[100];
+	FILE *file;
+	long kib;
+
+	if (has >= 0)
+		return has;
+	has = 0;
+	file = fopen("/proc/meminfo", "re");
+	while (file && fgets(line, sizeof(line), file))
+		has |= sscanf(line, "CmaTotal: %ld", &kib) == 1 && kib > 0;
+	if (file)
+		fclose(file);
+	return has;
+}
+
+/* Where more of what is free is in CMA than not, what can be moved goes there. */
+const char *enter_cma(struct scene *s)
+{
+	unsigned long nodes = normal_nodes(), node;
+
+	for (node = 1; node && node <= nodes; node <<= 1)
+		if ((nodes & node) && !move_to(s, node) &&
+		    (scene_page(s).state & PINSCOPE_STATE_CMA))
+			return NULL;
+	return scene_fails(s, "it is not moved to CMA, which takes another node with more of it: cma= at boot");
 }
 
 bool has_numa_hints(const char *dir)
@@ -124,7 +157,7 @@ const char *make_numa_hint(struct scene *s)
 	if (syscall(SYS_mbind, s->addr, s->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
 		    &nodes, 8 * sizeof(nodes), 0))
 		return scene_fails(s, "mbind: %s", ps_errno(errno));
-	if (move_to(s, nodes & ~(1UL << here)))
+	if (here >= 8 * sizeof(nodes) || move_to(s, nodes & ~(1UL << here)))
 		return s->why;
 	/* The scanner runs when a task that uses its processor is interrupted. */
 	clock_gettime(CLOCK_MONOTONIC, &begin);

@@ -13,11 +13,6 @@
 
 #include "suite.h"
 
-static size_t base_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
-
 static int module_pin(struct scene *s)
 {
 	return ps_pin(s->fd, s->place.way->way, s->place.way->foll, s->addr,
@@ -98,19 +93,23 @@ static int ring_pin(struct scene *s)
 }
 
 /* Moves the first byte of the page to the file, or from there. */
-static void ring_move(struct scene *s, bool to_file)
+static bool ring_move(struct scene *s, bool to_file)
 {
 	struct ring *ring = s->user;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 	struct io_uring_cqe *cqe;
+	bool moved;
 
 	if (to_file)
 		io_uring_prep_write_fixed(sqe, ring->fd, s->addr, 1, 0, 0);
 	else
 		io_uring_prep_read_fixed(sqe, ring->fd, s->addr, 1, 0, 0);
-	if (io_uring_submit(&ring->uring) == 1 &&
-	    !io_uring_wait_cqe(&ring->uring, &cqe))
-		io_uring_cqe_seen(&ring->uring, cqe);
+	if (io_uring_submit(&ring->uring) != 1 ||
+	    io_uring_wait_cqe(&ring->uring, &cqe))
+		return false;
+	moved = cqe->res == 1;
+	io_uring_cqe_seen(&ring->uring, cqe);
+	return moved;
 }
 
 static char ring_see(struct scene *s)
@@ -118,8 +117,7 @@ static char ring_see(struct scene *s)
 	struct ring *ring = s->user;
 	char byte = 0;
 
-	ring_move(s, true);
-	return pread(ring->fd, &byte, 1, 0) == 1 ? byte : 0;
+	return ring_move(s, true) && pread(ring->fd, &byte, 1, 0) == 1 ? byte : 0;
 }
 
 static void ring_put(struct scene *s, char byte)

@@ -20,6 +20,9 @@
 
 #include "suite_run.h"
 
+/* What ends a run, but not before what it has changed is undone. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
 /* What a worker is about, for who watches it. */
 struct post {
 	atomic_size_t scene;	/* 1 + what is being played, or 0 */
@@ -291,8 +294,9 @@ static void worker(struct suite_run *run, struct board *board, unsigned int nr)
 	size_t i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 	stay_on_cpu(nr);
 	hint_only_asked();
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
@@ -445,7 +449,7 @@ static int play_all(struct suite_run *run)
  * suite_run() - play all scenes
  * @run: results have their places; gets verdicts and whys
  *
- * What is changed of the machine for that is undone, after SIGINT and SIGTERM as
+ * What is changed of the machine for that is undone, after SIGINT and the like as
  * well.
  *
  * Return: 0 or a negative errno.
@@ -456,8 +460,9 @@ int suite_run(struct suite_run *run)
 	size_t i;
 	int ret;
 
-	sigaction(SIGINT, &stops, NULL);
-	sigaction(SIGTERM, &stops, NULL);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &stops, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	knobs_save();
 	/* A process that is there before it gets hints late, if at all. */
 	for (i = 0; i < run->nr; i++)

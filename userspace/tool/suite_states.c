@@ -36,7 +36,7 @@ static void child_main(struct scene *s, int from, int to, bool holds)
 	if (holds) {
 		fd = ps_open();
 		if (fd < 0 || ps_pin(fd, PINSCOPE_WAY_GET_FAST, 0, s->addr,
-				     sysconf(_SC_PAGESIZE), &id) ||
+				     base_size(), &id) ||
 		    munmap(s->addr, s->len))
 			_exit(1);
 	}
@@ -135,12 +135,31 @@ void scene_child_writes(struct scene *s, char byte)
  */
 void scene_join(struct scene *s)
 {
+	char byte;
+
 	if (s->child.pid <= 0)
 		return;
 	close(s->child.to);
+	/* At its end the memory is gone, of a grandchild as well. */
+	while (read(s->child.from, &byte, 1) > 0)
+		;
 	close(s->child.from);
 	waitpid(s->child.pid, NULL, 0);
 	s->child.pid = 0;
+}
+
+/* Of hugetlb it may leave out a page: README, 'Known of kernels'. */
+static const char *shared(struct scene *s)
+{
+	struct pinscope_page page;
+
+	if (scene_fork(s))
+		return s->why;
+	page = scene_page(s);
+	if ((page.state & PINSCOPE_STATE_HUGETLB) &&
+	    (page.state & PINSCOPE_STATE_ANON) && page.mapcount < 2)
+		return scene_fails(s, "this kernel's fork has left out the page");
+	return NULL;
 }
 
 static const char *previously_shared(struct scene *s)
@@ -216,7 +235,7 @@ static const char *soft_dirty(struct scene *s)
 static const char *pinned(struct scene *s, uint64_t foll)
 {
 	int ret = ps_pin(s->fd, PINSCOPE_WAY_SLOW, foll, s->addr,
-			 sysconf(_SC_PAGESIZE), &s->other);
+			 base_size(), &s->other);
 
 	return ret ? scene_fails(s, "the first pin: %s", ps_errno(ret)) : NULL;
 }
@@ -299,15 +318,17 @@ static const char *empty_pool(struct scene *s)
 	const struct kind *kind = s->place.kind->memory;
 	unsigned long kib = kind->page >> 10;
 
-	s->taken_len = (pool(kib, "free_hugepages") - pool(kib, "resv_hugepages")) *
+	if (pool(kib, "nr_overcommit_hugepages"))
+		return scene_fails(s, "the pool can grow: echo 0 >nr_overcommit_hugepages");
+	s->extra_len = (pool(kib, "free_hugepages") - pool(kib, "resv_hugepages")) *
 		       kind->page;
-	if (!s->taken_len)
+	if (!s->extra_len)
 		return NULL;
-	s->taken = mmap(NULL, s->taken_len, PROT_READ | PROT_WRITE,
+	s->extra = mmap(NULL, s->extra_len, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB |
 			kind->hugetlb_shift << MAP_HUGE_SHIFT, -1, 0);
-	if (s->taken == MAP_FAILED) {
-		s->taken = NULL;
+	if (s->extra == MAP_FAILED) {
+		s->extra = NULL;
 		return scene_fails(s, "mmap of all huge pages: %s", ps_errno(errno));
 	}
 	return NULL;
@@ -397,30 +418,39 @@ static bool poolable(const struct suite_kind *kind, unsigned int way, uint64_t f
 /* What mm moves to another node: no zeropages, nor what belongs to a driver. */
 static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_HINTED | IS_DAX)) &&
+	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_HINTED | IS_DAX | IS_DRIVER)) &&
 	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_PAGE)) &&
-	       !(kind->has & PINSCOPE_STATE_HUGETLB) &&
-	       strcmp(kind->name, "mixedmap-page");
+	       !(kind->has & PINSCOPE_STATE_HUGETLB);
 }
 
 const struct suite_state suite_states[] = {
-	{ "fresh", NULL, always, NULL, false },
-	{ "shared", scene_fork, forkable, NULL, false },
-	{ "previously-shared", previously_shared, pinnable, NULL, false },
-	{ "grandchild", grandchild, pinnable, NULL, false },
-	{ "held-by-child", held_by_child, holdable, NULL, false },
-	{ "readonly", readonly, forkable, NULL, false },
-	{ "uffd-wp", uffd_wp, trackable, NULL, false },
-	{ "soft-dirty", soft_dirty, soft_trackable, NULL, false },
-	{ "pinned", pinned_readonly, lockable, NULL, false },
-	{ "pinned-writable", pinned_writable, writable, NULL, false },
-	{ "mlocked", mlocked, lockable, NULL, false },
-	{ "movable", enter_movable, movable, has_movable_node, false },
-	{ "collapsed-shared", collapse_all, collapsible, NULL, false },
-	{ "collapsed-lower-shared", collapse_lower, collapsible, NULL, false },
-	{ "collapsed-upper-shared", collapse_upper, collapsible, NULL, false },
-	{ "pool-empty", empty_pool, poolable, NULL, true },
-	{ "shared-pool-empty", shared_empty_pool, poolable, NULL, true },
+	{ .name = "fresh", .applies = always },
+	{ .name = "shared", .enter = shared, .applies = forkable },
+	{ .name = "previously-shared", .enter = previously_shared,
+	  .applies = pinnable },
+	{ .name = "grandchild", .enter = grandchild, .applies = pinnable },
+	{ .name = "held-by-child", .enter = held_by_child, .applies = holdable },
+	{ .name = "readonly", .enter = readonly, .applies = forkable },
+	{ .name = "uffd-wp", .enter = uffd_wp, .applies = trackable },
+	{ .name = "soft-dirty", .enter = soft_dirty, .applies = soft_trackable },
+	{ .name = "pinned", .enter = pinned_readonly, .applies = lockable },
+	{ .name = "pinned-writable", .enter = pinned_writable,
+	  .applies = writable },
+	{ .name = "mlocked", .enter = mlocked, .applies = lockable },
+	{ .name = "movable", .enter = enter_movable, .applies = movable,
+	  .exists = has_movable_node },
+	{ .name = "cma", .enter = enter_cma, .applies = movable,
+	  .exists = has_cma },
+	{ .name = "collapsed-shared", .enter = collapse_all,
+	  .applies = collapsible },
+	{ .name = "collapsed-lower-shared", .enter = collapse_lower,
+	  .applies = collapsible },
+	{ .name = "collapsed-upper-shared", .enter = collapse_upper,
+	  .applies = collapsible },
+	{ .name = "pool-empty", .enter = empty_pool, .applies = poolable,
+	  .takes_all = true },
+	{ .name = "shared-pool-empty", .enter = shared_empty_pool, .applies = poolable,
+	  .takes_all = true },
 };
 
 const size_t suite_nr_states = sizeof(suite_states) / sizeof(suite_states[0]);
