@@ -47,6 +47,7 @@ const struct suite_way suite_ways[] = {
 	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM) },
 	{ &by_module, PINSCOPE_WAY_GET_SLOW, 0 },
 	{ &by_module, PINSCOPE_WAY_GET_FAST, 0 },
+	{ &by_module, PINSCOPE_WAY_GET_SLOW, F(DUMP) },
 	/* As they call GUP. */
 	{ &by_io_uring, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
 	{ &by_vmsplice, PINSCOPE_WAY_GET_FAST, 0 },
@@ -62,6 +63,12 @@ static bool is_pin(const struct place *p)
 static bool in_state(const struct place *p, const char *name)
 {
 	return !strcmp(p->state->name, name);
+}
+
+/* By userfaultfd-wp, with events or without. */
+static bool is_marked(const struct place *p)
+{
+	return in_state(p, "uffd-wp") || in_state(p, "uffd-wp-async");
 }
 
 static bool has_child(const struct place *p)
@@ -171,6 +178,9 @@ static enum outcome expected(const struct scene *s)
 	/* GUP looks for a page before it thinks of unsharing. */
 	if (!write && (p->kind->is & IS_NO_PAGE))
 		return OUTCOME_REFUSED;
+	/* Who dumps core has no use for zeroes. */
+	if ((foll & F(DUMP)) && (state & (S(ZERO) | S(HUGE_ZERO))))
+		return OUTCOME_REFUSED;
 	/* A reference promises nothing. */
 	if (!write && !is_pin(p))
 		return OUTCOME_STAYS;
@@ -229,7 +239,7 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_READONLY:
 		return !write && !(p->kind->is & IS_SWAPPED);
 	case PROP_TRACKING:
-		return events || in_state(p, "soft-dirty");
+		return !write && (is_marked(p) || in_state(p, "soft-dirty"));
 	case PROP_RELIABLE:
 		return is_lasting(p) && !events;
 	case PROP_DEVICE:
@@ -354,7 +364,7 @@ static void check_page(struct scene *s, enum outcome outcome,
 		"a pin for reading made it %s",
 		ps_names(ps_state_names, gained & (S(WRITE) | S(DIRTY)), names,
 			 sizeof(names)));
-	if (in_state(&s->place, "uffd-wp"))
+	if (is_marked(&s->place))
 		verdict(s, PROP_TRACKING, after->state & S(UFFD_WP) ||
 			!(before & S(UFFD_WP)), "userfaultfd-wp is lost");
 	else

@@ -21,6 +21,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
 #endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
 
 /*
  * Writes a request that is not 0 to the page, answers with the byte that it has
@@ -194,13 +197,13 @@ static const char *readonly(struct scene *s)
 	return NULL;
 }
 
-static const char *uffd_wp(struct scene *s)
+static const char *write_protect(struct scene *s, uint64_t features)
 {
 	struct uffdio_range range = {
 		.start = (uintptr_t)s->addr, .len = s->len,
 	};
 	struct uffdio_api api = {
-		.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+		.api = UFFD_API, .features = features,
 	};
 	struct uffdio_register reg = {
 		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
@@ -215,6 +218,33 @@ static const char *uffd_wp(struct scene *s)
 	    ioctl(s->uffd, UFFDIO_WRITEPROTECT, &wp))
 		return scene_fails(s, "userfaultfd-wp: %s", ps_errno(errno));
 	return NULL;
+}
+
+static const char *uffd_wp(struct scene *s)
+{
+	return write_protect(s, UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+}
+
+/* A write only takes the mark away, and nobody is asked. */
+static const char *uffd_wp_async(struct scene *s)
+{
+	return write_protect(s, UFFD_FEATURE_WP_ASYNC);
+}
+
+/* Of Linux 6.7. */
+static bool has_wp_async(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC };
+	static int has = -1;
+	int fd;
+
+	if (has >= 0)
+		return has;
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	has = fd >= 0 && !ioctl(fd, UFFDIO_API, &api);
+	if (fd >= 0)
+		close(fd);
+	return has;
 }
 
 static const char *soft_dirty(struct scene *s)
@@ -357,9 +387,9 @@ static bool pinnable(const struct suite_kind *kind, unsigned int way, uint64_t f
 
 static bool forkable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	/* One copy of a gigantic page is enough. */
+	/* Two copies of a gigantic page are enough. */
 	if ((kind->is & IS_SLOW) && (foll != PINSCOPE_FOLL_LONGTERM ||
-				     way != PINSCOPE_WAY_SLOW))
+				     way > PINSCOPE_WAY_FAST))
 		return false;
 	return !(kind->is & (IS_REFUSED | IS_NO_PAGE));
 }
@@ -374,12 +404,18 @@ static bool holdable(const struct suite_kind *kind, unsigned int way, uint64_t f
 	       !(kind->memory && kind->memory->hugetlb_shift);
 }
 
+/* What userfaultfd takes, and can be made of it without a fault. */
+static bool markable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+{
+	return pinnable(kind, way, foll) && kind->memory &&
+	       !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
+	       kind->memory->backing != BACKING_DISK_FILE;
+}
+
 /* A write is an event, which nobody here serves: only pins for reading. */
 static bool trackable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	return pinnable(kind, way, foll) && !(foll & PINSCOPE_FOLL_WRITE) &&
-	       kind->memory && !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
-	       kind->memory->backing != BACKING_DISK_FILE;
+	return markable(kind, way, foll) && !(foll & PINSCOPE_FOLL_WRITE);
 }
 
 static bool soft_trackable(const struct suite_kind *kind, unsigned int way,
@@ -432,6 +468,8 @@ const struct suite_state suite_states[] = {
 	{ .name = "held-by-child", .enter = held_by_child, .applies = holdable },
 	{ .name = "readonly", .enter = readonly, .applies = forkable },
 	{ .name = "uffd-wp", .enter = uffd_wp, .applies = trackable },
+	{ .name = "uffd-wp-async", .enter = uffd_wp_async, .applies = markable,
+	  .exists = has_wp_async },
 	{ .name = "soft-dirty", .enter = soft_dirty, .applies = soft_trackable },
 	{ .name = "pinned", .enter = pinned_readonly, .applies = lockable },
 	{ .name = "pinned-writable", .enter = pinned_writable,
