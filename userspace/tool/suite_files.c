@@ -72,6 +72,9 @@ static int large_file(const char *dir, size_t size)
 	by = getpid();
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	memset(block, 'f', sizeof(block));
+	/* At once, so that the blocks are together; where that can be had. */
+	if (fd >= 0)
+		posix_fallocate(fd, 0, 2 * size);
 	for (at = 0; fd >= 0 && at < 2 * size; at += sizeof(block)) {
 		if (write(fd, block, sizeof(block)) == sizeof(block))
 			continue;
@@ -92,7 +95,7 @@ static size_t pmd_size(const struct scene *s)
 }
 
 /* The file's first folio; @skip bytes from a multiple of its size. */
-static const char *make_large(struct scene *s, size_t skip)
+static const char *make_large(struct scene *s, size_t skip, int flags)
 {
 	size_t size = pmd_size(s);
 	int fd = large_file(s->place.kind->dir, size);
@@ -103,7 +106,7 @@ static const char *make_large(struct scene *s, size_t skip)
 	if (s->m.fd < 0)
 		return scene_fails(s, "no file of %zu bytes in %s: is there room?",
 				   2 * size, s->place.kind->dir);
-	if (scene_map(s, s->m.fd, size, size, MAP_PRIVATE))
+	if (scene_map(s, s->m.fd, size, size, flags))
 		return s->why;
 	addr = s->addr;
 	s->len = size;
@@ -116,32 +119,42 @@ static const char *make_large(struct scene *s, size_t skip)
 	s->addr = addr + skip;
 	if (mmap(addr, size, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
 		 -1, 0) == MAP_FAILED ||
-	    mmap(s->addr, s->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+	    mmap(s->addr, s->len, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
 		 s->m.fd, 0) == MAP_FAILED)
 		return scene_fails(s, "mmap: %s", ps_errno(errno));
 	(void)*(volatile char *)s->addr;
 	return NULL;
 }
 
-static const char *make_thp(struct scene *s)
+static const char *map_thp(struct scene *s, int flags)
 {
-	if (make_large(s, 0))
+	if (make_large(s, 0, flags))
 		return s->why;
 	if (1UL << scene_page(s).map_shift != pmd_size(s))
 		return scene_fails(s, "it is not mapped by a PMD: is there memory for it?");
 	return NULL;
 }
 
+static const char *make_thp(struct scene *s)
+{
+	return map_thp(s, MAP_PRIVATE);
+}
+
+static const char *make_thp_shared(struct scene *s)
+{
+	return map_thp(s, MAP_SHARED);
+}
+
 static const char *make_pte_thp(struct scene *s)
 {
-	if (make_large(s, base_size()))
+	if (make_large(s, base_size(), MAP_PRIVATE))
 		return s->why;
 	if (!scene_page(s).folio_order)
 		return scene_fails(s, "no large folio was read: is there memory for it?");
 	return NULL;
 }
 
-static bool has_large(const char *dir)
+static bool can_make(const char *dir, const char *(*make)(struct scene *s))
 {
 	const struct suite_kind kind = { .dir = dir, .size = thp_size() };
 	struct scene s = { .place.kind = &kind, .m.fd = -1 };
@@ -153,10 +166,21 @@ static bool has_large(const char *dir)
 	s.fd = ps_open();
 	if (s.fd < 0)
 		return false;
-	has = !make_pte_thp(&s);
+	has = !make(&s);
 	memory_close(&s.m);
 	close(s.fd);
 	return has;
+}
+
+static bool has_large(const char *dir)
+{
+	return can_make(dir, make_pte_thp);
+}
+
+/* It takes a file whose blocks are together, where a PMD can map them. */
+static bool has_dax_thp(const char *dir)
+{
+	return can_make(dir, make_thp);
 }
 
 bool is_dax(const char *dir)
@@ -203,6 +227,10 @@ const struct suite_kind suite_files[] = {
 	{ "dax[", "file", make_dax, IS_FILE | IS_DAX, .hasnt = PINSCOPE_STATE_ANON },
 	{ "dax-map-shared[", "file", make_dax_shared, IS_SHARED | IS_DAX,
 	  .hasnt = PINSCOPE_STATE_ANON },
+	{ "dax-thp[", "file", make_thp, IS_FILE | IS_DAX,
+	  .hasnt = PINSCOPE_STATE_ANON, .exists = has_dax_thp },
+	{ "dax-thp-map-shared[", "file", make_thp_shared, IS_SHARED | IS_DAX,
+	  .hasnt = PINSCOPE_STATE_ANON, .exists = has_dax_thp },
 };
 
 const size_t suite_nr_files = sizeof(suite_files) / sizeof(suite_files[0]);
