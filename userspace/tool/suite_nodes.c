@@ -154,11 +154,12 @@ const char *make_numa_hint(struct scene *s)
 	unsigned int here = 0, spins;
 
 	getcpu(NULL, &here);
+	if (here >= 8 * sizeof(nodes) || move_to(s, nodes & ~(1UL << here)))
+		return s->why;
+	/* From here on: what has hints already is not moved by some kernels. */
 	if (syscall(SYS_mbind, s->addr, s->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
 		    &nodes, 8 * sizeof(nodes), 0))
 		return scene_fails(s, "mbind: %s", ps_errno(errno));
-	if (here >= 8 * sizeof(nodes) || move_to(s, nodes & ~(1UL << here)))
-		return s->why;
 	/* The scanner runs when a task that uses its processor is interrupted. */
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	do {

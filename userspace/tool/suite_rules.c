@@ -258,6 +258,9 @@ bool prop_applies(const struct place *p, enum property prop)
 		       !(p->kind->is & IS_SLOW) &&
 		       (is_pin(p) || !p->kind->memory ||
 			!p->kind->memory->hugetlb_shift);
+	case PROP_RSS:
+		/* DAX is not counted, but some kernels' procfs has it all the same. */
+		return !(p->kind->is & IS_DAX);
 	case PROP_FILE:
 		return (p->kind->is & IS_FILE) && private && is_lasting(p) && !events;
 	default:
