@@ -454,7 +454,9 @@ static bool poolable(const struct suite_kind *kind, unsigned int way, uint64_t f
 /* What mm moves to another node: no zeropages, nor what belongs to a driver. */
 static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
 {
-	return pinnable(kind, way, foll) && !(kind->is & (IS_SWAPPED | IS_HINTED | IS_DAX | IS_DRIVER)) &&
+	const unsigned int stays = IS_SWAPPED | IS_HINTED | IS_DAX | IS_DRIVER;
+
+	return pinnable(kind, way, foll) && !(kind->is & stays) &&
 	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_PAGE)) &&
 	       !(kind->has & PINSCOPE_STATE_HUGETLB);
 }
