@@ -122,7 +122,7 @@ const char *enter_cma(struct scene *s)
 		if ((nodes & node) && !move_to(s, node) &&
 		    (scene_page(s).state & PINSCOPE_STATE_CMA))
 			return NULL;
-	return scene_fails(s, "it is not moved to CMA: another node needs more of it: cma= at boot");
+	return scene_fails(s, "not moved to CMA, of which another node needs more: cma= at boot");
 }
 
 bool has_numa_hints(const char *dir)
