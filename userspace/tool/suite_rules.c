@@ -71,6 +71,11 @@ static bool is_marked(const struct place *p)
 	return in_state(p, "uffd-wp") || in_state(p, "uffd-wp-async");
 }
 
+static bool is_hugetlb(const struct place *p)
+{
+	return p->kind->memory && p->kind->memory->hugetlb_shift;
+}
+
 static bool has_child(const struct place *p)
 {
 	return in_state(p, "shared") || in_state(p, "grandchild") ||
@@ -125,7 +130,7 @@ bool place_exists(const struct place *p, const struct pinscope_info *info)
 	    (foll & ~info->foll[p->way->way]))
 		return false;
 	/* For hugetlb FOLL_FORCE means something in some kernels only. */
-	if ((foll & F(FORCE)) && p->kind->memory && p->kind->memory->hugetlb_shift)
+	if ((foll & F(FORCE)) && is_hugetlb(p))
 		return false;
 	if ((p->kind->is & IS_VARIANT) &&
 	    (p->way->by != &by_module || p->way->way > PINSCOPE_WAY_FAST ||
@@ -239,7 +244,8 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_READONLY:
 		return !write && !(p->kind->is & IS_SWAPPED);
 	case PROP_TRACKING:
-		return !write && (is_marked(p) || in_state(p, "soft-dirty"));
+		/* Neither hugetlb nor shared mappings have soft-dirty. */
+		return !write && (is_marked(p) || (private && !is_hugetlb(p)));
 	case PROP_RELIABLE:
 		return is_lasting(p) && !events;
 	case PROP_DEVICE:
@@ -256,8 +262,7 @@ bool prop_applies(const struct place *p, enum property prop)
 		return private && !has_child(p) && !events &&
 		       !p->state->takes_all && !in_state(p, "readonly") &&
 		       !(p->kind->is & IS_SLOW) &&
-		       (is_pin(p) || !p->kind->memory ||
-			!p->kind->memory->hugetlb_shift);
+		       (is_pin(p) || !is_hugetlb(p));
 	case PROP_RSS:
 		/* DAX is not counted, but some kernels' procfs has it all the same. */
 		return !(p->kind->is & IS_DAX);
@@ -370,9 +375,12 @@ static void check_page(struct scene *s, enum outcome outcome,
 	if (is_marked(&s->place))
 		verdict(s, PROP_TRACKING, after->state & S(UFFD_WP) ||
 			!(before & S(UFFD_WP)), "userfaultfd-wp is lost");
-	else
+	else if (in_state(&s->place, "soft-dirty"))
 		verdict(s, PROP_TRACKING, !(gained & S(SOFT_DIRTY)),
 			"a pin for reading made it soft-dirty");
+	/* What a checkpoint has to take stays marked. */
+	verdict(s, PROP_TRACKING, after->state & S(SOFT_DIRTY) ||
+		!(before & S(SOFT_DIRTY)), "a pin for reading made it soft-clean");
 }
 
 static void check_use(struct scene *s, char content)
