@@ -401,10 +401,19 @@ static const char *make_device_private(struct scene *s)
 		.addr = (uintptr_t)s->addr, .buf = (uintptr_t)page, .pages = 1,
 	};
 
+	int ms;
+
 	s->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
-	if (s->map_fd < 0 || ioctl(s->map_fd, HMM_MIGRATE_TO_DEV, &cmd))
+	if (s->map_fd < 0)
 		return scene_fails(s, HMM_DEVICE ": %s", ps_errno(errno));
-	return NULL;
+	/* A page that is on its way to a list of the LRU stays where it is. */
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		if (!ioctl(s->map_fd, HMM_MIGRATE_TO_DEV, &cmd) &&
+		    (scene_page(s).state & PINSCOPE_STATE_DEVICE_PRIVATE))
+			return NULL;
+		sleep_ms(1);
+	}
+	return scene_fails(s, "it does not get to " HMM_DEVICE);
 }
 
 /* Of Linux 6.13. */
