@@ -251,15 +251,15 @@ bool prop_applies(const struct place *p, enum property prop)
 	case PROP_DEVICE:
 		return write && is_pin(p);
 	case PROP_CHILD:
-		return (in_state(p, "shared") || in_state(p, "held-by-child")) &&
-		       private && is_lasting(p);
+		return private && (in_state(p, "shared") ||
+		       (in_state(p, "held-by-child") && is_lasting(p)));
 	case PROP_FORK:
 		/* fork needs a page for the child, who may not have a pinned one. */
 		return !p->state->takes_all && is_lasting(p) && private &&
 		       !has_child(p) && !events && !(p->kind->is & IS_SLOW);
 	case PROP_LEAK:
 		/* Hugetlb reuses by who maps it: see holdable(). */
-		return private && !has_child(p) && !events &&
+		return private && (!has_child(p) || in_state(p, "shared")) && !events &&
 		       !p->state->takes_all && !in_state(p, "readonly") &&
 		       !(p->kind->is & IS_SLOW) &&
 		       (is_pin(p) || !is_hugetlb(p));
@@ -327,6 +327,15 @@ static void process_writes(struct scene *s, char byte)
 	*(volatile char *)s->addr = byte;
 	if (s->readonly)
 		mprotect(s->addr, s->len, PROT_READ);
+}
+
+/* After that mm may map at once for writing what is exclusive, and only that. */
+static void remap_and_write(struct scene *s, char byte)
+{
+	if (s->readonly || mprotect(s->addr, s->len, PROT_READ))
+		return;
+	mprotect(s->addr, s->len, PROT_READ | PROT_WRITE);
+	process_writes(s, byte);
 }
 
 /* Does the pin hold what is mapped? Who cannot tell does not say no. */
@@ -397,14 +406,14 @@ static void check_use(struct scene *s, char content)
 		verdict(s, PROP_RELIABLE, s->place.way->by->see(s) == 'w',
 			"the pin does not see what the process wrote");
 		/* Nor does it have to copy what was read-only for a while. */
-		if (!s->readonly && !mprotect(s->addr, s->len, PROT_READ)) {
-			mprotect(s->addr, s->len, PROT_READ | PROT_WRITE);
-			process_writes(s, 'v');
-		}
+		remap_and_write(s, 'v');
 		verdict(s, PROP_RELIABLE, is_mapped(s) &&
 			s->place.way->by->see(s) == *(volatile char *)s->addr,
 			"after mprotect(), the process wrote, and has another page than the pin");
 	}
+	/* Without a pin that lasts it is what COW has to do anyway. */
+	if (prop_applies(&s->place, PROP_CHILD) && !prop_applies(&s->place, PROP_RELIABLE))
+		remap_and_write(s, 'v');
 	if (prop_applies(&s->place, PROP_DEVICE)) {
 		s->place.way->by->put(s, 'd');
 		verdict(s, PROP_DEVICE, *(volatile char *)s->addr == 'd',
