@@ -115,11 +115,13 @@ struct pinner {
  * @by: who pins
  * @way: by which call of GUP
  * @foll: with which FOLL flags
+ * @few: it comes to the code of another row: fresh memory is enough
  */
 struct suite_way {
 	const struct pinner *by;
 	unsigned int way;
 	uint64_t foll;
+	bool few;
 };
 
 /* What a pin does to the page of the process. */

@@ -34,23 +34,33 @@ const char *const prop_names[PROPS] = {
 };
 
 const struct suite_way suite_ways[] = {
-	{ &by_module, PINSCOPE_WAY_SLOW, 0 },
-	{ &by_module, PINSCOPE_WAY_FAST, 0 },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_FAST, F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_UNLOCKED, F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_REMOTE, F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) },
-	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM) },
-	{ &by_module, PINSCOPE_WAY_GET_SLOW, 0 },
-	{ &by_module, PINSCOPE_WAY_GET_FAST, 0 },
-	{ &by_module, PINSCOPE_WAY_GET_SLOW, F(DUMP) },
+	{ &by_module, PINSCOPE_WAY_SLOW, 0, false },
+	{ &by_module, PINSCOPE_WAY_FAST, 0, false },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_FAST, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_UNLOCKED, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_REMOTE, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE), false },
+	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE), false },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_WAY_GET_SLOW, 0, false },
+	{ &by_module, PINSCOPE_WAY_GET_FAST, 0, false },
+	{ &by_module, PINSCOPE_WAY_GET_SLOW, F(DUMP), false },
+	{ &by_module, PINSCOPE_WAY_UNLOCKED, 0, true },
+	{ &by_module, PINSCOPE_WAY_REMOTE, 0, true },
+	{ &by_module, PINSCOPE_WAY_GET_UNLOCKED, 0, true },
+	{ &by_module, PINSCOPE_WAY_GET_REMOTE, 0, true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(HWPOISON), true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(PCI_P2PDMA), true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(INTERRUPTIBLE), true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(HONOR_NUMA_FAULT), true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(ANON), true },
+	{ &by_module, PINSCOPE_WAY_SLOW, F(NOFAULT), true },
 	/* As they call GUP. */
-	{ &by_io_uring, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM) },
-	{ &by_vmsplice, PINSCOPE_WAY_GET_FAST, 0 },
+	{ &by_io_uring, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM), false },
+	{ &by_vmsplice, PINSCOPE_WAY_GET_FAST, 0, false },
 };
 
 const size_t suite_nr_ways = sizeof(suite_ways) / sizeof(suite_ways[0]);
@@ -129,6 +139,11 @@ bool place_exists(const struct place *p, const struct pinscope_info *info)
 	if (!(info->ways & 1ULL << p->way->way) ||
 	    (foll & ~info->foll[p->way->way]))
 		return false;
+	if (p->way->few && (!in_state(p, "fresh") || (p->kind->is & IS_VARIANT)))
+		return false;
+	/* Until 6.6 GUP heeded hints, which takes a fault. */
+	if ((foll & F(NOFAULT)) && (p->kind->is & IS_HINTED))
+		return false;
 	/* For hugetlb FOLL_FORCE means something in some kernels only. */
 	if ((foll & F(FORCE)) && is_hugetlb(p))
 		return false;
@@ -162,7 +177,7 @@ static bool is_large(const struct scene *s)
  * will go on to see; an anonymous page is that when it is exclusive, and
  * anything else in a private mapping is not.
  */
-static enum outcome expected(const struct scene *s)
+static enum outcome expected_with_faults(const struct scene *s)
 {
 	const struct place *p = &s->place;
 	uint64_t foll = p->way->foll, state = s->seen.before.state;
@@ -203,6 +218,26 @@ static enum outcome expected(const struct scene *s)
 	}
 	/* A page of the cache, a zeropage: not for long. */
 	return write || (foll & F(LONGTERM)) ? OUTCOME_OWN : OUTCOME_STAYS;
+}
+
+/* Is the mapping, and not only the page, anonymous? Hugetlb's never is. */
+static bool is_anonymous(const struct place *p)
+{
+	return (p->kind->has & (S(ANON) | S(ZERO) | S(HUGE_ZERO) | S(SWAP) |
+				S(DEVICE_PRIVATE))) && !is_hugetlb(p);
+}
+
+static enum outcome expected(const struct scene *s)
+{
+	enum outcome outcome = expected_with_faults(s);
+
+	if ((s->place.way->foll & F(ANON)) && !is_anonymous(&s->place))
+		return OUTCOME_REFUSED;
+	/* All but a page that stays takes a fault. */
+	if ((s->place.way->foll & F(NOFAULT)) &&
+	    (outcome != OUTCOME_STAYS || (s->place.kind->is & IS_SWAPPED)))
+		return OUTCOME_REFUSED;
+	return outcome;
 }
 
 /* Does it last, so that both sides have to see what the other one does? */
@@ -523,6 +558,17 @@ static void check_rss(struct scene *s)
 		rss.anon, rss.file + rss.shmem, rss.swap, anon, all - anon, swap);
 }
 
+/* What a pin that is refused fails with. */
+static int refusal(const struct place *p)
+{
+	if (never_for_long(p))
+		return -EOPNOTSUPP;
+	/* Who asks to be told of broken pages is. */
+	if ((p->kind->has & S(POISON)) && (p->way->foll & F(HWPOISON)))
+		return -EHWPOISON;
+	return -EFAULT;
+}
+
 static void pin_and_look(struct scene *s)
 {
 	const struct pinner *by = s->place.way->by;
@@ -543,7 +589,7 @@ static void pin_and_look(struct scene *s)
 	}
 	s->seen.error = -ret;
 	if (outcome == OUTCOME_REFUSED) {
-		int error = never_for_long(&s->place) ? -EOPNOTSUPP : -EFAULT;
+		int error = refusal(&s->place);
 
 		/* A PFN without a page is EEXIST for who wants no page. */
 		verdict(s, PROP_ERRNO, ret == error ||
