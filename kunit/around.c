@@ -26,7 +26,7 @@ static u32 pin(struct pk *p)
 	u32 id;
 
 	KUNIT_ASSERT_EQ(p->test, 0,
-			pk_pin(p, PINSCOPE_WAY_SLOW, LONGTERM, &id));
+			pk_pin(p, PINSCOPE_CALL_PIN, LONGTERM, &id));
 	return id;
 }
 
@@ -132,7 +132,7 @@ static void pin_in_child(struct pk *p)
 	u32 id;
 
 	pk_store(p, 0x42);
-	p->result = pk_pin(p, PINSCOPE_WAY_SLOW, LONGTERM, &id) ?: id;
+	p->result = pk_pin(p, PINSCOPE_CALL_PIN, LONGTERM, &id) ?: id;
 }
 
 static void exit_under_pin(struct kunit *test)

@@ -143,7 +143,7 @@ static void write_without_write_private(struct kunit *test)
 	if (kind->is & PK_COPIES)
 		KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
 	if (kind->is & (PK_COPIES | PK_REUSES))
-		pk_expect(p, &after, 0, S(WRITE), "not for the process");
+		pk_expect(p, &after, 0, S(WRITABLE), "not for the process");
 	KUNIT_EXPECT_EQ(test, pk_load(p), content);
 }
 

@@ -23,12 +23,12 @@ static void pin_readonly(struct kunit *test)
 	before = pk_look(p, "before");
 	pk_vm_flags(p, 0, VM_WRITE);
 	KUNIT_ASSERT_EQ(test, 0,
-			pk_pin(p, PINSCOPE_WAY_SLOW, F(LONGTERM), &id));
+			pk_pin(p, PINSCOPE_CALL_PIN, F(LONGTERM), &id));
 	after = pk_look(p, "pinned");
 	KUNIT_EXPECT_TRUE(test, pk_pin_is_mapped(p, id));
 	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), 0, "pinned");
 	if (kind->is & (PK_COPIES | PK_REUSES))
-		pk_expect(p, &after, 0, (S(WRITE) | S(DIRTY)) & ~before.state,
+		pk_expect(p, &after, 0, (S(WRITABLE) | S(DIRTY)) & ~before.state,
 			  "a read does not write");
 	pk_vm_flags(p, VM_WRITE, 0);
 	pk_store(p, 0x33);
@@ -38,29 +38,29 @@ static void pin_readonly(struct kunit *test)
 }
 
 /* Is there a page at all, that GUP would have? */
-static bool refused(const struct pk_kind *kind, u64 foll)
+static bool refused(const struct pk_kind *kind, u64 gup_flags)
 {
 	if (kind->is & PK_PFNMAP)
 		return true;
-	if (!(foll & F(WRITE)))
+	if (!(gup_flags & F(WRITE)))
 		return kind->is & PK_NO_PAGE;
 	/* Who is to be told of writes is not told of a device's, since 6.5. */
-	if ((foll & F(LONGTERM)) && (kind->is & PK_TRACKED))
+	if ((gup_flags & F(LONGTERM)) && (kind->is & PK_TRACKED))
 		return true;
 	if (kind->is & PK_NO_WRITE)
-		return !(foll & F(FORCE)) || (kind->is & PK_NO_FORCE);
+		return !(gup_flags & F(FORCE)) || (kind->is & PK_NO_FORCE);
 	return false;
 }
 
-static enum outcome expected(const struct pk_kind *kind, bool pin, u64 foll)
+static enum outcome expected(const struct pk_kind *kind, bool pin, u64 gup_flags)
 {
-	if (refused(kind, foll))
+	if (refused(kind, gup_flags))
 		return REFUSED;
 	/* Everybody who maps a shared mapping sees its one page. */
 	if (kind->is & PK_SHARED)
 		return AS_IT_IS;
 	/* A write fault has made the page the process's own. */
-	if (foll & F(WRITE))
+	if (gup_flags & F(WRITE))
 		return ITS_OWN;
 	/* References are not for those who care about COW. */
 	if (!pin)
@@ -69,16 +69,16 @@ static enum outcome expected(const struct pk_kind *kind, bool pin, u64 foll)
 	 * Anonymous pages are only pinned when they are exclusive; others for
 	 * as long as they are sure to be replaced by the next write.
 	 */
-	if ((kind->set & S(ANON)) || (foll & F(LONGTERM)))
+	if ((kind->set & S(ANON)) || (gup_flags & F(LONGTERM)))
 		return ITS_OWN;
 	return AS_IT_IS;
 }
 
-static void pin_page(struct kunit *test, unsigned int way, u64 foll)
+static void pin_page(struct kunit *test, unsigned int call, u64 gup_flags)
 {
 	const struct pk_kind *kind = test->param_value;
-	bool pin = way == PINSCOPE_WAY_SLOW || way == PINSCOPE_WAY_FAST;
-	enum outcome outcome = expected(kind, pin, foll);
+	bool pin = call == PINSCOPE_CALL_PIN || call == PINSCOPE_CALL_PIN_FAST;
+	enum outcome outcome = expected(kind, pin, gup_flags);
 	struct pinscope_page before, after, released;
 	struct pk *p = test->priv;
 	u8 content;
@@ -88,7 +88,7 @@ static void pin_page(struct kunit *test, unsigned int way, u64 foll)
 	pk_make(p, kind);
 	content = pk_load(p);
 	before = pk_look(p, "before");
-	ret = pk_pin(p, way, foll, &id);
+	ret = pk_pin(p, call, gup_flags, &id);
 	after = pk_look(p, "pinned");
 	if (outcome == REFUSED) {
 		KUNIT_EXPECT_TRUE_MSG(test, ret == -EFAULT || ret == -EEXIST,
@@ -112,12 +112,12 @@ static void pin_page(struct kunit *test, unsigned int way, u64 foll)
 		else
 			KUNIT_EXPECT_EQ(test, after.pfn, before.pfn);
 	}
-	if (!(foll & F(WRITE)))
+	if (!(gup_flags & F(WRITE)))
 		pk_expect(p, &after, 0,
-			  (S(WRITE) | S(DIRTY)) & ~before.state,
+			  (S(WRITABLE) | S(DIRTY)) & ~before.state,
 			  "a read does not write");
 	/* A zeropage is not counted. */
-	if (pin && !(after.state & (S(ZERO) | S(HUGE_ZERO))))
+	if (pin && !(after.state & (S(ZEROPAGE) | S(HUGE_ZEROPAGE))))
 		KUNIT_EXPECT_GT(test, after.pincount, 0);
 
 	/* What the process writes now, the pin sees, if it is to see it. */
@@ -139,22 +139,22 @@ static void pin_page(struct kunit *test, unsigned int way, u64 foll)
 	KUNIT_EXPECT_EQ(test, released.pincount, 0);
 }
 
-#define CASE(name, way, foll)						\
+#define CASE(name, call, gup_flags)					\
 	static void name(struct kunit *test)				\
 	{								\
-		pin_page(test, PINSCOPE_WAY_##way, foll);		\
+		pin_page(test, PINSCOPE_CALL_##call, gup_flags);		\
 	}
 
-CASE(slow_read, SLOW, 0)
-CASE(fast_read, FAST, 0)
-CASE(slow_longterm_read, SLOW, F(LONGTERM))
-CASE(fast_longterm_read, FAST, F(LONGTERM))
-CASE(slow_write, SLOW, F(WRITE))
-CASE(fast_write, FAST, F(WRITE))
-CASE(slow_longterm_write, SLOW, F(WRITE) | F(LONGTERM))
-CASE(fast_longterm_write, FAST, F(WRITE) | F(LONGTERM))
-CASE(slow_get, GET_SLOW, 0)
-CASE(fast_get, GET_FAST, 0)
+CASE(pin_read, PIN, 0)
+CASE(pin_fast_read, PIN_FAST, 0)
+CASE(pin_longterm_read, PIN, F(LONGTERM))
+CASE(pin_fast_longterm_read, PIN_FAST, F(LONGTERM))
+CASE(pin_write, PIN, F(WRITE))
+CASE(pin_fast_write, PIN_FAST, F(WRITE))
+CASE(pin_longterm_write, PIN, F(WRITE) | F(LONGTERM))
+CASE(pin_fast_longterm_write, PIN_FAST, F(WRITE) | F(LONGTERM))
+CASE(get_read, GET, 0)
+CASE(get_fast_read, GET_FAST, 0)
 
 /*
  * Only FOLL_FORCE gets a page to write to where the process may not. That is
@@ -171,9 +171,9 @@ static void force(struct kunit *test)
 	pk_make(p, kind);
 	before = pk_look(p, "before");
 	pk_vm_flags(p, 0, VM_WRITE);
-	KUNIT_EXPECT_EQ(test, pk_pin(p, PINSCOPE_WAY_SLOW, F(WRITE), &id),
+	KUNIT_EXPECT_EQ(test, pk_pin(p, PINSCOPE_CALL_PIN, F(WRITE), &id),
 			-EFAULT);
-	ret = pk_pin(p, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE), &id);
+	ret = pk_pin(p, PINSCOPE_CALL_PIN, F(WRITE) | F(FORCE), &id);
 	after = pk_look(p, "forced");
 	if (kind->is & (PK_SHARED | PK_PFNMAP)) {
 		KUNIT_EXPECT_EQ(test, ret, -EFAULT);
@@ -184,21 +184,21 @@ static void force(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pk_pin_is_mapped(p, id));
 	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), 0, "forced");
 	if (kind->is & (PK_COPIES | PK_REUSES))
-		pk_expect(p, &after, 0, S(WRITE), "the process may not write");
+		pk_expect(p, &after, 0, S(WRITABLE), "the process may not write");
 	pk_unpin(p, id);
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE_PARAM(slow_read, pk_all),
-	KUNIT_CASE_PARAM(fast_read, pk_all),
-	KUNIT_CASE_PARAM(slow_longterm_read, pk_all),
-	KUNIT_CASE_PARAM(fast_longterm_read, pk_all),
-	KUNIT_CASE_PARAM(slow_write, pk_all),
-	KUNIT_CASE_PARAM(fast_write, pk_all),
-	KUNIT_CASE_PARAM(slow_longterm_write, pk_all),
-	KUNIT_CASE_PARAM(fast_longterm_write, pk_all),
-	KUNIT_CASE_PARAM(slow_get, pk_all),
-	KUNIT_CASE_PARAM(fast_get, pk_all),
+	KUNIT_CASE_PARAM(pin_read, pk_all),
+	KUNIT_CASE_PARAM(pin_fast_read, pk_all),
+	KUNIT_CASE_PARAM(pin_longterm_read, pk_all),
+	KUNIT_CASE_PARAM(pin_fast_longterm_read, pk_all),
+	KUNIT_CASE_PARAM(pin_write, pk_all),
+	KUNIT_CASE_PARAM(pin_fast_write, pk_all),
+	KUNIT_CASE_PARAM(pin_longterm_write, pk_all),
+	KUNIT_CASE_PARAM(pin_fast_longterm_write, pk_all),
+	KUNIT_CASE_PARAM(get_read, pk_all),
+	KUNIT_CASE_PARAM(get_fast_read, pk_all),
 	KUNIT_CASE_PARAM(pin_readonly, pk_private_pinnable),
 	KUNIT_CASE_PARAM(force, pk_not_hugetlb),
 	{}

@@ -15,8 +15,8 @@ static u64 huge_faults(struct pk *p)
 	struct pinscope_map_counts counts = { .size = sizeof(counts) };
 
 	KUNIT_ASSERT_EQ(p->test, 0L,
-			pk_call(p, p->file, PINSCOPE_IOC_MAP_COUNTS, &counts,
-				sizeof(counts)));
+			pk_ioctl(p, p->file, PINSCOPE_IOC_MAP_COUNTS, &counts,
+				 sizeof(counts)));
 	return counts.huge_fault;
 }
 
@@ -39,7 +39,7 @@ static u64 make_pmd(struct pk *p, unsigned long flags)
 	if (page.map_shift == PAGE_SHIFT)
 		kunit_skip(p->test, "huge_fault is for DAX only before 6.7");
 	KUNIT_ASSERT_EQ(p->test, 1UL << page.map_shift, PMD_SIZE);
-	pk_expect(p, &page, S(PRESENT), S(WRITE), "mapped");
+	pk_expect(p, &page, S(PRESENT), S(WRITABLE), "mapped");
 	/* For a PUD as well, where the architecture has them. */
 	return huge_faults(p);
 }
@@ -55,7 +55,7 @@ static void pmd_shared_write(struct kunit *test)
 	page = pk_look(p, "written");
 	KUNIT_EXPECT_GT(test, huge_faults(p), before);
 	KUNIT_EXPECT_EQ(test, 1UL << page.map_shift, PMD_SIZE);
-	pk_expect(p, &page, S(WRITE), S(ANON), "written");
+	pk_expect(p, &page, S(WRITABLE), S(ANON), "written");
 }
 
 static void pmd_shared_unshare(struct kunit *test)
@@ -71,7 +71,7 @@ static void pmd_shared_unshare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, huge_faults(p), calls);
 	KUNIT_EXPECT_EQ(test, after.pfn, before.pfn);
 	KUNIT_EXPECT_EQ(test, after.map_shift, before.map_shift);
-	pk_expect(p, &after, 0, S(WRITE), "after");
+	pk_expect(p, &after, 0, S(WRITABLE), "after");
 }
 
 static void pmd_private(struct pk *p, u64 flags)
@@ -165,7 +165,7 @@ static void make_pud(struct pk *p, unsigned long flags)
 	if (!(page.state & S(PRESENT)))
 		kunit_skip(p->test, "no huge pages of this size here");
 	KUNIT_ASSERT_EQ(p->test, 1UL << page.map_shift, PUD_SIZE);
-	pk_expect(p, &page, 0, S(WRITE), "read");
+	pk_expect(p, &page, 0, S(WRITABLE), "read");
 }
 
 static void pud_shared_write(struct kunit *test)
@@ -177,7 +177,7 @@ static void pud_shared_write(struct kunit *test)
 	pk_fault(p, PINSCOPE_FAULT_WRITE);
 	page = pk_look(p, "written");
 	KUNIT_EXPECT_EQ(test, atomic_read(&pud_calls), 2);
-	pk_expect(p, &page, S(PRESENT) | S(WRITE), 0, "written");
+	pk_expect(p, &page, S(PRESENT) | S(WRITABLE), 0, "written");
 }
 
 /*

@@ -110,7 +110,7 @@ static void with_reserve(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool(p, "resv_hugepages"), 1L);
 	KUNIT_EXPECT_EQ(test, pk_fault(p, PINSCOPE_FAULT_UNSHARE), 0U);
 	after = pk_look(p, "after");
-	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), S(WRITE), "after");
+	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), S(WRITABLE), "after");
 	KUNIT_EXPECT_EQ(test, pool(p, "resv_hugepages"), 0L);
 	KUNIT_EXPECT_EQ(test, pool(p, "free_hugepages"), 0L);
 	KUNIT_EXPECT_EQ(test, pk_load(p), 5);
@@ -164,11 +164,11 @@ static void gigantic(struct kunit *test)
 	make_private(p, 0, 2);
 	before = pk_look(p, "before");
 	KUNIT_ASSERT_EQ(test, 0,
-			pk_pin(p, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, &id));
+			pk_pin(p, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, &id));
 	after = pk_look(p, "pinned");
 	KUNIT_EXPECT_EQ(test, 1UL << after.map_shift, p->size);
 	KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
-	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), S(WRITE) | S(DIRTY), "pinned");
+	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), S(WRITABLE) | S(DIRTY), "pinned");
 	KUNIT_EXPECT_EQ(test, pk_load(p), 5);
 	pk_store(p, 7);
 	KUNIT_EXPECT_TRUE(test, pk_pin_is_mapped(p, id));

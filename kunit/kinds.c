@@ -87,7 +87,7 @@ static void make_ksm(struct pk *p)
 
 static void make_ksm_zero(struct pk *p)
 {
-	make_merged(p, 0, PINSCOPE_STATE_ZERO);
+	make_merged(p, 0, PINSCOPE_STATE_ZEROPAGE);
 }
 
 static void map_thp(struct pk *p)
@@ -131,7 +131,7 @@ static void split_thp(struct pk *p)
 	u32 id;
 
 	KUNIT_ASSERT_EQ(p->test,
-			pk_pin(p, PINSCOPE_WAY_GET_SLOW,
+			pk_pin(p, PINSCOPE_CALL_GET,
 			       PINSCOPE_FOLL_SPLIT_PMD, &id), 0);
 	pk_unpin(p, id);
 	p->size = PAGE_SIZE;
@@ -320,59 +320,59 @@ static void make_mixed_page_shared(struct pk *p)
 }
 
 #define S(name)		PINSCOPE_STATE_##name
-#define PAGECACHE	(S(PRESENT) | S(PAGE)), (S(ANON) | S(SPECIAL) | S(WRITE))
-#define EXCLUSIVE	(S(PRESENT) | S(PAGE) | S(ANON) | S(EXCLUSIVE) | S(WRITE)), 0
-#define SHARED		(S(PRESENT) | S(PAGE) | S(ANON)), (S(EXCLUSIVE) | S(WRITE))
-#define SPECIAL		(S(PRESENT) | S(SPECIAL)), (S(PAGE) | S(WRITE))
+#define PAGECACHE	(S(PRESENT) | S(HAS_FOLIO)), (S(ANON) | S(SPECIAL) | S(WRITABLE))
+#define EXCLUSIVE	(S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(EXCLUSIVE) | S(WRITABLE)), 0
+#define SHARED		(S(PRESENT) | S(HAS_FOLIO) | S(ANON)), (S(EXCLUSIVE) | S(WRITABLE))
+#define SPECIAL		(S(PRESENT) | S(SPECIAL)), (S(HAS_FOLIO) | S(WRITABLE))
 
 static const struct pk_kind kinds[] = {
 	{ "zeropage", make_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(ZERO), S(WRITE) },
+	  S(PRESENT) | S(ZEROPAGE), S(WRITABLE) },
 	{ "anon", make_anon, PK_EDITABLE, EXCLUSIVE },
-	{ "anon-shared", make_anon_shared, PK_COPIES | PK_EDITABLE, SHARED },
-	{ "anon-again", make_anon_again, PK_REUSES | PK_EDITABLE, SHARED },
+	{ "anon.cow-shared", make_anon_shared, PK_COPIES | PK_EDITABLE, SHARED },
+	{ "anon.previously-shared", make_anon_again, PK_REUSES | PK_EDITABLE, SHARED },
 	{ "ksm", make_ksm, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(PAGE) | S(ANON) | S(KSM), S(EXCLUSIVE) | S(WRITE) },
+	  S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(KSM), S(EXCLUSIVE) | S(WRITABLE) },
 	{ "ksm-zeropage", make_ksm_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(ZERO), S(WRITE) },
-	{ "file", make_ramfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "file-rdonly", make_ramfs_rdonly, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "shmem", make_tmpfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "pfnmap", make_pfnmap, PK_COPIES | PK_PFNMAP, SPECIAL },
-	{ "mixed-pfn", make_mixed_pfn, PK_COPIES | PK_NO_PAGE, SPECIAL },
-	{ "mixed-page", make_mixed_page, PK_COPIES, PAGECACHE },
+	  S(PRESENT) | S(ZEROPAGE), S(WRITABLE) },
+	{ "file-private[ramfs]", make_ramfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
+	{ "file-private-rdonly[ramfs]", make_ramfs_rdonly, PK_COPIES | PK_EDITABLE, PAGECACHE },
+	{ "tmpfs-private", make_tmpfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
+	{ "pfnmap-private", make_pfnmap, PK_COPIES | PK_PFNMAP, SPECIAL },
+	{ "mixedmap-pfn-private", make_mixed_pfn, PK_COPIES | PK_NO_PAGE, SPECIAL },
+	{ "mixedmap-page-private", make_mixed_page, PK_COPIES, PAGECACHE },
 	{ "huge-zeropage", make_huge_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(HUGE_ZERO), S(WRITE) },
+	  S(PRESENT) | S(HUGE_ZEROPAGE), S(WRITABLE) },
 	{ "thp", make_thp, PK_EDITABLE, EXCLUSIVE },
-	{ "thp-shared", make_thp_shared, PK_COPIES | PK_EDITABLE, SHARED },
-	{ "thp-again", make_thp_again, PK_REUSES | PK_EDITABLE, SHARED },
-	{ "pte-thp", make_pte_thp, PK_EDITABLE, EXCLUSIVE },
-	{ "pte-thp-shared", make_pte_thp_shared, PK_COPIES | PK_EDITABLE,
+	{ "thp.cow-shared", make_thp_shared, PK_COPIES | PK_EDITABLE, SHARED },
+	{ "thp.previously-shared", make_thp_again, PK_REUSES | PK_EDITABLE, SHARED },
+	{ "thp-pte-mapped", make_pte_thp, PK_EDITABLE, EXCLUSIVE },
+	{ "thp-pte-mapped.cow-shared", make_pte_thp_shared, PK_COPIES | PK_EDITABLE,
 	  SHARED },
-	{ "shmem-thp", make_tmpfs_thp, PK_COPIES, PAGECACHE },
-	{ "hugetlb", make_hugetlb, PK_HUGETLB, EXCLUSIVE },
-	{ "hugetlb-shared", make_hugetlb_shared, PK_COPIES | PK_HUGETLB,
+	{ "tmpfs-private-thp", make_tmpfs_thp, PK_COPIES, PAGECACHE },
+	{ "hugetlb-anon[2M]", make_hugetlb, PK_HUGETLB, EXCLUSIVE },
+	{ "hugetlb-anon[2M].cow-shared", make_hugetlb_shared, PK_COPIES | PK_HUGETLB,
 	  SHARED },
-	{ "hugetlb-again", make_hugetlb_again, PK_REUSES | PK_HUGETLB, SHARED },
-	{ "hugetlb-file", make_hugetlb_file, PK_COPIES | PK_HUGETLB, PAGECACHE },
+	{ "hugetlb-anon[2M].previously-shared", make_hugetlb_again, PK_REUSES | PK_HUGETLB, SHARED },
+	{ "hugetlb-private[2M]", make_hugetlb_file, PK_COPIES | PK_HUGETLB, PAGECACHE },
 
-	{ "map-shared-file", make_ramfs_shared, PK_SHARED | PK_TRACKED,
-	  S(PRESENT) | S(PAGE), S(ANON) },
-	{ "map-shared-shmem", make_tmpfs_shared, PK_SHARED,
-	  S(PRESENT) | S(PAGE), S(ANON) },
-	{ "map-shared-shmem-rdonly", make_tmpfs_shared_rdonly,
+	{ "file-shared[ramfs]", make_ramfs_shared, PK_SHARED | PK_TRACKED,
+	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
+	{ "tmpfs-shared", make_tmpfs_shared, PK_SHARED,
+	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
+	{ "tmpfs-shared-rdonly", make_tmpfs_shared_rdonly,
 	  PK_SHARED | PK_NO_WRITE | PK_NO_FORCE, PAGECACHE },
-	{ "map-shared-shmem-thp", make_tmpfs_thp_shared, PK_SHARED,
-	  S(PRESENT) | S(PAGE), S(ANON) },
-	{ "map-shared-hugetlb", make_hugetlb_map_shared, PK_SHARED | PK_HUGETLB,
-	  S(PRESENT) | S(PAGE) | S(WRITE), S(ANON) },
-	{ "map-shared-hugetlb-rdonly", make_hugetlb_map_shared_rdonly,
+	{ "tmpfs-shared-thp", make_tmpfs_thp_shared, PK_SHARED,
+	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
+	{ "hugetlb-shared[2M]", make_hugetlb_map_shared, PK_SHARED | PK_HUGETLB,
+	  S(PRESENT) | S(HAS_FOLIO) | S(WRITABLE), S(ANON) },
+	{ "hugetlb-shared-rdonly[2M]", make_hugetlb_map_shared_rdonly,
 	  PK_SHARED | PK_NO_WRITE | PK_NO_FORCE | PK_HUGETLB, PAGECACHE },
-	{ "map-shared-pfnmap", make_pfnmap_shared, PK_SHARED | PK_PFNMAP,
-	  S(PRESENT) | S(SPECIAL), S(PAGE) },
-	{ "map-shared-mixed-page", make_mixed_page_shared,
+	{ "pfnmap-shared", make_pfnmap_shared, PK_SHARED | PK_PFNMAP,
+	  S(PRESENT) | S(SPECIAL), S(HAS_FOLIO) },
+	{ "mixedmap-page-shared", make_mixed_page_shared,
 	  PK_SHARED | PK_TRACKED,
-	  S(PRESENT) | S(PAGE), S(ANON) },
+	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
 };
 
 /**

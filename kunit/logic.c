@@ -9,35 +9,35 @@
 /* Every way's every flag, there and back. */
 static void foll_flags(struct kunit *test)
 {
-	unsigned int way, kernel, seen;
+	unsigned int call, kernel, seen;
 	u64 taken, back;
 	int bit;
 
-	for (way = 0; way < PINSCOPE_WAYS; way++) {
-		taken = ps_foll_taken(way);
+	for (call = 0; call < PINSCOPE_CALLS; call++) {
+		taken = ps_gup_flags_taken(call);
 		seen = 0;
 		for (bit = 0; bit < 64; bit++) {
 			if (!(taken & BIT_ULL(bit))) {
 				KUNIT_EXPECT_EQ(test, -EINVAL,
-						ps_foll_to_kernel(way, BIT_ULL(bit),
-								  &kernel));
+						ps_gup_flags_to_kernel(call, BIT_ULL(bit),
+								       &kernel));
 				continue;
 			}
 			KUNIT_ASSERT_EQ(test, 0,
-					ps_foll_to_kernel(way, BIT_ULL(bit), &kernel));
+					ps_gup_flags_to_kernel(call, BIT_ULL(bit), &kernel));
 			KUNIT_EXPECT_EQ(test, hweight32(kernel), 1U);
 			KUNIT_EXPECT_EQ(test, seen & kernel, 0U);
 			seen |= kernel;
-			KUNIT_EXPECT_EQ(test, 0, ps_foll_from_kernel(kernel, &back));
+			KUNIT_EXPECT_EQ(test, 0, ps_gup_flags_from_kernel(kernel, &back));
 			KUNIT_EXPECT_EQ(test, back, BIT_ULL(bit));
 		}
 	}
-	KUNIT_EXPECT_EQ(test, ps_foll_taken(PINSCOPE_WAYS), 0ULL);
-	KUNIT_EXPECT_EQ(test, ps_foll_taken(U32_MAX), 0ULL);
+	KUNIT_EXPECT_EQ(test, ps_gup_flags_taken(PINSCOPE_CALLS), 0ULL);
+	KUNIT_EXPECT_EQ(test, ps_gup_flags_taken(U32_MAX), 0ULL);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			ps_foll_to_kernel(PINSCOPE_WAY_SLOW,
-					  PINSCOPE_FOLL_LONGTERM |
-					  PINSCOPE_FOLL_PCI_P2PDMA, &kernel));
+			ps_gup_flags_to_kernel(PINSCOPE_CALL_PIN,
+					       PINSCOPE_FOLL_LONGTERM |
+					       PINSCOPE_FOLL_PCI_P2PDMA, &kernel));
 }
 
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, FOLL_##name },
@@ -48,7 +48,7 @@ static void foll_flags(struct kunit *test)
 static const struct {
 	u64 abi;
 	unsigned int kernel;	/* 0: this kernel does not have it */
-} folls[] = {
+} foll_flags[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)
 }, faults[] = {
 	PINSCOPE_FAULT_NAMES(FAULT)
@@ -63,12 +63,12 @@ static void names(struct kunit *test)
 	u64 back, flags;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(folls); i++) {
-		if (!folls[i].kernel)
+	for (i = 0; i < ARRAY_SIZE(foll_flags); i++) {
+		if (!foll_flags[i].kernel)
 			continue;
 		KUNIT_EXPECT_EQ(test, 0,
-				ps_foll_from_kernel(folls[i].kernel, &back));
-		KUNIT_EXPECT_EQ(test, back, folls[i].abi);
+				ps_gup_flags_from_kernel(foll_flags[i].kernel, &back));
+		KUNIT_EXPECT_EQ(test, back, foll_flags[i].abi);
 	}
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		flags = faults[i].abi;

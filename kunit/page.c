@@ -15,7 +15,7 @@
 #define BUFFER	PAGE_SIZE
 
 /**
- * pk_call() - make an ioctl
+ * pk_ioctl() - make an ioctl
  * @p: the case; can be called by its child as well
  * @file: ctl or map
  * @cmd: PINSCOPE_IOC_*
@@ -24,8 +24,8 @@
  *
  * Return: what the ioctl returns.
  */
-long pk_call(struct pk *p, struct file *file, unsigned int cmd, void *arg,
-	     size_t size)
+long pk_ioctl(struct pk *p, struct file *file, unsigned int cmd, void *arg,
+	      size_t size)
 {
 	void __user *uptr = (void __user *)(p->args + STRUCT);
 	long ret;
@@ -57,7 +57,7 @@ struct pinscope_page pk_look_at(struct pk *p, unsigned long addr)
 		.nr = 1,
 	};
 
-	if (pk_call(p, p->ctl, PINSCOPE_IOC_INSPECT, &cmd, sizeof(cmd)))
+	if (pk_ioctl(p, p->ctl, PINSCOPE_IOC_INSPECT, &cmd, sizeof(cmd)))
 		KUNIT_FAIL(p->test, "INSPECT failed");
 	else if (cmd.nr && copy_from_user(&page, (void __user *)(p->args + BUFFER),
 					  sizeof(page)))
@@ -158,7 +158,7 @@ u32 pk_fault(struct pk *p, u64 flags)
 		.len = PAGE_SIZE,
 	};
 
-	KUNIT_ASSERT_EQ(p->test, pk_call(p, p->ctl, PINSCOPE_IOC_FAULT, &cmd, sizeof(cmd)),
+	KUNIT_ASSERT_EQ(p->test, pk_ioctl(p, p->ctl, PINSCOPE_IOC_FAULT, &cmd, sizeof(cmd)),
 			0L);
 	return cmd.results_or & ~(PINSCOPE_VM_FAULT_MAJOR |
 				  PINSCOPE_VM_FAULT_WRITE);
@@ -254,18 +254,18 @@ void pk_bark(struct work_struct *work)
  * pk_pin() - pin the base page under test
  * @p: the case, which fails when GUP does not come to an end; can be called by
  *     its child as well
- * @way: enum pinscope_way
- * @foll: PINSCOPE_FOLL_*
+ * @call: enum pinscope_call
+ * @gup_flags: PINSCOPE_FOLL_*
  * @id: out: the pin
  *
  * Return: 0 or what PIN returned.
  */
-int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id)
+int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id)
 {
 	struct pinscope_pin cmd = {
 		.size = sizeof(cmd),
-		.way = way,
-		.foll = foll,
+		.call = call,
+		.gup_flags = gup_flags,
 		.addr = p->addr,
 		.len = PAGE_SIZE,
 	};
@@ -273,7 +273,7 @@ int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id)
 
 	p->pinning = current;
 	schedule_delayed_work(&p->dog, patience(p));
-	ret = pk_call(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
+	ret = pk_ioctl(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
 	cancel_delayed_work_sync(&p->dog);
 	if (p->hung) {
 		flush_signals(current);
@@ -294,7 +294,7 @@ void pk_unpin(struct pk *p, u32 id)
 {
 	struct pinscope_unpin cmd = { .size = sizeof(cmd), .id = id };
 
-	KUNIT_EXPECT_EQ(p->test, pk_call(p, p->ctl, PINSCOPE_IOC_UNPIN, &cmd, sizeof(cmd)),
+	KUNIT_EXPECT_EQ(p->test, pk_ioctl(p, p->ctl, PINSCOPE_IOC_UNPIN, &cmd, sizeof(cmd)),
 			0L);
 }
 
@@ -313,7 +313,7 @@ bool pk_pin_is_mapped(struct pk *p, u32 id)
 		.addr = p->addr,
 	};
 
-	KUNIT_ASSERT_EQ(p->test, pk_call(p, p->ctl, PINSCOPE_IOC_COMPARE, &cmd, sizeof(cmd)),
+	KUNIT_ASSERT_EQ(p->test, pk_ioctl(p, p->ctl, PINSCOPE_IOC_COMPARE, &cmd, sizeof(cmd)),
 			0L);
 	return cmd.same == cmd.pages;
 }
@@ -335,7 +335,7 @@ u8 pk_load_by_pin(struct pk *p, u32 id)
 	};
 	u8 byte = 0;
 
-	KUNIT_ASSERT_EQ(p->test, pk_call(p, p->ctl, PINSCOPE_IOC_READ, &cmd, sizeof(cmd)),
+	KUNIT_ASSERT_EQ(p->test, pk_ioctl(p, p->ctl, PINSCOPE_IOC_READ, &cmd, sizeof(cmd)),
 			0L);
 	KUNIT_ASSERT_EQ(p->test,
 			copy_from_user(&byte, (void __user *)(p->args + BUFFER), 1),

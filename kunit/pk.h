@@ -105,8 +105,8 @@ PK_BUILT_IN
 void pk_need_swap(struct pk *p);
 
 /* page.c */
-long pk_call(struct pk *p, struct file *file, unsigned int cmd, void *arg,
-	     size_t size);
+long pk_ioctl(struct pk *p, struct file *file, unsigned int cmd, void *arg,
+	      size_t size);
 struct pinscope_page pk_look(struct pk *p, const char *when);
 struct pinscope_page pk_look_at(struct pk *p, unsigned long addr);
 void pk_print_looks(struct pk *p);
@@ -118,7 +118,7 @@ void pk_store(struct pk *p, u8 byte);
 void pk_fill(struct pk *p, u8 byte);
 u8 pk_load(struct pk *p);
 void pk_bark(struct work_struct *work);
-int pk_pin(struct pk *p, unsigned int way, u64 foll, u32 *id);
+int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id);
 void pk_unpin(struct pk *p, u32 id);
 bool pk_pin_is_mapped(struct pk *p, u32 id);
 u8 pk_load_by_pin(struct pk *p, u32 id);

@@ -55,11 +55,11 @@ static void unshare_page(struct kunit *test)
 	content = pk_load(p);
 	before = pk_look(p, "before");
 	after = unshare(p);
-	pk_expect(p, &after, S(PRESENT) | S(PAGE) | S(ANON) | S(EXCLUSIVE),
-		  S(ZERO) | S(HUGE_ZERO) | S(SPECIAL), "after");
+	pk_expect(p, &after, S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(EXCLUSIVE),
+		  S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SPECIAL), "after");
 	KUNIT_EXPECT_EQ(test, pk_load(p), content);
 	if (kind->is & (PK_COPIES | PK_REUSES))
-		pk_expect(p, &after, 0, S(WRITE), "mapped read-only");
+		pk_expect(p, &after, 0, S(WRITABLE), "mapped read-only");
 	if (kind->is & PK_COPIES) {
 		KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
 		pk_expect(p, &after, 0, S(DIRTY), "not dirty");
@@ -97,7 +97,7 @@ static void unshare_then_write(struct kunit *test)
 	pk_store(p, 0x77);
 	written = pk_look(p, "written");
 	KUNIT_EXPECT_EQ(test, written.pfn, once.pfn);
-	pk_expect(p, &written, S(WRITE) | S(DIRTY) | S(EXCLUSIVE), 0, "written");
+	pk_expect(p, &written, S(WRITABLE) | S(DIRTY) | S(EXCLUSIVE), 0, "written");
 	KUNIT_EXPECT_EQ(test, pk_load(p), 0x77);
 	KUNIT_EXPECT_EQ_MSG(test, in_file(p), was, "the page cache has changed");
 }
@@ -146,7 +146,7 @@ static void unshare_rss(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, anon, pages);
 	/* Neither a zeropage nor what has no page counts as a file's. */
-	if (kind->set & (S(ZERO) | S(HUGE_ZERO) | S(SPECIAL)))
+	if (kind->set & (S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SPECIAL)))
 		KUNIT_EXPECT_EQ(test, file + shmem, 0L);
 	else
 		KUNIT_EXPECT_LE(test, file + shmem, -1L);
@@ -215,7 +215,7 @@ static void unshare_uffd_wp(struct kunit *test)
 	pk_edit_entry(p, write_protect);
 	pk_look(p, "armed");
 	after = unshare(p);
-	pk_expect(p, &after, S(UFFD_WP) | S(EXCLUSIVE), S(WRITE), "unshared");
+	pk_expect(p, &after, S(UFFD_WP) | S(EXCLUSIVE), S(WRITABLE), "unshared");
 	KUNIT_EXPECT_EQ(test, pk_fault(p, PINSCOPE_FAULT_WRITE),
 			(u32)PINSCOPE_VM_FAULT_SIGBUS);
 	/* Nothing is registered that would be taken back at the end. */

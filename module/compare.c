@@ -148,7 +148,7 @@ int ps_cmd_compare(struct ps_ucmd *ucmd)
 	pin = ps_pin_get_read(ucmd->file, cmd->id);
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
-	mm = ps_get_mm(cmd->whose, cmd->who);
+	mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	if (IS_ERR(mm)) {
 		ret = PTR_ERR(mm);
 		goto put_pin;

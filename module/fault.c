@@ -152,7 +152,7 @@ int ps_cmd_fault(struct ps_ucmd *ucmd)
 	if ((f.flags & FAULT_FLAG_ALLOW_RETRY) &&
 	    !(f.flags & FAULT_FLAG_RETRY_NOWAIT))
 		f.flags |= FAULT_FLAG_KILLABLE;
-	f.mm = ps_get_mm(cmd->whose, cmd->who);
+	f.mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	if (IS_ERR(f.mm))
 		return PTR_ERR(f.mm);
 	ret = ps_check_range(cmd->addr, cmd->len, f.mm->task_size);

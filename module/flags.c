@@ -15,30 +15,30 @@ module_param_named(allow_warn, ps_allow_warn, bool, 0444);
 MODULE_PARM_DESC(allow_warn,
 		 "let FAULT through with flags that mm warns of (default: no)");
 
-#define WAY(name)	BIT(PINSCOPE_WAY_##name)
-#define PIN_FAST	(WAY(FAST) | WAY(FAST_ONLY))
-#define PIN_SLOW	(WAY(SLOW) | WAY(UNLOCKED) | WAY(REMOTE))
-#define GET_FAST	(WAY(GET_FAST) | WAY(GET_FAST_ONLY))
-#define GET_SLOW	(WAY(GET_SLOW) | WAY(GET_UNLOCKED) | WAY(GET_REMOTE))
+#define CALL(name)	BIT(PINSCOPE_CALL_##name)
+#define PIN_FAST	(CALL(PIN_FAST) | CALL(PIN_FAST_ONLY))
+#define PIN_SLOW	(CALL(PIN) | CALL(PIN_UNLOCKED) | CALL(PIN_REMOTE))
+#define GET_FAST	(CALL(GET_FAST) | CALL(GET_FAST_ONLY))
+#define GET_SLOW	(CALL(GET) | CALL(GET_UNLOCKED) | CALL(GET_REMOTE))
 #define ALL_SLOW	(PIN_SLOW | GET_SLOW)
 #define ALL		(ALL_SLOW | PIN_FAST | GET_FAST)
 
 #ifdef HAVE_LONGTERM_UNLOCKED
 #define PIN_LONGTERM	(PIN_FAST | PIN_SLOW)
 #else
-#define PIN_LONGTERM	(PIN_FAST | WAY(SLOW) | WAY(REMOTE))
+#define PIN_LONGTERM	(PIN_FAST | CALL(PIN) | CALL(PIN_REMOTE))
 #endif
 
 struct flag {
 	u64 abi;
 	unsigned int kernel;	/* 0: this kernel does not have it */
-	unsigned int ways;	/* FOLL: which of them take it */
+	unsigned int calls;	/* FOLL: which of them take it */
 };
 
-#define FOLL(name, ways)	{ PINSCOPE_FOLL_##name, FOLL_##name, ways }
+#define FOLL(name, calls)	{ PINSCOPE_FOLL_##name, FOLL_##name, calls }
 
-/* The ways are those of mm/gup.c: is_valid_gup_args() and gup_fast_fallback() */
-static const struct flag folls[] = {
+/* Which calls take a flag: see mm/gup.c: is_valid_gup_args() and gup_fast_fallback() */
+static const struct flag foll_flags[] = {
 	FOLL(WRITE,		ALL),
 	FOLL(FORCE,		ALL),
 	FOLL(DUMP,		ALL_SLOW),
@@ -94,66 +94,66 @@ static unsigned int to_kernel(const struct flag *flags, size_t nr, u64 bits)
 }
 
 /**
- * ps_foll_taken() - which FOLL flags a way takes on this kernel
- * @way: enum pinscope_way
+ * ps_gup_flags_taken() - which FOLL flags a way takes on this kernel
+ * @call: enum pinscope_call
  *
  * Return: PINSCOPE_FOLL_* bits; 0 for an unknown way.
  */
-u64 ps_foll_taken(unsigned int way)
+u64 ps_gup_flags_taken(unsigned int call)
 {
 	u64 taken = 0;
 	int i;
 
-	if (way >= PINSCOPE_WAYS)
+	if (call >= PINSCOPE_CALLS)
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(folls); i++)
-		if (folls[i].ways & BIT(way))
-			taken |= known(&folls[i], 1);
+	for (i = 0; i < ARRAY_SIZE(foll_flags); i++)
+		if (foll_flags[i].calls & BIT(call))
+			taken |= known(&foll_flags[i], 1);
 	return taken;
 }
-EXPORT_SYMBOL_FOR_KUNIT(ps_foll_taken);
+EXPORT_SYMBOL_FOR_KUNIT(ps_gup_flags_taken);
 
 /**
- * ps_foll_to_kernel() - translate FOLL flags
- * @way: enum pinscope_way
- * @foll: PINSCOPE_FOLL_*
+ * ps_gup_flags_to_kernel() - translate FOLL flags
+ * @call: enum pinscope_call
+ * @gup_flags: PINSCOPE_FOLL_*
  * @kernel: out: the kernel's FOLL_*
  *
- * Return: 0; -EINVAL for a flag that @way does not take on this kernel, and
+ * Return: 0; -EINVAL for a flag that @call does not take on this kernel, and
  * for LONGTERM with PCI_P2PDMA, which GUP refuses with a warning.
  */
-int ps_foll_to_kernel(unsigned int way, u64 foll, unsigned int *kernel)
+int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kernel)
 {
-	if (foll & ~ps_foll_taken(way))
+	if (gup_flags & ~ps_gup_flags_taken(call))
 		return -EINVAL;
-	if ((foll & PINSCOPE_FOLL_LONGTERM) &&
-	    (foll & PINSCOPE_FOLL_PCI_P2PDMA))
+	if ((gup_flags & PINSCOPE_FOLL_LONGTERM) &&
+	    (gup_flags & PINSCOPE_FOLL_PCI_P2PDMA))
 		return -EINVAL;
-	*kernel = to_kernel(folls, ARRAY_SIZE(folls), foll);
+	*kernel = to_kernel(foll_flags, ARRAY_SIZE(foll_flags), gup_flags);
 	return 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(ps_foll_to_kernel);
+EXPORT_SYMBOL_FOR_KUNIT(ps_gup_flags_to_kernel);
 
 /**
- * ps_foll_from_kernel() - translate FOLL flags back
+ * ps_gup_flags_from_kernel() - translate FOLL flags back
  * @kernel: the running kernel's FOLL_*
- * @foll: out: PINSCOPE_FOLL_*
+ * @gup_flags: out: PINSCOPE_FOLL_*
  *
  * Return: 0; -EINVAL for a flag that is not in the table.
  */
-int ps_foll_from_kernel(unsigned int kernel, u64 *foll)
+int ps_gup_flags_from_kernel(unsigned int kernel, u64 *gup_flags)
 {
 	int i;
 
-	*foll = 0;
-	for (i = 0; i < ARRAY_SIZE(folls); i++) {
-		if (kernel & folls[i].kernel)
-			*foll |= folls[i].abi;
-		kernel &= ~folls[i].kernel;
+	*gup_flags = 0;
+	for (i = 0; i < ARRAY_SIZE(foll_flags); i++) {
+		if (kernel & foll_flags[i].kernel)
+			*gup_flags |= foll_flags[i].abi;
+		kernel &= ~foll_flags[i].kernel;
 	}
 	return kernel ? -EINVAL : 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(ps_foll_from_kernel);
+EXPORT_SYMBOL_FOR_KUNIT(ps_gup_flags_from_kernel);
 
 /**
  * ps_fault_taken() - which fault flags FAULT takes on this kernel

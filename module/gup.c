@@ -8,13 +8,13 @@
 
 static long slow(struct ps_gup *g, struct page **pages,
 		 long (*fn)(unsigned long start, unsigned long nr,
-			    unsigned int foll, struct page **pages))
+			    unsigned int gup_flags, struct page **pages))
 {
 	long ret;
 
 	if (mmap_read_lock_killable(current->mm))
 		return -EINTR;
-	ret = fn(g->addr, g->nr, g->foll, pages);
+	ret = fn(g->addr, g->nr, g->gup_flags, pages);
 	mmap_read_unlock(current->mm);
 	g->lock = PINSCOPE_LOCK_KEPT;
 	return ret;
@@ -32,19 +32,19 @@ static long get_slow(struct ps_gup *g, struct page **pages)
 
 static long pin_fast(struct ps_gup *g, struct page **pages)
 {
-	return pin_user_pages_fast(g->addr, g->nr, g->foll, pages);
+	return pin_user_pages_fast(g->addr, g->nr, g->gup_flags, pages);
 }
 
 static long get_fast(struct ps_gup *g, struct page **pages)
 {
-	return get_user_pages_fast(g->addr, g->nr, g->foll, pages);
+	return get_user_pages_fast(g->addr, g->nr, g->gup_flags, pages);
 }
 
 #ifdef HAVE_PIN_USER_PAGES_FAST_ONLY
 static long pin_fast_only(struct ps_gup *g, struct page **pages)
 {
 	g->lock = PINSCOPE_LOCK_NONE;
-	return pin_user_pages_fast_only(g->addr, g->nr, g->foll, pages);
+	return pin_user_pages_fast_only(g->addr, g->nr, g->gup_flags, pages);
 }
 #else
 #define pin_fast_only	NULL
@@ -53,23 +53,23 @@ static long pin_fast_only(struct ps_gup *g, struct page **pages)
 static long get_fast_only(struct ps_gup *g, struct page **pages)
 {
 	g->lock = PINSCOPE_LOCK_NONE;
-	return get_user_pages_fast_only(g->addr, g->nr, g->foll, pages);
+	return get_user_pages_fast_only(g->addr, g->nr, g->gup_flags, pages);
 }
 
 static long pin_unlocked(struct ps_gup *g, struct page **pages)
 {
-	return pin_user_pages_unlocked(g->addr, g->nr, pages, g->foll);
+	return pin_user_pages_unlocked(g->addr, g->nr, pages, g->gup_flags);
 }
 
 static long get_unlocked(struct ps_gup *g, struct page **pages)
 {
-	return get_user_pages_unlocked(g->addr, g->nr, pages, g->foll);
+	return get_user_pages_unlocked(g->addr, g->nr, pages, g->gup_flags);
 }
 
 /* The call clears @locked also when it dropped the lock and took it again. */
 static long remote(struct ps_gup *g, struct page **pages,
 		   long (*fn)(struct mm_struct *mm, unsigned long start,
-			      unsigned long nr, unsigned int foll,
+			      unsigned long nr, unsigned int gup_flags,
 			      struct page **pages, int *locked))
 {
 	int locked = 1;
@@ -77,7 +77,7 @@ static long remote(struct ps_gup *g, struct page **pages,
 
 	if (mmap_read_lock_killable(g->mm))
 		return -EINTR;
-	ret = fn(g->mm, g->addr, g->nr, g->foll, pages, &locked);
+	ret = fn(g->mm, g->addr, g->nr, g->gup_flags, pages, &locked);
 	if (locked)
 		mmap_read_unlock(g->mm);
 	g->lock = locked ? PINSCOPE_LOCK_KEPT : PINSCOPE_LOCK_DROPPED;
@@ -153,62 +153,62 @@ static void release_refs(unsigned long pfn, unsigned long pages, bool dirty)
 static const struct {
 	long (*gup)(struct ps_gup *g, struct page **pages);
 	void (*release)(unsigned long pfn, unsigned long pages, bool dirty);
-} ways[] = {
-	[PINSCOPE_WAY_SLOW]		= { pin_slow, release_pins },
-	[PINSCOPE_WAY_FAST]		= { pin_fast, release_pins },
-	[PINSCOPE_WAY_FAST_ONLY]	= { pin_fast_only, release_pins },
-	[PINSCOPE_WAY_UNLOCKED]		= { pin_unlocked, release_pins },
-	[PINSCOPE_WAY_REMOTE]		= { pin_remote, release_pins },
-	[PINSCOPE_WAY_GET_SLOW]		= { get_slow, release_refs },
-	[PINSCOPE_WAY_GET_FAST]		= { get_fast, release_refs },
-	[PINSCOPE_WAY_GET_FAST_ONLY]	= { get_fast_only, release_refs },
-	[PINSCOPE_WAY_GET_UNLOCKED]	= { get_unlocked, release_refs },
-	[PINSCOPE_WAY_GET_REMOTE]	= { get_remote, release_refs },
-	[PINSCOPE_WAY_MEMFD]		= { pin_memfd, release_folio },
+} calls[] = {
+	[PINSCOPE_CALL_PIN]		= { pin_slow, release_pins },
+	[PINSCOPE_CALL_PIN_FAST]		= { pin_fast, release_pins },
+	[PINSCOPE_CALL_PIN_FAST_ONLY]	= { pin_fast_only, release_pins },
+	[PINSCOPE_CALL_PIN_UNLOCKED]		= { pin_unlocked, release_pins },
+	[PINSCOPE_CALL_PIN_REMOTE]		= { pin_remote, release_pins },
+	[PINSCOPE_CALL_GET]		= { get_slow, release_refs },
+	[PINSCOPE_CALL_GET_FAST]		= { get_fast, release_refs },
+	[PINSCOPE_CALL_GET_FAST_ONLY]	= { get_fast_only, release_refs },
+	[PINSCOPE_CALL_GET_UNLOCKED]	= { get_unlocked, release_refs },
+	[PINSCOPE_CALL_GET_REMOTE]	= { get_remote, release_refs },
+	[PINSCOPE_CALL_PIN_MEMFD]		= { pin_memfd, release_folio },
 };
 
 /**
- * ps_gup_ways() - which ways this kernel has
+ * ps_gup_calls() - which ways this kernel has
  *
- * Return: bit n is set for enum pinscope_way n.
+ * Return: bit n is set for enum pinscope_call n.
  */
-u32 ps_gup_ways(void)
+u32 ps_gup_calls(void)
 {
 	u32 known = 0;
-	int way;
+	int call;
 
-	for (way = 0; way < ARRAY_SIZE(ways); way++)
-		if (ways[way].gup)
-			known |= BIT(way);
+	for (call = 0; call < ARRAY_SIZE(calls); call++)
+		if (calls[call].gup)
+			known |= BIT(call);
 	return known;
 }
 
 /**
  * ps_gup_is_remote() - does a way take another process's memory?
- * @way: enum pinscope_way
+ * @call: enum pinscope_call
  *
  * Return: whether it does.
  */
-bool ps_gup_is_remote(unsigned int way)
+bool ps_gup_is_remote(unsigned int call)
 {
-	return way == PINSCOPE_WAY_REMOTE || way == PINSCOPE_WAY_GET_REMOTE;
+	return call == PINSCOPE_CALL_PIN_REMOTE || call == PINSCOPE_CALL_GET_REMOTE;
 }
 
 /**
  * ps_gup_by_folio() - does a way pin folios instead of pages?
- * @way: enum pinscope_way
+ * @call: enum pinscope_call
  *
  * Return: true when what ps_gup() returns is one pin, and one page pointer, for
  * all pages of a folio.
  */
-bool ps_gup_by_folio(unsigned int way)
+bool ps_gup_by_folio(unsigned int call)
 {
-	return way == PINSCOPE_WAY_MEMFD;
+	return call == PINSCOPE_CALL_PIN_MEMFD;
 }
 
 /**
  * ps_gup() - pin a batch
- * @way: enum pinscope_way, one that ps_gup_ways() has
+ * @call: enum pinscope_call, one that ps_gup_calls() has
  * @gup: what to pin; @gup->lock is told
  * @pages: gets pages, or the first page of each folio: @gup->nr of them, or as
  *	many as fit into a page when the way is by folio and that is less
@@ -217,23 +217,23 @@ bool ps_gup_by_folio(unsigned int way)
  * Return: how many of @pages are filled, to be released by ps_gup_release(); 0
  * or a negative errno when there are none.
  */
-long ps_gup(unsigned int way, struct ps_gup *gup, struct page **pages)
+long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages)
 {
 	gup->lock = PINSCOPE_LOCK_UNKNOWN;
-	return ways[way].gup(gup, pages);
+	return calls[call].gup(gup, pages);
 }
 
 /**
  * ps_gup_release() - undo ps_gup()
- * @way: the same
+ * @call: the same
  * @pfn: first page
  * @pages: how many pages of one folio; all that one pin of a folio covers
  * @dirty: mark them dirty first
  *
  * Context: may sleep.
  */
-void ps_gup_release(unsigned int way, unsigned long pfn, unsigned long pages,
+void ps_gup_release(unsigned int call, unsigned long pfn, unsigned long pages,
 		    bool dirty)
 {
-	ways[way].release(pfn, pages, dirty);
+	calls[call].release(pfn, pages, dirty);
 }

@@ -58,7 +58,7 @@ static int unpin(struct gup_file *f, u32 id)
 	return ps_cmd_unpin(&ucmd);
 }
 
-/* Is each folio one that @foll allows? A bug in mm is what says no. */
+/* Is each folio one that @gup_flags allows? A bug in mm is what says no. */
 static int check_folios(struct ps_pin *pin)
 {
 	struct ps_pos pos = ps_pin_seek(pin, 0, pin->pages);
@@ -73,7 +73,7 @@ static int check_folios(struct ps_pin *pin)
 			continue;
 		if (!folio_maybe_dma_pinned(folio))
 			why = "gup_test: a page that is not pinned";
-		else if ((pin->foll & PINSCOPE_FOLL_LONGTERM) &&
+		else if ((pin->gup_flags & PINSCOPE_FOLL_LONGTERM) &&
 			 (ps_folio_is_cma(folio) ||
 			  page_zonenum(page) == ZONE_MOVABLE))
 			why = "gup_test: a movable page with a long-term pin";
@@ -111,17 +111,17 @@ static void dump_pages(struct ps_pin *pin, struct gup_test *arg)
 enum look { LOOK_AWAY, LOOK_CHECK, LOOK_DUMP };
 
 static const struct {
-	u8 way;
+	u8 call;
 	u8 look;
-	u64 foll;
+	u64 gup_flags;
 } tests[] = {
-	[_IOC_NR(GUP_FAST_BENCHMARK)] = { PINSCOPE_WAY_GET_FAST, LOOK_AWAY },
-	[_IOC_NR(PIN_FAST_BENCHMARK)] = { PINSCOPE_WAY_FAST, LOOK_CHECK },
-	[_IOC_NR(PIN_LONGTERM_BENCHMARK)] = { PINSCOPE_WAY_SLOW, LOOK_CHECK,
+	[_IOC_NR(GUP_FAST_BENCHMARK)] = { PINSCOPE_CALL_GET_FAST, LOOK_AWAY },
+	[_IOC_NR(PIN_FAST_BENCHMARK)] = { PINSCOPE_CALL_PIN_FAST, LOOK_CHECK },
+	[_IOC_NR(PIN_LONGTERM_BENCHMARK)] = { PINSCOPE_CALL_PIN, LOOK_CHECK,
 					      PINSCOPE_FOLL_LONGTERM },
-	[_IOC_NR(GUP_BASIC_TEST)] = { PINSCOPE_WAY_GET_SLOW, LOOK_AWAY },
-	[_IOC_NR(PIN_BASIC_TEST)] = { PINSCOPE_WAY_SLOW, LOOK_CHECK },
-	[_IOC_NR(DUMP_USER_PAGES_TEST)] = { PINSCOPE_WAY_GET_SLOW, LOOK_DUMP },
+	[_IOC_NR(GUP_BASIC_TEST)] = { PINSCOPE_CALL_GET, LOOK_AWAY },
+	[_IOC_NR(PIN_BASIC_TEST)] = { PINSCOPE_CALL_PIN, LOOK_CHECK },
+	[_IOC_NR(DUMP_USER_PAGES_TEST)] = { PINSCOPE_CALL_GET, LOOK_DUMP },
 };
 
 static int look(struct gup_file *f, u32 id, unsigned int nr,
@@ -153,13 +153,13 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 	if (!arg.nr_pages_per_call ||
 	    arg.test_flags & ~GUP_TEST_FLAG_DUMP_PAGES_USE_PIN)
 		return -EINVAL;
-	ret = ps_foll_from_kernel(arg.gup_flags & ~OLD_FOLL_TOUCH, &cmd.foll);
+	ret = ps_gup_flags_from_kernel(arg.gup_flags & ~OLD_FOLL_TOUCH, &cmd.gup_flags);
 	if (ret)
 		return ret;
-	cmd.way = tests[nr].way;
+	cmd.call = tests[nr].call;
 	if (tests[nr].look == LOOK_DUMP && arg.test_flags)
-		cmd.way = PINSCOPE_WAY_SLOW;
-	cmd.foll |= tests[nr].foll;
+		cmd.call = PINSCOPE_CALL_PIN;
+	cmd.gup_flags |= tests[nr].gup_flags;
 	cmd.addr = arg.addr;
 	cmd.len = arg.size;
 	cmd.batch = min(arg.nr_pages_per_call, PINSCOPE_BATCH_MAX);
@@ -182,7 +182,7 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 
 static int longterm_start(struct gup_file *f, void __user *uarg)
 {
-	struct pinscope_pin cmd = { .foll = PINSCOPE_FOLL_LONGTERM };
+	struct pinscope_pin cmd = { .gup_flags = PINSCOPE_FOLL_LONGTERM };
 	struct pin_longterm_test arg;
 	int ret;
 
@@ -195,9 +195,9 @@ static int longterm_start(struct gup_file *f, void __user *uarg)
 			  PIN_LONGTERM_TEST_FLAG_USE_FAST))
 		return -EINVAL;
 	if (arg.flags & PIN_LONGTERM_TEST_FLAG_USE_WRITE)
-		cmd.foll |= PINSCOPE_FOLL_WRITE;
-	cmd.way = arg.flags & PIN_LONGTERM_TEST_FLAG_USE_FAST ?
-		  PINSCOPE_WAY_FAST : PINSCOPE_WAY_SLOW;
+		cmd.gup_flags |= PINSCOPE_FOLL_WRITE;
+	cmd.call = arg.flags & PIN_LONGTERM_TEST_FLAG_USE_FAST ?
+		  PINSCOPE_CALL_PIN_FAST : PINSCOPE_CALL_PIN;
 	cmd.addr = arg.addr;
 	cmd.len = arg.size;
 	ret = pin(f, &cmd);

@@ -17,23 +17,23 @@
 
 /* Told of the folio. */
 #define FOLIO_STATES							\
-	(PINSCOPE_STATE_PAGE | PINSCOPE_STATE_ANON |			\
+	(PINSCOPE_STATE_HAS_FOLIO | PINSCOPE_STATE_ANON |		\
 	 PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_KSM |		\
-	 PINSCOPE_STATE_HUGE_ZERO | PINSCOPE_STATE_HUGETLB |		\
+	 PINSCOPE_STATE_HUGE_ZEROPAGE | PINSCOPE_STATE_HUGETLB |	\
 	 PINSCOPE_STATE_SWAPBACKED | PINSCOPE_STATE_HWPOISON |		\
 	 PINSCOPE_STATE_SWAPCACHE | PINSCOPE_STATE_LRU |		\
 	 PINSCOPE_STATE_MLOCKED | PINSCOPE_STATE_FOLIO_DIRTY |		\
 	 PINSCOPE_STATE_WRITEBACK | PINSCOPE_STATE_MEMCG |		\
-	 PINSCOPE_STATE_PARTIALLY_MAPPED | PINSCOPE_STATE_MAYBE_PINNED | \
+	 PINSCOPE_STATE_PARTIALLY_MAPPED | PINSCOPE_STATE_MAYBE_PINNED |	\
 	 PINSCOPE_STATE_ZONE_MOVABLE | PINSCOPE_STATE_CMA |		\
-	 PINSCOPE_STATE_LONGTERM)
+	 PINSCOPE_STATE_LONGTERM_PINNABLE)
 
 /* Of these, what each page has for itself. */
 #define PAGE_STATES	(PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_HWPOISON)
 
 /* Told of a page table entry; some of them of the page instead, if there is. */
 #define ENTRY_STATES							\
-	((2 * PINSCOPE_STATE_LONGTERM - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
+	((2 * PINSCOPE_STATE_LONGTERM_PINNABLE - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
 
 /* What the first version of the ABI ended with. */
 #define PINSCOPE_PAGE_MIN_SIZE	offsetofend(struct pinscope_page, node)
@@ -48,7 +48,7 @@ struct gather {
 /* Cannot be told of any page on this kernel. */
 static u64 never_known(void)
 {
-	return (ps_has_cma() ? 0 : PINSCOPE_STATE_CMA | PINSCOPE_STATE_LONGTERM) |
+	return (ps_has_cma() ? 0 : PINSCOPE_STATE_CMA | PINSCOPE_STATE_LONGTERM_PINNABLE) |
 	       (ps_has_page_mapcount() ? 0 : PINSCOPE_STATE_PARTIALLY_MAPPED);
 }
 
@@ -78,7 +78,7 @@ static int pincount(struct folio *folio)
 static bool is_huge_zero(struct folio *folio, const struct ps_entry *entry)
 {
 	return entry->shift == PMD_SHIFT &&
-	       !(entry->state & PINSCOPE_STATE_WRITE) &&
+	       !(entry->state & PINSCOPE_STATE_WRITABLE) &&
 	       folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
 	       !folio_test_hugetlb(folio) && !READ_ONCE(folio->mapping);
 }
@@ -105,7 +105,7 @@ static u64 folio_states(struct folio *folio)
 	bool cma = ps_folio_is_cma(folio);
 	bool movable = page_zonenum(&folio->page) == ZONE_MOVABLE;
 
-	return PINSCOPE_STATE_PAGE |
+	return PINSCOPE_STATE_HAS_FOLIO |
 	       IF(folio_test_hugetlb(folio), HUGETLB) |
 	       IF(folio_test_swapbacked(folio), SWAPBACKED) |
 	       IF(folio_test_ksm(folio), KSM) |
@@ -120,7 +120,7 @@ static u64 folio_states(struct folio *folio)
 	       IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
 	       IF(movable, ZONE_MOVABLE) |
 	       IF(cma, CMA) |
-	       IF(!movable && !cma, LONGTERM);
+	       IF(!movable && !cma, LONGTERM_PINNABLE);
 }
 
 /*
@@ -146,7 +146,7 @@ static u64 page_states(struct folio *folio, struct page *page,
 static bool continues(const struct pinscope_page *last,
 		      const struct pinscope_page *rec)
 {
-	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_PAGE |
+	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
 			    PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_HWPOISON |
 			    PINSCOPE_STATE_DEVICE_PRIVATE |
 			    PINSCOPE_STATE_DEVICE_EXCLUSIVE;
@@ -179,7 +179,7 @@ static bool gather(struct gather *g, struct pinscope_page *rec,
 		 * the lock of one table is held.
 		 */
 		if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
-		    (last->state & PINSCOPE_STATE_PAGE) &&
+		    (last->state & PINSCOPE_STATE_HAS_FOLIO) &&
 		    last->folio_pfn == rec->folio_pfn)
 			rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
 		else
@@ -219,7 +219,7 @@ static bool gather_entry(const struct ps_entry *entry, void *arg)
 	};
 
 	if (folio)
-		rec.state |= IF(is_huge_zero(folio, entry), HUGE_ZERO);
+		rec.state |= IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
 	/* There may be one, but there is no way to look it up. */
 	if (entry->state & PINSCOPE_STATE_SWAP)
 		rec.unknown |= PINSCOPE_STATE_SWAPCACHE;
@@ -252,15 +252,15 @@ static int gather_pin(struct gather *g, struct ps_pin *pin, unsigned long *addr,
 			struct pinscope_page rec = {
 				.addr = *addr,
 				.pfn = pfn,
-				.state = IF(page == ZERO_PAGE(0), ZERO),
+				.state = IF(page == ZERO_PAGE(0), ZEROPAGE),
 				.unknown = ENTRY_STATES & ~PAGE_STATES &
-					   ~PINSCOPE_STATE_ZERO,
+					   ~PINSCOPE_STATE_ZEROPAGE,
 			};
 
 			/* Or a page of a file that was truncated. */
 			if (folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
 			    !READ_ONCE(folio->mapping))
-				rec.unknown |= PINSCOPE_STATE_HUGE_ZERO;
+				rec.unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 
 			/* Pages of hugetlb are not told apart. */
 			n = folio_test_hugetlb(folio) ? pages : 1;
@@ -332,7 +332,7 @@ static int inspect(struct pinscope_inspect *cmd, struct mm_struct *mm,
 
 static int inspect_pin(struct ps_file *file, struct pinscope_inspect *cmd)
 {
-	struct ps_pin *pin = ps_pin_get_read(file, cmd->who);
+	struct ps_pin *pin = ps_pin_get_read(file, cmd->target_nr);
 	int ret;
 
 	if (IS_ERR(pin))
@@ -348,7 +348,7 @@ static int inspect_pin(struct ps_file *file, struct pinscope_inspect *cmd)
 
 static int inspect_mm(struct pinscope_inspect *cmd)
 {
-	struct mm_struct *mm = ps_get_mm(cmd->whose, cmd->who);
+	struct mm_struct *mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	int ret;
 
 	if (IS_ERR(mm))
@@ -377,7 +377,7 @@ int ps_cmd_inspect(struct ps_ucmd *ucmd)
 	    cmd->record_size < PINSCOPE_PAGE_MIN_SIZE ||
 	    cmd->record_size > PAGE_SIZE)
 		return -EINVAL;
-	ret = cmd->whose == PINSCOPE_WHOSE_PIN ?
+	ret = cmd->target_type == PINSCOPE_TARGET_PIN ?
 	      inspect_pin(ucmd->file, cmd) : inspect_mm(cmd);
 	return ret ? ret : ps_respond(ucmd);
 }

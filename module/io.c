@@ -86,7 +86,7 @@ static int io(struct ps_ucmd *ucmd, void *write_buf)
 	size = (u64)pin->pages << PAGE_SHIFT;
 	if (cmd->offset > size || cmd->len > size - cmd->offset) {
 		ret = -ERANGE;
-	} else if (write_buf && !(pin->foll & PINSCOPE_FOLL_WRITE)) {
+	} else if (write_buf && !(pin->gup_flags & PINSCOPE_FOLL_WRITE)) {
 		/* It could be the shared zeropage that is written to, or a file. */
 		ret = -EACCES;
 	} else {

@@ -98,16 +98,16 @@ static const struct {
 static int ps_cmd_info(struct ps_ucmd *ucmd)
 {
 	struct pinscope_info *info = ucmd->cmd;
-	unsigned int way;
+	unsigned int call;
 
 	info->abi_version = PINSCOPE_ABI_VERSION;
 	info->abi_oldest = PINSCOPE_ABI_OLDEST;
 	info->page_shift = PAGE_SHIFT;
 	info->commands = BIT_ULL(ARRAY_SIZE(ps_ioctls)) - 1;
 	info->states = ps_inspect_states();
-	info->ways = ps_gup_ways();
-	for (way = 0; way < PINSCOPE_WAYS_MAX; way++)
-		info->foll[way] = info->ways & BIT(way) ? ps_foll_taken(way) : 0;
+	info->calls = ps_gup_calls();
+	for (call = 0; call < PINSCOPE_CALLS_MAX; call++)
+		info->gup_flags[call] = info->calls & BIT(call) ? ps_gup_flags_taken(call) : 0;
 	info->fault = ps_fault_taken();
 	info->vm_fault = ps_vm_fault_known();
 	info->maps = ps_maps();

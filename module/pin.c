@@ -81,7 +81,7 @@ static void append(struct ps_pin *pin, struct page *page, unsigned long pages)
 
 	pin->pages += pages;
 	pin->held += pages;
-	if (pin->nr_ranges && !ps_gup_by_folio(pin->way)) {
+	if (pin->nr_ranges && !ps_gup_by_folio(pin->call)) {
 		ps_range_t *last = &pin->ranges[pin->nr_ranges - 1];
 		unsigned long first = ps_range_pfn(*last);
 		unsigned long n = ps_range_pages(*last);
@@ -102,7 +102,7 @@ static unsigned long pages_of(struct ps_pin *pin, struct page *page,
 	struct folio *folio = page_folio(page);
 	unsigned long nr = folio_nr_pages(folio) - folio_page_idx(folio, page);
 
-	return ps_gup_by_folio(pin->way) ? min(left, nr) : 1;
+	return ps_gup_by_folio(pin->call) ? min(left, nr) : 1;
 }
 
 /**
@@ -165,7 +165,7 @@ static void release(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 	while (ps_pin_next(pin, &pos, &pfn, &pages)) {
 		if (pfn == PS_HOLE)
 			continue;
-		ps_gup_release(pin->way, pfn, pages, dirty);
+		ps_gup_release(pin->call, pfn, pages, dirty);
 		pin->held -= pages;
 		uncharge(pages);
 		cond_resched();
@@ -298,7 +298,7 @@ static int check_copies(struct ps_gup *gup)
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	if (!(gup->foll & FOLL_FORCE) && gup->mm == current->mm)
+	if (!(gup->gup_flags & FOLL_FORCE) && gup->mm == current->mm)
 		return 0;
 	if (mmap_read_lock_killable(gup->mm))
 		return -EINTR;
@@ -334,7 +334,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		long got, i;
 
 		gup->addr = cmd->addr + ((u64)pin->pages << PAGE_SHIFT);
-		gup->nr = ps_gup_by_folio(cmd->way) ? left : min(left, batch);
+		gup->nr = ps_gup_by_folio(cmd->call) ? left : min(left, batch);
 		ret = gup->file ? 0 : check_copies(gup);
 		if (ret)
 			break;
@@ -347,7 +347,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 			break;
 		}
 		start = ktime_get_ns();
-		got = ps_gup(cmd->way, gup, pages);
+		got = ps_gup(cmd->call, gup, pages);
 		cmd->elapsed_ns += ktime_get_ns() - start;
 		if (gup->lock == PINSCOPE_LOCK_DROPPED ||
 		    cmd->lock != PINSCOPE_LOCK_DROPPED)
@@ -384,8 +384,8 @@ static struct ps_pin *new_pin(const struct pinscope_pin *cmd,
 		return NULL;
 	kref_init(&pin->ref);
 	init_rwsem(&pin->lock);
-	pin->way = cmd->way;
-	pin->foll = cmd->foll;
+	pin->call = cmd->call;
+	pin->gup_flags = cmd->gup_flags;
 	pin->addr = cmd->addr;
 	if (mm)
 		mmgrab(mm);
@@ -468,29 +468,29 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	struct ps_gup gup = {};
 	int ret;
 
-	if (cmd->way >= PINSCOPE_WAYS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
-	    cmd->batch > PINSCOPE_BATCH_MAX || (cmd->batch && ps_gup_by_folio(cmd->way)))
+	if (cmd->call >= PINSCOPE_CALLS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
+	    cmd->batch > PINSCOPE_BATCH_MAX || (cmd->batch && ps_gup_by_folio(cmd->call)))
 		return -EINVAL;
-	if (!(ps_gup_ways() & BIT(cmd->way)))
+	if (!(ps_gup_calls() & BIT(cmd->call)))
 		return -EOPNOTSUPP;
-	if (cmd->whose != PINSCOPE_WHOSE_CALLER &&
-	    !ps_gup_is_remote(cmd->way) && !ps_gup_by_folio(cmd->way))
+	if (cmd->target_type != PINSCOPE_TARGET_CALLER &&
+	    !ps_gup_is_remote(cmd->call) && !ps_gup_by_folio(cmd->call))
 		return -EINVAL;
-	ret = ps_foll_to_kernel(cmd->way, cmd->foll, &gup.foll);
+	ret = ps_gup_flags_to_kernel(cmd->call, cmd->gup_flags, &gup.gup_flags);
 	if (ret)
 		return ret;
 
-	if (ps_gup_by_folio(cmd->way)) {
-		if (cmd->whose != PINSCOPE_WHOSE_MEMFD)
+	if (ps_gup_by_folio(cmd->call)) {
+		if (cmd->target_type != PINSCOPE_TARGET_MEMFD)
 			return -EINVAL;
-		gup.file = fget(cmd->who);
+		gup.file = fget(cmd->target_nr);
 		if (!gup.file)
 			return -EBADF;
 		ret = pin(ucmd, &gup);
 		fput(gup.file);
 		return ret;
 	}
-	gup.mm = ps_get_mm(cmd->whose, cmd->who);
+	gup.mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	if (IS_ERR(gup.mm))
 		return PTR_ERR(gup.mm);
 	ret = pin(ucmd, &gup);
@@ -502,7 +502,7 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 static bool cuts_folio(struct ps_pin *pin, unsigned long first,
 		       unsigned long pages)
 {
-	return ps_gup_by_folio(pin->way) &&
+	return ps_gup_by_folio(pin->call) &&
 	       (ps_pin_seek(pin, first, 0).skip ||
 		ps_pin_seek(pin, first + pages, 0).skip);
 }
@@ -569,7 +569,7 @@ static int unpin(struct ps_file *file, struct ps_pin *pin,
 		return -EINVAL;
 	if (offset > size || len > size - offset)
 		return -ERANGE;
-	if (dirty && !(pin->foll & PINSCOPE_FOLL_WRITE))
+	if (dirty && !(pin->gup_flags & PINSCOPE_FOLL_WRITE))
 		return -EACCES;
 	first = offset >> PAGE_SHIFT;
 	pages = len >> PAGE_SHIFT;

@@ -42,25 +42,25 @@ static void *pins_next(struct seq_file *m, void *v, loff_t *pos)
 static void show_names(struct seq_file *m, struct ps_pin *pin)
 {
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
-#define WAY(way, name)	name,	/* they are in order */
+#define CALL(call, name)	name,	/* they are in order */
 	static const struct {
 		u64 bit;
 		const char *name;
-	} folls[] = { PINSCOPE_FOLL_NAMES(FOLL) };
-	static const char *const ways[] = { PINSCOPE_WAY_NAMES(WAY) };
+	} foll_flags[] = { PINSCOPE_FOLL_NAMES(FOLL) };
+	static const char *const calls[] = { PINSCOPE_CALL_NAMES(CALL) };
 	const char *separator = "";
 	int i;
 
-	static_assert(ARRAY_SIZE(ways) == PINSCOPE_WAYS);
+	static_assert(ARRAY_SIZE(calls) == PINSCOPE_CALLS);
 
-	seq_printf(m, " %s ", ways[pin->way]);
-	for (i = 0; i < ARRAY_SIZE(folls); i++) {
-		if (!(pin->foll & folls[i].bit))
+	seq_printf(m, " %s ", calls[pin->call]);
+	for (i = 0; i < ARRAY_SIZE(foll_flags); i++) {
+		if (!(pin->gup_flags & foll_flags[i].bit))
 			continue;
-		seq_printf(m, "%s%s", separator, folls[i].name);
+		seq_printf(m, "%s%s", separator, foll_flags[i].name);
 		separator = "|";
 	}
-	if (!pin->foll)
+	if (!pin->gup_flags)
 		seq_putc(m, '0');
 }
 
@@ -92,7 +92,7 @@ static int pins_show(struct seq_file *m, void *v)
 	int ret;
 
 	if (v == SEQ_START_TOKEN) {
-		seq_puts(m, "pid id way foll addr pages held age_ms same comm\n");
+		seq_puts(m, "pid id call gup_flags addr pages held age_ms same comm\n");
 		return 0;
 	}
 	ret = ps_pin_lock_read(pin);

@@ -82,8 +82,8 @@ struct ps_pin {
 	struct rw_semaphore lock;
 	u32 id;
 	u32 serial;		/* in the list of all pins */
-	u32 way;
-	u64 foll;
+	u32 call;
+	u64 gup_flags;
 	u64 addr;
 	struct mm_struct *mm;	/* mmgrab()bed; NULL for a memfd */
 	struct pid *pid;	/* of the maker */
@@ -111,13 +111,13 @@ void ps_file_init(struct ps_file *file);
 int ps_check_range(u64 addr, u64 len, u64 limit);
 
 /* target.c */
-struct mm_struct *ps_get_mm(u32 whose, s32 who);
+struct mm_struct *ps_get_mm(u32 target_type, s32 target_nr);
 
 /* flags.c */
 extern bool ps_allow_warn;
-u64 ps_foll_taken(unsigned int way);
-int ps_foll_from_kernel(unsigned int kernel, u64 *foll);
-int ps_foll_to_kernel(unsigned int way, u64 foll, unsigned int *kernel);
+u64 ps_gup_flags_taken(unsigned int call);
+int ps_gup_flags_from_kernel(unsigned int kernel, u64 *gup_flags);
+int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kernel);
 u64 ps_fault_taken(void);
 int ps_fault_to_kernel(u64 fault, unsigned int *kernel);
 u32 ps_vm_fault_known(void);
@@ -143,18 +143,18 @@ static inline bool ps_cannot_copy(const struct vm_area_struct *vma)
 /* One batch for GUP. */
 struct ps_gup {
 	struct mm_struct *mm;	/* of the remote ways */
-	struct file *file;	/* of WAY_MEMFD */
+	struct file *file;	/* of CALL_PIN_MEMFD */
 	u64 addr;
 	unsigned long nr;
-	unsigned int foll;	/* the kernel's bits */
+	unsigned int gup_flags;	/* the kernel's bits */
 	enum pinscope_lock lock; /* out, or'ed by the caller over batches */
 };
 
-u32 ps_gup_ways(void);
-bool ps_gup_is_remote(unsigned int way);
-long ps_gup(unsigned int way, struct ps_gup *gup, struct page **pages);
-bool ps_gup_by_folio(unsigned int way);
-void ps_gup_release(unsigned int way, unsigned long pfn, unsigned long pages,
+u32 ps_gup_calls(void);
+bool ps_gup_is_remote(unsigned int call);
+long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages);
+bool ps_gup_by_folio(unsigned int call);
+void ps_gup_release(unsigned int call, unsigned long pfn, unsigned long pages,
 		    bool dirty);
 
 /* pin.c */

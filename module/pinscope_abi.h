@@ -59,49 +59,50 @@ enum pinscope_cmd {
 #define PINSCOPE_IOC_RSS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_RSS)
 
 /*
- * Whose memory, in the fields @whose and @who of the structs below.
+ * Whose memory, in the fields @target_type and @target_nr of the structs below.
  *
  * Another process is one that the caller could attach a debugger to; who may
  * is asked of procfs, so /proc must be mounted. Errors: EPERM or EACCES not
  * permitted; ESRCH no such process, or one without memory (a kernel thread, a
  * zombie); EBADF not a pidfd; ENOENT also when /proc is not mounted.
  */
-enum pinscope_whose {
-	PINSCOPE_WHOSE_CALLER,	/* the calling process's; @who is 0 */
-	PINSCOPE_WHOSE_PID,	/* of the process @who, in the caller's pid namespace */
-	PINSCOPE_WHOSE_PIDFD,	/* of the process that the pidfd @who stands for */
-	PINSCOPE_WHOSE_PIN,	/* INSPECT: what the pin @who of this open file holds */
-	PINSCOPE_WHOSE_MEMFD,	/* PIN with WAY_MEMFD: of the memfd or hugetlbfs
-				 * file @who; addresses are file offsets
+enum pinscope_target_type {
+	PINSCOPE_TARGET_CALLER,	/* the calling process's; @target_nr is 0 */
+	PINSCOPE_TARGET_PID,	/* of the process @target_nr, in the caller's pid namespace */
+	PINSCOPE_TARGET_PIDFD,	/* of the process that the pidfd @target_nr stands for */
+	PINSCOPE_TARGET_PIN,	/* INSPECT: what the pin @target_nr of this open file holds */
+	PINSCOPE_TARGET_MEMFD,	/* PIN with CALL_PIN_MEMFD: of the memfd or hugetlbfs
+				 * file @target_nr; addresses are file offsets
 				 */
 };
 
 /* How to pin: which call of mm/gup.c. */
-enum pinscope_way {
-	PINSCOPE_WAY_SLOW,		/* pin_user_pages() */
-	PINSCOPE_WAY_FAST,		/* pin_user_pages_fast() */
-	PINSCOPE_WAY_FAST_ONLY,		/* pin_user_pages_fast_only(); gone in 6.3 */
-	PINSCOPE_WAY_UNLOCKED,		/* pin_user_pages_unlocked() */
-	PINSCOPE_WAY_REMOTE,		/* pin_user_pages_remote() */
+enum pinscope_call {
+	PINSCOPE_CALL_PIN,		/* pin_user_pages() */
+	PINSCOPE_CALL_PIN_FAST,		/* pin_user_pages_fast() */
+	PINSCOPE_CALL_PIN_FAST_ONLY,		/* pin_user_pages_fast_only(); gone in 6.3 */
+	PINSCOPE_CALL_PIN_UNLOCKED,		/* pin_user_pages_unlocked() */
+	PINSCOPE_CALL_PIN_REMOTE,		/* pin_user_pages_remote() */
 	/* References instead of pins, dropped with put_page(). */
-	PINSCOPE_WAY_GET_SLOW,		/* get_user_pages() */
-	PINSCOPE_WAY_GET_FAST,		/* get_user_pages_fast() */
-	PINSCOPE_WAY_GET_FAST_ONLY,	/* get_user_pages_fast_only() */
-	PINSCOPE_WAY_GET_UNLOCKED,	/* get_user_pages_unlocked() */
-	PINSCOPE_WAY_GET_REMOTE,	/* get_user_pages_remote() */
-	PINSCOPE_WAY_MEMFD,		/* memfd_pin_folios(), from 6.11 on */
-	PINSCOPE_WAYS,			/* how many this header knows */
-	PINSCOPE_WAYS_MAX = 16,
+	PINSCOPE_CALL_GET,		/* get_user_pages() */
+	PINSCOPE_CALL_GET_FAST,		/* get_user_pages_fast() */
+	PINSCOPE_CALL_GET_FAST_ONLY,	/* get_user_pages_fast_only() */
+	PINSCOPE_CALL_GET_UNLOCKED,	/* get_user_pages_unlocked() */
+	PINSCOPE_CALL_GET_REMOTE,	/* get_user_pages_remote() */
+	PINSCOPE_CALL_PIN_MEMFD,		/* memfd_pin_folios(), from 6.11 on */
+	PINSCOPE_CALLS,			/* how many this header knows */
+	PINSCOPE_CALLS_MAX = 16,
 };
 
-/* F(WAY, name) for each of them. */
-#define PINSCOPE_WAY_NAMES(F)						\
-	F(SLOW, "slow") F(FAST, "fast") F(FAST_ONLY, "fast-only")	\
-	F(UNLOCKED, "unlocked") F(REMOTE, "remote")			\
-	F(GET_SLOW, "get-slow") F(GET_FAST, "get-fast")			\
+/* F(CALL, name) for each of them. */
+#define PINSCOPE_CALL_NAMES(F)						\
+	F(PIN, "pin") F(PIN_FAST, "pin-fast")				\
+	F(PIN_FAST_ONLY, "pin-fast-only")				\
+	F(PIN_UNLOCKED, "pin-unlocked") F(PIN_REMOTE, "pin-remote")	\
+	F(GET, "get") F(GET_FAST, "get-fast")				\
 	F(GET_FAST_ONLY, "get-fast-only")				\
 	F(GET_UNLOCKED, "get-unlocked") F(GET_REMOTE, "get-remote")	\
-	F(MEMFD, "memfd")
+	F(PIN_MEMFD, "pin-memfd")
 
 /* FOLL flags, in pinscope's own stable numbers. */
 #define PINSCOPE_FOLL_WRITE		_BITULL(0)
@@ -132,9 +133,9 @@ enum pinscope_way {
  * @page_shift: out: log2 of the base page size in bytes
  * @commands: out: bit n is set when command n exists
  * @states: out: PINSCOPE_STATE_* bits that INSPECT can tell on this kernel
- * @foll: out: per way the PINSCOPE_FOLL_* bits that it takes; meaningful only
- *	where @ways has the way's bit
- * @ways: out: bit n is set when way n exists
+ * @gup_flags: out: per way the PINSCOPE_FOLL_* bits that it takes; meaningful only
+ *	where @calls has the way's bit
+ * @calls: out: bit n is set when way n exists
  * @pinned_pages: out: base pages pinned now, over all users
  * @max_pages: out: limit on @pinned_pages
  * @fault: out: PINSCOPE_FAULT_* bits that FAULT takes
@@ -148,8 +149,8 @@ struct pinscope_info {
 	__u32 page_shift;
 	__u64 commands;
 	__u64 states;
-	__u64 foll[PINSCOPE_WAYS_MAX];
-	__u64 ways;
+	__u64 gup_flags[PINSCOPE_CALLS_MAX];
+	__u64 calls;
 	__u64 pinned_pages;
 	__u64 max_pages;
 	__u64 fault;
@@ -173,19 +174,19 @@ enum pinscope_lock {
 /**
  * struct pinscope_pin - pin pages
  * @size: in: sizeof(struct pinscope_pin)
- * @way: in: enum pinscope_way
- * @foll: in: PINSCOPE_FOLL_*
+ * @call: in: enum pinscope_call
+ * @gup_flags: in: PINSCOPE_FOLL_*
  * @addr: in: first address, page aligned
  * @len: in: bytes, a multiple of the page size, not 0
  * @flags: in: PINSCOPE_PIN_*
  * @id: out: names the pin in later calls on the same open file; never 0
  * @pages: out: base pages pinned; fewer than @len asked for is a partial pin
  * @elapsed_ns: out: time spent in GUP
- * @whose: in: enum pinscope_whose; other processes only with the remote ways
- * @who: in: see there
+ * @target_type: in: enum pinscope_target_type; other processes only with the remote ways
+ * @target_nr: in: see there
  * @lock: out: enum pinscope_lock
  * @batch: in: base pages that GUP is asked for at a time, at most
- *	PINSCOPE_BATCH_MAX; 0 for what suits, as also with WAY_MEMFD; from
+ *	PINSCOPE_BATCH_MAX; 0 for what suits, as also with CALL_PIN_MEMFD; from
  *	version 3 on
  *
  * Without PINSCOPE_PIN_PARTIAL it is all or nothing. Errors: those of GUP;
@@ -196,16 +197,16 @@ enum pinscope_lock {
  */
 struct pinscope_pin {
 	__u32 size;
-	__u32 way;
-	__u64 foll;
+	__u32 call;
+	__u64 gup_flags;
 	__u64 addr;
 	__u64 len;
 	__u32 flags;
 	__u32 id;
 	__u64 pages;
 	__u64 elapsed_ns;
-	__u32 whose;
-	__s32 who;
+	__u32 target_type;
+	__s32 target_nr;
 	__u32 lock;
 	__u32 batch;
 };
@@ -225,7 +226,7 @@ struct pinscope_pin {
  * @left: out: base pages that are still pinned; with 0 the id is gone
  *
  * Offsets into the rest of the pin stay what they were, and releasing what is
- * released already does nothing. What WAY_MEMFD pinned is released by whole
+ * released already does nothing. What CALL_PIN_MEMFD pinned is released by whole
  * folios: EINVAL for a part of one.
  */
 struct pinscope_unpin {
@@ -260,18 +261,18 @@ struct pinscope_io {
 
 /* What INSPECT says of a page table entry and of the page in it. */
 #define PINSCOPE_STATE_PRESENT		_BITULL(0)
-#define PINSCOPE_STATE_WRITE		_BITULL(1)	/* entry is writable */
+#define PINSCOPE_STATE_WRITABLE		_BITULL(1)	/* entry is writable */
 #define PINSCOPE_STATE_DIRTY		_BITULL(2)	/* entry is dirty */
 #define PINSCOPE_STATE_YOUNG		_BITULL(3)	/* entry is accessed */
 #define PINSCOPE_STATE_SOFT_DIRTY	_BITULL(4)
 #define PINSCOPE_STATE_UFFD_WP		_BITULL(5)
 #define PINSCOPE_STATE_SPECIAL		_BITULL(6)	/* no struct page to touch */
-#define PINSCOPE_STATE_PAGE		_BITULL(7)	/* folio fields are valid */
+#define PINSCOPE_STATE_HAS_FOLIO		_BITULL(7)	/* folio fields are valid */
 #define PINSCOPE_STATE_ANON		_BITULL(8)
 #define PINSCOPE_STATE_EXCLUSIVE	_BITULL(9)	/* PageAnonExclusive() */
 #define PINSCOPE_STATE_KSM		_BITULL(10)
-#define PINSCOPE_STATE_ZERO		_BITULL(11)	/* shared zeropage */
-#define PINSCOPE_STATE_HUGE_ZERO	_BITULL(12)	/* huge zeropage */
+#define PINSCOPE_STATE_ZEROPAGE		_BITULL(11)	/* shared zeropage */
+#define PINSCOPE_STATE_HUGE_ZEROPAGE	_BITULL(12)	/* huge zeropage */
 #define PINSCOPE_STATE_HUGETLB		_BITULL(13)
 #define PINSCOPE_STATE_SWAPBACKED	_BITULL(14)
 /* Entries that are not present but for PROTNONE and NUMA_HINT. */
@@ -298,20 +299,21 @@ struct pinscope_io {
 #define PINSCOPE_STATE_MAYBE_PINNED	_BITULL(32)	/* as mm decides it */
 #define PINSCOPE_STATE_ZONE_MOVABLE	_BITULL(33)
 #define PINSCOPE_STATE_CMA		_BITULL(34)
-#define PINSCOPE_STATE_LONGTERM		_BITULL(35)	/* stays where it is when pinned
+#define PINSCOPE_STATE_LONGTERM_PINNABLE		_BITULL(35)	/* stays where it is when pinned
 							 * for long
 							 */
 
 /* F(NAME) for each of them. */
 #define PINSCOPE_STATE_NAMES(F)						\
-	F(PRESENT) F(WRITE) F(DIRTY) F(YOUNG) F(SOFT_DIRTY) F(UFFD_WP)	\
-	F(SPECIAL) F(PAGE) F(ANON) F(EXCLUSIVE) F(KSM) F(ZERO)		\
-	F(HUGE_ZERO) F(HUGETLB) F(SWAPBACKED) F(PROTNONE) F(NUMA_HINT)	\
+	F(PRESENT) F(WRITABLE) F(DIRTY) F(YOUNG) F(SOFT_DIRTY)		\
+	F(UFFD_WP) F(SPECIAL) F(HAS_FOLIO) F(ANON) F(EXCLUSIVE) F(KSM)	\
+	F(ZEROPAGE) F(HUGE_ZEROPAGE) F(HUGETLB) F(SWAPBACKED)		\
+	F(PROTNONE) F(NUMA_HINT)					\
 	F(SWAP) F(MIGRATION) F(HWPOISON) F(DEVICE_PRIVATE)		\
 	F(DEVICE_EXCLUSIVE) F(MARKER) F(POISON) F(GUARD) F(SWAPCACHE)	\
 	F(LRU) F(MLOCKED) F(FOLIO_DIRTY) F(WRITEBACK) F(MEMCG)		\
 	F(PARTIALLY_MAPPED) F(MAYBE_PINNED) F(ZONE_MOVABLE) F(CMA)	\
-	F(LONGTERM)
+	F(LONGTERM_PINNABLE)
 
 /**
  * struct pinscope_page - one record of INSPECT: a run of equal pages
@@ -322,7 +324,7 @@ struct pinscope_io {
  * @pfn: of the first page, the others follow; valid with STATE_PRESENT and
  *	where it is said above
  * @folio_pfn: of the folio's head page; the folio fields are valid with
- *	STATE_PAGE
+ *	STATE_HAS_FOLIO
  * @refcount: of the folio
  * @mapcount: of the folio: how many entries map it or a part of it
  * @pincount: of the folio. Exact for large folios; for a small one it is
@@ -361,15 +363,15 @@ struct pinscope_page {
  * @size: in: sizeof(struct pinscope_inspect)
  * @record_size: in: sizeof(struct pinscope_page), so that it can grow too
  * @addr: in: first address, page aligned; an offset into the pin with
- *	WHOSE_PIN
+ *	TARGET_PIN
  * @len: in: bytes, a multiple of the page size, not 0; ERANGE beyond a pin's
  *	end
  * @records: in: user pointer to an array of struct pinscope_page
  * @nr: in: records that fit, not 0; out: records written
  * @reserved: 0
  * @next: out: where to go on; @addr + @len when all was looked at
- * @whose: in: enum pinscope_whose
- * @who: in: see there
+ * @target_type: in: enum pinscope_target_type
+ * @target_nr: in: see there
  *
  * Empty entries, holes, and what was released of a pin have no record. A
  * record is cut at the ends of the range. The state of one record is
@@ -385,8 +387,8 @@ struct pinscope_inspect {
 	__u32 nr;
 	__u32 reserved;
 	__u64 next;
-	__u32 whose;
-	__s32 who;
+	__u32 target_type;
+	__s32 target_nr;
 };
 
 /**
@@ -400,8 +402,8 @@ struct pinscope_inspect {
  * @absent: out: how many places have no present entry
  * @first_mismatch: out: index of the first page that is not the same, @pages
  *	when all are; released ones do not count
- * @whose: in: enum pinscope_whose
- * @who: in: see there
+ * @target_type: in: enum pinscope_target_type
+ * @target_nr: in: see there
  * @released: out: how many pages were released and so not compared
  * @bitmap: in: user pointer to 64-bit words, or 0: bit n % 64 of word n / 64
  *	becomes 1 when page n is the same, else 0
@@ -416,8 +418,8 @@ struct pinscope_compare {
 	__u64 same;
 	__u64 absent;
 	__u64 first_mismatch;
-	__u32 whose;
-	__s32 who;
+	__u32 target_type;
+	__s32 target_nr;
 	__u64 released;
 	__u64 bitmap;
 	__u64 bitmap_size;
@@ -467,8 +469,8 @@ struct pinscope_compare {
 /**
  * struct pinscope_fault - run handle_mm_fault() on each page of a range
  * @size: in: sizeof(struct pinscope_fault)
- * @whose: in: enum pinscope_whose
- * @who: in: see there
+ * @target_type: in: enum pinscope_target_type
+ * @target_nr: in: see there
  * @reserved: 0
  * @flags: in: PINSCOPE_FAULT_*
  * @addr: in: first address, page aligned
@@ -491,8 +493,8 @@ struct pinscope_compare {
  */
 struct pinscope_fault {
 	__u32 size;
-	__u32 whose;
-	__s32 who;
+	__u32 target_type;
+	__s32 target_nr;
 	__u32 reserved;
 	__u64 flags;
 	__u64 addr;
@@ -553,8 +555,8 @@ struct pinscope_map_counts {
 /**
  * struct pinscope_rss - what mm has counted of a process's pages, exactly
  * @size: in: sizeof(struct pinscope_rss)
- * @whose: in: enum pinscope_whose: CALLER, PID or PIDFD
- * @who: in: see there
+ * @target_type: in: enum pinscope_target_type: CALLER, PID or PIDFD
+ * @target_nr: in: see there
  * @reserved: 0
  * @file: out: base pages of files
  * @anon: out: of anonymous memory, those that KSM has merged, too
@@ -568,8 +570,8 @@ struct pinscope_map_counts {
  */
 struct pinscope_rss {
 	__u32 size;
-	__u32 whose;
-	__s32 who;
+	__u32 target_type;
+	__s32 target_nr;
 	__u32 reserved;
 	__s64 file;
 	__s64 anon;

@@ -21,7 +21,7 @@ int ps_cmd_rss(struct ps_ucmd *ucmd)
 
 	if (cmd->reserved)
 		return -EINVAL;
-	mm = ps_get_mm(cmd->whose, cmd->who);
+	mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	cmd->file = ps_rss(mm, MM_FILEPAGES);

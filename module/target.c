@@ -144,25 +144,25 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 
 /**
  * ps_get_mm() - look up whose memory is meant
- * @whose: enum pinscope_whose: CALLER, PID or PIDFD
- * @who: see there
+ * @target_type: enum pinscope_target_type: CALLER, PID or PIDFD
+ * @target_nr: see there
  *
  * Context: may sleep.
  * Return: the mm, for the caller to mmput(); or ERR_PTR: -EINVAL another
- * @whose, the others as described at enum pinscope_whose.
+ * @target_type, the others as described at enum pinscope_target_type.
  */
-struct mm_struct *ps_get_mm(u32 whose, s32 who)
+struct mm_struct *ps_get_mm(u32 target_type, s32 target_nr)
 {
-	switch (whose) {
-	case PINSCOPE_WHOSE_CALLER:
-		if (who)
+	switch (target_type) {
+	case PINSCOPE_TARGET_CALLER:
+		if (target_nr)
 			return ERR_PTR(-EINVAL);
 		mmget(current->mm);
 		return current->mm;
-	case PINSCOPE_WHOSE_PID:
-		return get_mm_by_pid(who);
-	case PINSCOPE_WHOSE_PIDFD:
-		return get_mm_by_pidfd(who);
+	case PINSCOPE_TARGET_PID:
+		return get_mm_by_pid(target_nr);
+	case PINSCOPE_TARGET_PIDFD:
+		return get_mm_by_pidfd(target_nr);
 	}
 	return ERR_PTR(-EINVAL);
 }

@@ -14,58 +14,58 @@
 #include "pinscope_abi.h"
 
 /* With a comma in front, to follow the other arguments. */
-#define PS_FOLL(name)		, { PINSCOPE_FOLL_##name, "FOLL_" #name }
+#define PS_GUP_FLAG(name)		, { PINSCOPE_FOLL_##name, "FOLL_" #name }
 #define PS_FAULT(name)		, { PINSCOPE_FAULT_##name, "FAULT_FLAG_" #name }
 #define PS_VM_FAULT(name)	, { PINSCOPE_VM_FAULT_##name, "VM_FAULT_" #name }
-#define PS_WAY(way, name)	, { PINSCOPE_WAY_##way, name }
+#define PS_CALL(call, name)	, { PINSCOPE_CALL_##call, name }
 /* Once more through a macro, which only then sees the arguments apart. */
 #define ps_print_flags(...)	__print_flags(__VA_ARGS__)
 #define ps_print_symbolic(...)	__print_symbolic(__VA_ARGS__)
 
-#define ps_show_way(way)						\
-	ps_print_symbolic(way PINSCOPE_WAY_NAMES(PS_WAY))
-#define ps_show_foll(foll)						\
-	ps_print_flags(foll, "|" PINSCOPE_FOLL_NAMES(PS_FOLL))
+#define ps_show_call(call)						\
+	ps_print_symbolic(call PINSCOPE_CALL_NAMES(PS_CALL))
+#define ps_show_gup_flags(gup_flags)					\
+	ps_print_flags(gup_flags, "|" PINSCOPE_FOLL_NAMES(PS_GUP_FLAG))
 #define ps_show_fault(flags)						\
 	ps_print_flags(flags, "|" PINSCOPE_FAULT_NAMES(PS_FAULT))
 #define ps_show_vm_fault(result)					\
 	ps_print_flags(result, "|" PINSCOPE_VM_FAULT_NAMES(PS_VM_FAULT))
 
 /* Tools that read the binary trace know no enums but those that are told. */
-#define PS_WAY_ENUM(way, name)	TRACE_DEFINE_ENUM(PINSCOPE_WAY_##way);
-PINSCOPE_WAY_NAMES(PS_WAY_ENUM)
+#define PS_CALL_ENUM(call, name)	TRACE_DEFINE_ENUM(PINSCOPE_CALL_##call);
+PINSCOPE_CALL_NAMES(PS_CALL_ENUM)
 
 TRACE_EVENT(pinscope_pin,
 	TP_PROTO(const struct pinscope_pin *cmd, u32 id, int ret),
 	TP_ARGS(cmd, id, ret),
 	TP_STRUCT__entry(
 		__field(u32, id)
-		__field(u32, way)
-		__field(unsigned long, foll)
+		__field(u32, call)
+		__field(unsigned long, gup_flags)
 		__field(u64, addr)
 		__field(u64, len)
 		__field(u64, pages)
 		__field(u64, elapsed_ns)
-		__field(u32, whose)
-		__field(s32, who)
+		__field(u32, target_type)
+		__field(s32, target_nr)
 		__field(int, ret)
 	),
 	TP_fast_assign(
 		__entry->id = id;
-		__entry->way = cmd->way;
-		__entry->foll = cmd->foll;
+		__entry->call = cmd->call;
+		__entry->gup_flags = cmd->gup_flags;
 		__entry->addr = cmd->addr;
 		__entry->len = cmd->len;
 		__entry->pages = cmd->pages;
 		__entry->elapsed_ns = cmd->elapsed_ns;
-		__entry->whose = cmd->whose;
-		__entry->who = cmd->who;
+		__entry->target_type = cmd->target_type;
+		__entry->target_nr = cmd->target_nr;
 		__entry->ret = ret;
 	),
-	TP_printk("id=%u way=%s foll=%s addr=0x%llx len=0x%llx whose=%u who=%d pages=%llu ns=%llu ret=%d",
-		  __entry->id, ps_show_way(__entry->way),
-		  ps_show_foll(__entry->foll), __entry->addr, __entry->len,
-		  __entry->whose, __entry->who, __entry->pages,
+	TP_printk("id=%u call=%s gup_flags=%s addr=0x%llx len=0x%llx target=%u:%d pages=%llu ns=%llu ret=%d",
+		  __entry->id, ps_show_call(__entry->call),
+		  ps_show_gup_flags(__entry->gup_flags), __entry->addr, __entry->len,
+		  __entry->target_type, __entry->target_nr, __entry->pages,
 		  __entry->elapsed_ns, __entry->ret)
 );
 
@@ -103,8 +103,8 @@ TRACE_EVENT(pinscope_fault,
 		__field(u64, pages)
 		__field(u64, retries)
 		__field(u32, results)
-		__field(u32, whose)
-		__field(s32, who)
+		__field(u32, target_type)
+		__field(s32, target_nr)
 		__field(int, ret)
 	),
 	TP_fast_assign(
@@ -114,13 +114,13 @@ TRACE_EVENT(pinscope_fault,
 		__entry->pages = cmd->pages;
 		__entry->retries = cmd->retries;
 		__entry->results = cmd->results_or;
-		__entry->whose = cmd->whose;
-		__entry->who = cmd->who;
+		__entry->target_type = cmd->target_type;
+		__entry->target_nr = cmd->target_nr;
 		__entry->ret = ret;
 	),
-	TP_printk("flags=%s addr=0x%llx len=0x%llx whose=%u who=%d pages=%llu results=%s retries=%llu ret=%d",
+	TP_printk("flags=%s addr=0x%llx len=0x%llx target=%u:%d pages=%llu results=%s retries=%llu ret=%d",
 		  ps_show_fault(__entry->flags), __entry->addr, __entry->len,
-		  __entry->whose, __entry->who, __entry->pages,
+		  __entry->target_type, __entry->target_nr, __entry->pages,
 		  ps_show_vm_fault(__entry->results), __entry->retries,
 		  __entry->ret)
 );

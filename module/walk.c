@@ -74,7 +74,7 @@ static bool is_special_by_vma(struct vm_area_struct *vma, unsigned long pfn,
 static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 {
 	u64 state = PINSCOPE_STATE_PRESENT |
-		    (pte_write(pte) ? PINSCOPE_STATE_WRITE : 0) |
+		    (pte_write(pte) ? PINSCOPE_STATE_WRITABLE : 0) |
 		    (pte_dirty(pte) ? PINSCOPE_STATE_DIRTY : 0) |
 		    (pte_young(pte) ? PINSCOPE_STATE_YOUNG : 0) |
 		    (pte_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
@@ -147,10 +147,10 @@ static bool report(struct walk *w, pte_t pte, unsigned int shift,
 			entry.page += skip;
 		else if (shift == PAGE_SHIFT &&
 			 pfn == page_to_pfn(ZERO_PAGE(addr)))
-			entry.state |= PINSCOPE_STATE_ZERO;
+			entry.state |= PINSCOPE_STATE_ZEROPAGE;
 		/* Special in 7.3; elsewhere it takes a look at the folio. */
 		else if (shift == PMD_SHIFT && vma_is_anonymous(w->vma))
-			entry.state |= PINSCOPE_STATE_HUGE_ZERO;
+			entry.state |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 	} else {
 		leaf_states(w, &entry, pte, skip);
 	}

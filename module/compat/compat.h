@@ -46,37 +46,37 @@
 #endif
 
 static inline long ps_pin_user_pages(unsigned long start, unsigned long nr,
-				     unsigned int foll, struct page **pages)
+				     unsigned int gup_flags, struct page **pages)
 {
-	return pin_user_pages(start, nr, foll, PS_PAGES(pages));
+	return pin_user_pages(start, nr, gup_flags, PS_PAGES(pages));
 }
 
 static inline long ps_get_user_pages(unsigned long start, unsigned long nr,
-				     unsigned int foll, struct page **pages)
+				     unsigned int gup_flags, struct page **pages)
 {
-	return get_user_pages(start, nr, foll, PS_PAGES(pages));
+	return get_user_pages(start, nr, gup_flags, PS_PAGES(pages));
 }
 
 static inline long ps_get_user_pages_remote(struct mm_struct *mm,
 					    unsigned long start,
-					    unsigned long nr, unsigned int foll,
+					    unsigned long nr, unsigned int gup_flags,
 					    struct page **pages, int *locked)
 {
-	return get_user_pages_remote(mm, start, nr, foll, PS_PAGES(pages),
+	return get_user_pages_remote(mm, start, nr, gup_flags, PS_PAGES(pages),
 				     locked);
 }
 
 /* Before GUP could drop the lock for FOLL_LONGTERM, it warned of @locked. */
 static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
 					    unsigned long start,
-					    unsigned long nr, unsigned int foll,
+					    unsigned long nr, unsigned int gup_flags,
 					    struct page **pages, int *locked)
 {
 #ifndef HAVE_LONGTERM_UNLOCKED
-	if (foll & FOLL_LONGTERM)
+	if (gup_flags & FOLL_LONGTERM)
 		locked = NULL;
 #endif
-	return pin_user_pages_remote(mm, start, nr, foll, PS_PAGES(pages),
+	return pin_user_pages_remote(mm, start, nr, gup_flags, PS_PAGES(pages),
 				     locked);
 }
 
@@ -210,7 +210,7 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 		leaf.swap_offset = swp_offset(entry);
 		break;
 	case SOFTLEAF_MIGRATION_WRITE:
-		leaf.state = PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_WRITE;
+		leaf.state = PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_WRITABLE;
 		break;
 	case SOFTLEAF_MIGRATION_READ_EXCLUSIVE:
 		leaf.state = PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_EXCLUSIVE;
@@ -219,7 +219,7 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 		leaf.state = PINSCOPE_STATE_MIGRATION;
 		break;
 	case SOFTLEAF_DEVICE_PRIVATE_WRITE:
-		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE | PINSCOPE_STATE_WRITE;
+		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE | PINSCOPE_STATE_WRITABLE;
 		break;
 	case SOFTLEAF_DEVICE_PRIVATE_READ:
 		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE;
@@ -251,7 +251,7 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 	} else if (is_migration_entry(entry)) {
 		leaf.state = PINSCOPE_STATE_MIGRATION;
 		if (is_writable_migration_entry(entry))
-			leaf.state |= PINSCOPE_STATE_WRITE;
+			leaf.state |= PINSCOPE_STATE_WRITABLE;
 		else if (is_readable_exclusive_migration_entry(entry))
 			leaf.state |= PINSCOPE_STATE_EXCLUSIVE;
 	} else if (is_hwpoison_entry(entry)) {
@@ -259,7 +259,7 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 	} else if (is_device_private_entry(entry)) {
 		leaf.state = PINSCOPE_STATE_DEVICE_PRIVATE;
 		if (is_writable_device_private_entry(entry))
-			leaf.state |= PINSCOPE_STATE_WRITE;
+			leaf.state |= PINSCOPE_STATE_WRITABLE;
 	} else if (is_device_exclusive_entry(entry)) {
 		leaf.state = PINSCOPE_STATE_DEVICE_EXCLUSIVE;
 	} else if (is_pte_marker_entry(entry)) {

@@ -15,21 +15,21 @@
 
 #include "pinscope.h"
 
-int ps_call(int fd, unsigned long cmd, void *arg)
+int pinscope_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
 
-int ps_open(void)
+int pinscope_open(void)
 {
-	int fd = open(PS_CTL, O_RDWR | O_CLOEXEC);
+	int fd = open(PINSCOPE_CTL_PATH, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
-int ps_open_map(void)
+int pinscope_open_map(void)
 {
-	int fd = open(PS_MAP, O_RDWR | O_CLOEXEC);
+	int fd = open(PINSCOPE_MAP_PATH, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -47,7 +47,7 @@ static bool locked_down(void)
 	return *text && !strstr(text, "[none]");
 }
 
-void ps_why_not(int err, char *buf, size_t size)
+void pinscope_why_not(int err, char *buf, size_t size)
 {
 	struct statfs fs;
 
@@ -57,20 +57,20 @@ void ps_why_not(int err, char *buf, size_t size)
 	else if (geteuid())
 		snprintf(buf, size,
 			 "this needs root: run it with sudo, or as root");
-	else if (err == -ENOENT && (statfs(PS_DEBUGFS, &fs) ||
+	else if (err == -ENOENT && (statfs(PINSCOPE_DEBUGFS, &fs) ||
 				    fs.f_type != DEBUGFS_MAGIC))
 		snprintf(buf, size,
 			 "debugfs is not mounted: mount -t debugfs debugfs "
-			 PS_DEBUGFS);
+			 PINSCOPE_DEBUGFS);
 	else if (err == -ENOENT)
 		snprintf(buf, size,
 			 "the module is not loaded: insmod pinscope.ko");
 	else
-		snprintf(buf, size, "cannot open " PS_CTL ": %s",
+		snprintf(buf, size, "cannot open " PINSCOPE_CTL_PATH ": %s",
 			 strerror(-err));
 }
 
-const char *ps_abi_mismatch(const struct pinscope_info *info)
+const char *pinscope_abi_mismatch(const struct pinscope_info *info)
 {
 	if (info->abi_version < PINSCOPE_ABI_VERSION)
 		return "the module is older than this program: rebuild and reload pinscope.ko";
@@ -79,42 +79,42 @@ const char *ps_abi_mismatch(const struct pinscope_info *info)
 	return NULL;
 }
 
-int ps_info(int fd, struct pinscope_info *info)
+int pinscope_info(int fd, struct pinscope_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
-	return ps_call(fd, PINSCOPE_IOC_INFO, info);
+	return pinscope_ioctl(fd, PINSCOPE_IOC_INFO, info);
 }
 
-int ps_pin_cmd(int fd, struct pinscope_pin *cmd)
+int pinscope_pin_cmd(int fd, struct pinscope_pin *cmd)
 {
 	cmd->size = sizeof(*cmd);
-	return ps_call(fd, PINSCOPE_IOC_PIN, cmd);
+	return pinscope_ioctl(fd, PINSCOPE_IOC_PIN, cmd);
 }
 
-int ps_pin(int fd, unsigned int way, uint64_t foll, const void *addr,
-	   size_t len, uint32_t *id)
+int pinscope_pin(int fd, unsigned int call, uint64_t gup_flags, const void *addr,
+		 size_t len, uint32_t *id)
 {
 	struct pinscope_pin cmd = {
-		.way = way,
-		.foll = foll,
-		.addr = ps_addr(addr),
+		.call = call,
+		.gup_flags = gup_flags,
+		.addr = pinscope_addr(addr),
 		.len = len,
 	};
-	int ret = ps_pin_cmd(fd, &cmd);
+	int ret = pinscope_pin_cmd(fd, &cmd);
 
 	if (!ret)
 		*id = cmd.id;
 	return ret;
 }
 
-int ps_unpin(int fd, uint32_t id)
+int pinscope_unpin(int fd, uint32_t id)
 {
-	return ps_unpin_part(fd, id, 0, 0, 0, NULL);
+	return pinscope_unpin_part(fd, id, 0, 0, 0, NULL);
 }
 
-int ps_unpin_part(int fd, uint32_t id, uint64_t offset, uint64_t len,
-		  uint32_t flags, uint64_t *left)
+int pinscope_unpin_part(int fd, uint32_t id, uint64_t offset, uint64_t len,
+			uint32_t flags, uint64_t *left)
 {
 	struct pinscope_unpin cmd = {
 		.size = sizeof(cmd),
@@ -123,7 +123,7 @@ int ps_unpin_part(int fd, uint32_t id, uint64_t offset, uint64_t len,
 		.offset = offset,
 		.len = len,
 	};
-	int ret = ps_call(fd, PINSCOPE_IOC_UNPIN, &cmd);
+	int ret = pinscope_ioctl(fd, PINSCOPE_IOC_UNPIN, &cmd);
 
 	if (!ret && left)
 		*left = cmd.left;
@@ -138,18 +138,18 @@ static int io(int fd, unsigned long ioc, uint32_t id, uint64_t offset,
 		.id = id,
 		.offset = offset,
 		.len = len,
-		.buf = ps_addr(buf),
+		.buf = pinscope_addr(buf),
 	};
 
-	return ps_call(fd, ioc, &cmd);
+	return pinscope_ioctl(fd, ioc, &cmd);
 }
 
-int ps_read(int fd, uint32_t id, uint64_t offset, void *buf, size_t len)
+int pinscope_read(int fd, uint32_t id, uint64_t offset, void *buf, size_t len)
 {
 	return io(fd, PINSCOPE_IOC_READ, id, offset, buf, len);
 }
 
-int ps_write(int fd, uint32_t id, uint64_t offset, const void *buf, size_t len)
+int pinscope_write(int fd, uint32_t id, uint64_t offset, const void *buf, size_t len)
 {
 	return io(fd, PINSCOPE_IOC_WRITE, id, offset, buf, len);
 }
@@ -159,19 +159,19 @@ static int inspect(int fd, struct pinscope_inspect *cmd,
 {
 	cmd->size = sizeof(*cmd);
 	cmd->record_size = sizeof(*records);
-	cmd->records = ps_addr(records);
+	cmd->records = pinscope_addr(records);
 	cmd->nr = nr < UINT32_MAX ? nr : UINT32_MAX;
-	return ps_call(fd, PINSCOPE_IOC_INSPECT, cmd);
+	return pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, cmd);
 }
 
-int ps_inspect(int fd, struct ps_who who, uint64_t addr, uint64_t len,
-	       struct pinscope_page **records, size_t *nr)
+int pinscope_inspect(int fd, struct pinscope_target target_nr, uint64_t addr, uint64_t len,
+		     struct pinscope_page **records, size_t *nr)
 {
 	struct pinscope_inspect cmd = {
 		.addr = addr,
 		.len = len,
-		.whose = who.whose,
-		.who = who.who,
+		.target_type = target_nr.target_type,
+		.target_nr = target_nr.target_nr,
 	};
 	struct pinscope_page *array = NULL, *more;
 	size_t used = 0, room = 0;
@@ -202,10 +202,10 @@ fail:
 	return ret;
 }
 
-int ps_page(int fd, const void *addr, struct pinscope_page *page)
+int pinscope_page(int fd, const void *addr, struct pinscope_page *page)
 {
 	struct pinscope_inspect cmd = {
-		.addr = ps_addr(addr),
+		.addr = pinscope_addr(addr),
 		.len = sysconf(_SC_PAGESIZE),
 	};
 
@@ -213,60 +213,60 @@ int ps_page(int fd, const void *addr, struct pinscope_page *page)
 	return inspect(fd, &cmd, page, 1);
 }
 
-int ps_compare(int fd, uint32_t id, struct ps_who who, uint64_t addr,
-	       struct pinscope_compare *out)
+int pinscope_compare(int fd, uint32_t id, struct pinscope_target target_nr, uint64_t addr,
+		     struct pinscope_compare *out)
 {
 	out->size = sizeof(*out);
 	out->id = id;
 	out->addr = addr;
-	out->whose = who.whose;
-	out->who = who.who;
-	return ps_call(fd, PINSCOPE_IOC_COMPARE, out);
+	out->target_type = target_nr.target_type;
+	out->target_nr = target_nr.target_nr;
+	return pinscope_ioctl(fd, PINSCOPE_IOC_COMPARE, out);
 }
 
-int ps_fault(int fd, struct ps_who who, uint64_t addr, uint64_t len,
-	     uint64_t flags, uint32_t *results, struct pinscope_fault *out)
+int pinscope_fault(int fd, struct pinscope_target target_nr, uint64_t addr, uint64_t len,
+		   uint64_t flags, uint32_t *results, struct pinscope_fault *out)
 {
 	struct pinscope_fault cmd = {
 		.size = sizeof(cmd),
-		.whose = who.whose,
-		.who = who.who,
+		.target_type = target_nr.target_type,
+		.target_nr = target_nr.target_nr,
 		.flags = flags,
 		.addr = addr,
 		.len = len,
-		.results = ps_addr(results),
+		.results = pinscope_addr(results),
 	};
-	int ret = ps_call(fd, PINSCOPE_IOC_FAULT, &cmd);
+	int ret = pinscope_ioctl(fd, PINSCOPE_IOC_FAULT, &cmd);
 
 	if (out)
 		*out = cmd;
 	return ret;
 }
 
-int ps_map(int fd, unsigned int map, size_t len, int prot, int flags,
-	   void **addr)
+int pinscope_map(int fd, unsigned int map, size_t len, int prot, int flags,
+		 void **addr)
 {
 	*addr = mmap(NULL, len, prot, flags, fd, PINSCOPE_MAP_OFFSET(map));
 	return *addr == MAP_FAILED ? -errno : 0;
 }
 
-int ps_map_counts(int fd, struct pinscope_map_counts *counts)
+int pinscope_map_counts(int fd, struct pinscope_map_counts *counts)
 {
 	memset(counts, 0, sizeof(*counts));
 	counts->size = sizeof(*counts);
-	return ps_call(fd, PINSCOPE_IOC_MAP_COUNTS, counts);
+	return pinscope_ioctl(fd, PINSCOPE_IOC_MAP_COUNTS, counts);
 }
 
-int ps_rss(int fd, struct ps_who who, struct pinscope_rss *rss)
+int pinscope_rss(int fd, struct pinscope_target target_nr, struct pinscope_rss *rss)
 {
 	*rss = (struct pinscope_rss) {
-		.size = sizeof(*rss), .whose = who.whose, .who = who.who,
+		.size = sizeof(*rss), .target_type = target_nr.target_type, .target_nr = target_nr.target_nr,
 	};
-	return ps_call(fd, PINSCOPE_IOC_RSS, rss);
+	return pinscope_ioctl(fd, PINSCOPE_IOC_RSS, rss);
 }
 
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
-const struct ps_name ps_foll_names[] = {
+const struct pinscope_name pinscope_gup_flags_names[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)
 	/* What the fix's last patch would have called FORCE; reading only. */
 	{ PINSCOPE_FOLL_FORCE, "PTRACE" },
@@ -274,38 +274,38 @@ const struct ps_name ps_foll_names[] = {
 };
 
 #define FAULT(name)	{ PINSCOPE_FAULT_##name, #name },
-const struct ps_name ps_fault_names[] = {
+const struct pinscope_name pinscope_fault_names[] = {
 	PINSCOPE_FAULT_NAMES(FAULT)
 	{ 0, NULL }
 };
 
 #define VM_FAULT(name)	{ PINSCOPE_VM_FAULT_##name, #name },
-const struct ps_name ps_vm_fault_names[] = {
+const struct pinscope_name pinscope_vm_fault_names[] = {
 	PINSCOPE_VM_FAULT_NAMES(VM_FAULT)
 	{ PINSCOPE_VM_FAULT_OTHER, "OTHER" },
 	{ 0, NULL }
 };
 
 #define STATE(name)	{ PINSCOPE_STATE_##name, #name },
-const struct ps_name ps_state_names[] = {
+const struct pinscope_name pinscope_state_names[] = {
 	PINSCOPE_STATE_NAMES(STATE)
 	{ 0, NULL }
 };
 
-#define WAY(way, name)	{ PINSCOPE_WAY_##way, name },
-const struct ps_name ps_way_names[] = {
-	PINSCOPE_WAY_NAMES(WAY)
+#define CALL(call, name)	{ PINSCOPE_CALL_##call, name },
+const struct pinscope_name pinscope_call_names[] = {
+	PINSCOPE_CALL_NAMES(CALL)
 	{ 0, NULL }
 };
 
 #define MAP(map, name)	{ PINSCOPE_MAP_##map, name },
-const struct ps_name ps_map_names[] = {
+const struct pinscope_name pinscope_map_names[] = {
 	PINSCOPE_MAP_NAMES(MAP)
 	{ 0, NULL }
 };
 
-char *ps_names(const struct ps_name *names, uint64_t bits, char *buf,
-	       size_t size)
+char *pinscope_names(const struct pinscope_name *names, uint64_t bits, char *buf,
+		     size_t size)
 {
 	size_t used = 0;
 
@@ -323,15 +323,15 @@ char *ps_names(const struct ps_name *names, uint64_t bits, char *buf,
 	return buf;
 }
 
-static const char *without_prefix(const struct ps_name *names, const char *text)
+static const char *without_prefix(const struct pinscope_name *names, const char *text)
 {
 	static const struct {
-		const struct ps_name *names;
+		const struct pinscope_name *names;
 		const char *prefix;
 	} prefixes[] = {
-		{ ps_foll_names, "FOLL_" },
-		{ ps_fault_names, "FAULT_FLAG_" },
-		{ ps_vm_fault_names, "VM_FAULT_" },
+		{ pinscope_gup_flags_names, "FOLL_" },
+		{ pinscope_fault_names, "FAULT_FLAG_" },
+		{ pinscope_vm_fault_names, "VM_FAULT_" },
 	};
 	size_t i, len;
 
@@ -344,9 +344,9 @@ static const char *without_prefix(const struct ps_name *names, const char *text)
 	return text;
 }
 
-int ps_parse(const struct ps_name *names, const char *text, uint64_t *bits)
+int pinscope_parse(const struct pinscope_name *names, const char *text, uint64_t *bits)
 {
-	const struct ps_name *n;
+	const struct pinscope_name *n;
 	size_t len;
 
 	*bits = 0;
@@ -369,7 +369,7 @@ int ps_parse(const struct ps_name *names, const char *text, uint64_t *bits)
 	return 0;
 }
 
-const char *ps_name(const struct ps_name *names, uint64_t number)
+const char *pinscope_name(const struct pinscope_name *names, uint64_t number)
 {
 	for (; names->name; names++)
 		if (names->bit == number)
@@ -377,7 +377,7 @@ const char *ps_name(const struct ps_name *names, uint64_t number)
 	return NULL;
 }
 
-int ps_number(const struct ps_name *names, const char *name)
+int pinscope_number(const struct pinscope_name *names, const char *name)
 {
 	for (; names->name; names++)
 		if (!strcasecmp(names->name, name))
@@ -385,7 +385,7 @@ int ps_number(const struct ps_name *names, const char *name)
 	return -EINVAL;
 }
 
-const char *ps_errno(int err)
+const char *pinscope_errno(int err)
 {
 	const char *name = strerrorname_np(err < 0 ? -err : err);
 

@@ -12,13 +12,13 @@
 #include "abi.h"
 
 #define PRESENT		PINSCOPE_STATE_PRESENT
-#define WRITABLE	PINSCOPE_STATE_WRITE
+#define WRITABLE	PINSCOPE_STATE_WRITABLE
 #define DIRTY		PINSCOPE_STATE_DIRTY
 #define ANON		PINSCOPE_STATE_ANON
 #define EXCLUSIVE	PINSCOPE_STATE_EXCLUSIVE
-#define ZERO		PINSCOPE_STATE_ZERO
+#define ZERO		PINSCOPE_STATE_ZEROPAGE
 #define SPECIAL		PINSCOPE_STATE_SPECIAL
-#define PAGE		PINSCOPE_STATE_PAGE
+#define PAGE		PINSCOPE_STATE_HAS_FOLIO
 
 /* Runs a fault on one page and expects such a result. */
 static struct pinscope_fault fault(int fd, const void *addr, uint64_t flags,
@@ -26,17 +26,17 @@ static struct pinscope_fault fault(int fd, const void *addr, uint64_t flags,
 {
 	struct pinscope_fault out;
 	char names[NAMES_MAX];
-	int ret = ps_fault(fd, ps_self(), ps_addr(addr), page, flags, NULL,
-			   &out);
+	int ret = pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, flags, NULL,
+				 &out);
 
 	expect(!ret && out.pages == 1, "%s: %s, %llu pages", what,
-	       ps_errno(ret), out.pages);
+	       pinscope_errno(ret), out.pages);
 	/* What a file system or do_wp_page() said to mm may stay in the result. */
 	expect((out.results_or & ~(PINSCOPE_VM_FAULT_LOCKED |
 				   PINSCOPE_VM_FAULT_WRITE)) == want,
 	       "%s: result %s", what,
-	       ps_names(ps_vm_fault_names, out.results_or, names,
-			sizeof(names)));
+	       pinscope_names(pinscope_vm_fault_names, out.results_or, names,
+			      sizeof(names)));
 	return out;
 }
 
@@ -97,10 +97,10 @@ static void test_results(void)
 	char *addr;
 
 	need(memfd >= 0 && !ftruncate(memfd, 2 * page), "memfd: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	need(addr != MAP_FAILED, "mmap: %s", ps_errno(errno));
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), len, 0, results, &out),
+	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), len, 0, results, &out),
 		   0, "beyond the end of a file");
 	for (i = 0; i < 4; i++)
 		expect(!(results[i] & PINSCOPE_VM_FAULT_SIGBUS) == (i < 2),
@@ -114,8 +114,8 @@ static void test_results(void)
 	munmap(addr + 2 * page, page);
 	results[1] = 77;
 	results[2] = 77;
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), len,
-			    PINSCOPE_FAULT_WRITE, results, &out), 0, "hole");
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), len,
+				  PINSCOPE_FAULT_WRITE, results, &out), 0, "hole");
 	expect(out.pages == 2 && !results[1] && results[2] == 77,
 	       "%llu pages, results 0x%x 0x%x", out.pages, results[1],
 	       results[2]);
@@ -126,7 +126,7 @@ static void test_results(void)
 	if (madvise(addr, page, MADV_PAGEOUT) ||
 	    !(state_of(fd, addr).state & PINSCOPE_STATE_SWAP))
 		tap_skip("nothing is swapped out: is there swap?");
-	ps_fault(fd, ps_self(), ps_addr(addr), page, 0, NULL, &out);
+	pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, 0, NULL, &out);
 	expect_state(fd, addr, ANON | EXCLUSIVE, 0, "swapped in");
 	expect(addr[0] == 's', "swapped in: content");
 	munmap(addr, len);
@@ -138,7 +138,7 @@ static void test_major(void)
 	int file = mkstemp(name), fd = open_ctl();
 
 	need(file >= 0 && write(file, "m", 1) == 1 && !fsync(file), "%s: %s",
-	     name, ps_errno(errno));
+	     name, pinscope_errno(errno));
 	unlink(name);
 	posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
 	addr = mmap(NULL, page, PROT_READ, MAP_SHARED, file, 0);
@@ -157,14 +157,14 @@ static void test_permissions(void)
 	int fd = open_ctl();
 
 	need(file >= 0 && readonly >= 0 && !ftruncate(file, page), "%s: %s",
-	     name, ps_errno(errno));
+	     name, pinscope_errno(errno));
 	unlink(name);
 	addr = mmap(NULL, page, PROT_READ, MAP_SHARED, readonly, 0);
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), page, write, NULL,
-			    NULL), -EACCES, "without VM_MAYWRITE");
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, write, NULL,
+				  NULL), -EACCES, "without VM_MAYWRITE");
 	addr = mmap(NULL, page, PROT_READ, MAP_SHARED, file, 0);
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), page, write, NULL,
-			    NULL), -EACCES, "without VM_WRITE, not COW");
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, write, NULL,
+				  NULL), -EACCES, "without VM_WRITE, not COW");
 	fault(fd, addr, 0, 0, "read");
 	fault(fd, addr, PINSCOPE_FAULT_UNSHARE, 0, "unshare of a shared mapping");
 	expect_state(fd, addr, PRESENT, ANON | WRITABLE, "is a read fault");
@@ -173,9 +173,9 @@ static void test_permissions(void)
 	expect_state(fd, addr, ANON | EXCLUSIVE, WRITABLE, "a copy");
 	addr = mmap(NULL, 2 << 20, PROT_READ,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	need(addr != MAP_FAILED, "hugetlb: %s", ps_errno(errno));
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), page, write, NULL,
-			    NULL), -EACCES, "hugetlb without VM_WRITE");
+	need(addr != MAP_FAILED, "hugetlb: %s", pinscope_errno(errno));
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, write, NULL,
+				  NULL), -EACCES, "hugetlb without VM_WRITE");
 	close(file);
 	close(readonly);
 }
@@ -188,12 +188,12 @@ static void test_allow_warn(void)
 	int fd = open_ctl(), ret;
 	struct pinscope_fault out;
 
-	need(param, "%s", ps_errno(errno));
-	ret = ps_fault(fd, ps_self(), ps_addr(addr), page,
-		       PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_WRITE, NULL, &out);
+	need(param, "%s", pinscope_errno(errno));
+	ret = pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page,
+			     PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_WRITE, NULL, &out);
 	if (fgetc(param) == 'Y')
 		expect(!ret && out.results_or & PINSCOPE_VM_FAULT_SIGSEGV,
-		       "%s, 0x%x", ps_errno(ret), out.results_or);
+		       "%s, 0x%x", pinscope_errno(ret), out.results_or);
 	else
 		expect_ret(ret, -EINVAL, "UNSHARE|WRITE");
 	fclose(param);
@@ -213,11 +213,11 @@ static void test_every_flag(void)
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
 		get_memory(&m, fd, kinds[k], true);
 		for (flags = 0; flags < 1 << 10; flags++) {
-			ret = ps_fault(fd, ps_self(), ps_addr(m.addr), page,
-				       flags, NULL, NULL);
+			ret = pinscope_fault(fd, pinscope_self(), pinscope_addr(m.addr), page,
+					     flags, NULL, NULL);
 			expect(!ret || ret == -EINVAL, "%s, flags 0x%llx: %s",
 			       kinds[k], (unsigned long long)flags,
-			       ps_errno(ret));
+			       pinscope_errno(ret));
 			if (flags % 64 == 63)
 				madvise(m.addr, page, MADV_DONTNEED);
 		}
@@ -231,14 +231,14 @@ static int uffd_missing(char *addr, size_t len)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
-		.range = { .start = ps_addr(addr), .len = len },
+		.range = { .start = pinscope_addr(addr), .len = len },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	need(fd >= 0 && !ioctl(fd, UFFDIO_API, &api) &&
 	     !ioctl(fd, UFFDIO_REGISTER, &reg), "userfaultfd: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	return fd;
 }
 
@@ -266,7 +266,7 @@ static void test_retry(void)
 	int fd = open_ctl(), uffd = uffd_missing(addr, 8 * page);
 	struct pinscope_fault out;
 	struct pinscope_pin cmd = {
-		.way = PINSCOPE_WAY_REMOTE, .addr = ps_addr(addr + 4 * page),
+		.call = PINSCOPE_CALL_PIN_REMOTE, .addr = pinscope_addr(addr + 4 * page),
 		.len = 2 * page,
 	};
 	pthread_t thread;
@@ -283,7 +283,7 @@ static void test_retry(void)
 	       out.dropped, out.retries);
 	expect_state(fd, addr, PRESENT | ZERO, 0, "with a handler");
 	/* GUP does the same, and tells it. */
-	expect_ret(ps_pin_cmd(fd, &cmd), 0, "PIN remote");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, "PIN remote");
 	expect(cmd.lock == PINSCOPE_LOCK_DROPPED, "lock %u", cmd.lock);
 }
 
@@ -298,8 +298,8 @@ static void *wait_in_fault(void *arg)
 {
 	struct waiter *w = arg;
 
-	w->ret = ps_fault(w->fd, ps_self(), ps_addr(w->addr), page, w->flags,
-			  NULL, NULL);
+	w->ret = pinscope_fault(w->fd, pinscope_self(), pinscope_addr(w->addr), page, w->flags,
+				NULL, NULL);
 	return NULL;
 }
 
@@ -350,9 +350,9 @@ static void test_interrupted(void)
 static struct pinscope_map_counts counts_of(int fd)
 {
 	struct pinscope_map_counts counts;
-	int ret = ps_map_counts(fd, &counts);
+	int ret = pinscope_map_counts(fd, &counts);
 
-	need(!ret, "MAP_COUNTS: %s", ps_errno(ret));
+	need(!ret, "MAP_COUNTS: %s", pinscope_errno(ret));
 	return counts;
 }
 
@@ -362,7 +362,7 @@ static bool has_map(unsigned int kind)
 	struct pinscope_info info;
 	int fd = open_ctl();
 
-	need(!ps_info(fd, &info), "INFO");
+	need(!pinscope_info(fd, &info), "INFO");
 	close(fd);
 	return info.maps >> kind & 1;
 }
@@ -372,19 +372,19 @@ static char *get_map(int *fd, unsigned int kind, size_t len, int flags)
 	void *addr;
 	int ret;
 
-	*fd = ps_open_map();
-	need(*fd >= 0, "open map: %s", ps_errno(*fd));
-	ret = ps_map(*fd, kind, len, PROT_READ | PROT_WRITE, flags, &addr);
-	need(!ret, "mmap %s: %s", ps_name(ps_map_names, kind), ps_errno(ret));
-	if (len < PINSCOPE_MAP_SIZE || !(ps_addr(addr) & (len - 1)))
+	*fd = pinscope_open_map();
+	need(*fd >= 0, "open map: %s", pinscope_errno(*fd));
+	ret = pinscope_map(*fd, kind, len, PROT_READ | PROT_WRITE, flags, &addr);
+	need(!ret, "mmap %s: %s", pinscope_name(pinscope_map_names, kind), pinscope_errno(ret));
+	if (len < PINSCOPE_MAP_SIZE || !(pinscope_addr(addr) & (len - 1)))
 		return addr;
 	/* A 32-bit process has to align what is for a PMD by itself. */
 	munmap(addr, len);
 	addr = map(2 * len, PROT_NONE, 0);
-	addr = (char *)addr + (-ps_addr(addr) & (len - 1));
+	addr = (char *)addr + (-pinscope_addr(addr) & (len - 1));
 	need(mmap(addr, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED, *fd,
 		  PINSCOPE_MAP_OFFSET(kind)) != MAP_FAILED, "mmap: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	return addr;
 }
 
@@ -427,7 +427,7 @@ static void test_maps(void)
 			continue;
 		snprintf(what, sizeof(what), "%s %s",
 			 shared ? "shared" : "private",
-			 ps_name(ps_map_names, maps[i].map));
+			 pinscope_name(pinscope_map_names, maps[i].map));
 		addr = get_map(&fd, maps[i].map, 8 * page, maps[i].flags);
 		expect(addr[3 * page] == 4 && addr[3 * page + 4095] == 4,
 		       "%s: has %d", what, addr[3 * page]);
@@ -456,11 +456,11 @@ static void test_maps(void)
 			     what);
 		munmap(addr, 8 * page);
 		/* The memory stays with the file, and private copies do not. */
-		again = ps_map(fd, maps[i].map, 8 * page, PROT_READ,
-			       maps[i].flags, (void **)&addr);
+		again = pinscope_map(fd, maps[i].map, 8 * page, PROT_READ,
+				     maps[i].flags, (void **)&addr);
 		expect(!again && addr[3 * page] == (shared ? 'w' : 4) &&
 		       addr[3 * page + 1] == 4, "%s: again: %s", what,
-		       ps_errno(again));
+		       pinscope_errno(again));
 		munmap(addr, 8 * page);
 		close(fd);
 	}
@@ -542,8 +542,8 @@ static void test_map_pmd(void)
 	expect_state(fd, addr + 7 * page, ANON | EXCLUSIVE | WRITABLE, SPECIAL,
 		     "written first");
 	munmap(addr, PINSCOPE_MAP_SIZE);
-	expect(!ps_map(fd, PINSCOPE_MAP_PMD, 8 * page, PROT_READ, MAP_SHARED,
-		       &shared) && ((char *)shared)[7 * page] == 8,
+	expect(!pinscope_map(fd, PINSCOPE_MAP_PMD, 8 * page, PROT_READ, MAP_SHARED,
+			     &shared) && ((char *)shared)[7 * page] == 8,
 	       "a private write went to the file's memory");
 	munmap(shared, 8 * page);
 	close(fd);
@@ -563,16 +563,16 @@ static void test_map_unshare(void)
 		expect(addr[page] == 2, "has %d", addr[page]);
 		before = state_of(fd, addr + page);
 		fault(fd, addr + page, PINSCOPE_FAULT_UNSHARE, 0,
-		      ps_name(ps_map_names, kind));
+		      pinscope_name(pinscope_map_names, kind));
 		after = state_of(fd, addr + page);
 		if (fixed)
 			expect((after.state & (ANON | EXCLUSIVE | WRITABLE)) ==
 			       (ANON | EXCLUSIVE) && after.pfn != before.pfn,
-			       "%s: state 0x%llx", ps_name(ps_map_names, kind),
+			       "%s: state 0x%llx", pinscope_name(pinscope_map_names, kind),
 			       after.state);
 		else
 			expect(after.pfn == before.pfn, "%s: copied",
-			       ps_name(ps_map_names, kind));
+			       pinscope_name(pinscope_map_names, kind));
 		expect(addr[page] == 2, "has %d", addr[page]);
 		munmap(addr, 4 * page);
 		close(fd);
@@ -594,19 +594,19 @@ static void test_map_pin(void)
 			continue;
 		addr = get_map(&fd, maps[i].map, 4 * page, maps[i].flags);
 		(void)*(volatile char *)addr;
-		ret = ps_pin(ctl, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM,
-			     addr, page, &id);
+		ret = pinscope_pin(ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM,
+				   addr, page, &id);
 		/* Without a page there is nothing to unshare for GUP either. */
 		expect(pages ? !ret : ret == -EFAULT || ret == -EEXIST,
-		       "%s, flags %d: %s", ps_name(ps_map_names, maps[i].map),
-		       maps[i].flags, ps_errno(ret));
+		       "%s, flags %d: %s", pinscope_name(pinscope_map_names, maps[i].map),
+		       maps[i].flags, pinscope_errno(ret));
 		munmap(addr, 4 * page);
 		close(fd);
 		if (ret)
 			continue;
-		expect_ret(ps_read(ctl, id, 0, &byte, 1), 0, "READ");
+		expect_ret(pinscope_read(ctl, id, 0, &byte, 1), 0, "READ");
 		expect(byte == 1, "has %d", byte);
-		expect_ret(ps_unpin(ctl, id), 0, "UNPIN");
+		expect_ret(pinscope_unpin(ctl, id), 0, "UNPIN");
 	}
 }
 
@@ -630,29 +630,29 @@ static void test_map_copy(void)
 		if (!child)
 			child_wait();
 		munmap(addr, 4 * page);
-		expect_ret(ps_fault(ctl, ps_pid(child), ps_addr(addr), page,
-				    write | PINSCOPE_FAULT_REMOTE, NULL, NULL),
+		expect_ret(pinscope_fault(ctl, pinscope_pid(child), pinscope_addr(addr), page,
+					  write | PINSCOPE_FAULT_REMOTE, NULL, NULL),
 			   -EACCES, "FAULT of another's");
 		cmd = (struct pinscope_pin) {
-			.way = PINSCOPE_WAY_REMOTE, .foll = PINSCOPE_FOLL_WRITE,
-			.addr = ps_addr(addr), .len = page,
-			.whose = PINSCOPE_WHOSE_PID, .who = child,
+			.call = PINSCOPE_CALL_PIN_REMOTE, .gup_flags = PINSCOPE_FOLL_WRITE,
+			.addr = pinscope_addr(addr), .len = page,
+			.target_type = PINSCOPE_TARGET_PID, .target_nr = child,
 		};
-		expect_ret(ps_pin_cmd(ctl, &cmd), -EFAULT, "PIN of another's");
+		expect_ret(pinscope_pin_cmd(ctl, &cmd), -EFAULT, "PIN of another's");
 		child_end(child);
 		close(fd);
 
 		addr = get_map(&fd, kinds[i], 4 * page, MAP_PRIVATE);
 		(void)*(volatile char *)addr;
 		mprotect(addr, 4 * page, PROT_NONE);
-		expect_ret(ps_fault(ctl, ps_self(), ps_addr(addr), page, write,
-				    NULL, NULL), -EACCES, "FAULT, no access");
+		expect_ret(pinscope_fault(ctl, pinscope_self(), pinscope_addr(addr), page, write,
+					  NULL, NULL), -EACCES, "FAULT, no access");
 		cmd = (struct pinscope_pin) {
-			.way = PINSCOPE_WAY_SLOW, .addr = ps_addr(addr),
-			.foll = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE,
+			.call = PINSCOPE_CALL_PIN, .addr = pinscope_addr(addr),
+			.gup_flags = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE,
 			.len = page,
 		};
-		expect_ret(ps_pin_cmd(ctl, &cmd), -EFAULT, "FORCE, no access");
+		expect_ret(pinscope_pin_cmd(ctl, &cmd), -EFAULT, "FORCE, no access");
 		munmap(addr, 4 * page);
 		close(fd);
 	}

@@ -24,11 +24,11 @@ static int open_gup_test(void)
 	close(fd);
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
 
-	need(fd >= 0, "gup_test: %s", ps_errno(errno));
+	need(fd >= 0, "gup_test: %s", pinscope_errno(errno));
 	return fd;
 }
 
-static int call(int fd, unsigned long cmd, void *arg)
+static int gup_test_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) ? -errno : 0;
 }
@@ -36,7 +36,7 @@ static int call(int fd, unsigned long cmd, void *arg)
 static struct gup_test about(const void *addr, size_t size)
 {
 	struct gup_test arg = {
-		.addr = ps_addr(addr), .size = size, .nr_pages_per_call = 3,
+		.addr = pinscope_addr(addr), .size = size, .nr_pages_per_call = 3,
 	};
 
 	return arg;
@@ -59,37 +59,37 @@ static void test_ranges(void)
 	munmap(edge, 8 * page);
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		arg = about(edge - 8 * page, 8 * page);
-		expect_ret(call(fd, tests[i], &arg), 0, "a good range");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "a good range");
 		expect(arg.size == 8 * page, "size %llu", arg.size);
 		arg = about(edge - 8 * page, 12 * page);
-		expect_ret(call(fd, tests[i], &arg), 0, "half of a range");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "half of a range");
 		expect(arg.size == 8 * page, "size %llu", arg.size);
 		arg.nr_pages_per_call = UINT32_MAX;
-		expect_ret(call(fd, tests[i], &arg), 0, "all in one call");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "all in one call");
 		arg = about(edge, page);
-		expect_ret(call(fd, tests[i], &arg), -EFAULT, "nothing there");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EFAULT, "nothing there");
 		arg = about(edge - page, 0);
-		expect_ret(call(fd, tests[i], &arg), -EINVAL, "no size");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "no size");
 		arg = about(edge - page + 1, page);
-		expect_ret(call(fd, tests[i], &arg), -EINVAL, "address not aligned");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "address not aligned");
 		arg = about(edge - page, page + 1);
-		expect_ret(call(fd, tests[i], &arg), -EINVAL, "size not aligned");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "size not aligned");
 		arg = about(edge - page, page);
 		arg.size = -(uint64_t)page;
-		expect_ret(call(fd, tests[i], &arg), -EOVERFLOW, "wraps around");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EOVERFLOW, "wraps around");
 		arg.size = 1ULL << 63;
-		expect_ret(call(fd, tests[i], &arg), -EFAULT, "immense");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EFAULT, "immense");
 		arg = about(edge - page, page);
 		arg.nr_pages_per_call = 0;
-		expect_ret(call(fd, tests[i], &arg), -EINVAL, "none at a time");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "none at a time");
 		arg = about(edge - page, page);
 		arg.test_flags = 2;
-		expect_ret(call(fd, tests[i], &arg), -EINVAL, "test_flags");
-		expect_ret(call(fd, tests[i], UNMAPPED), -EFAULT, "no struct");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "test_flags");
+		expect_ret(gup_test_ioctl(fd, tests[i], UNMAPPED), -EFAULT, "no struct");
 	}
-	expect_ret(call(fd, _IO('g', 0), NULL), -EINVAL, "no such command");
-	expect_ret(call(fd, _IO('g', 10), NULL), -EINVAL, "no such command");
-	expect_ret(call(fd, _IO('g', 1), NULL), -EINVAL, "another size");
+	expect_ret(gup_test_ioctl(fd, _IO('g', 0), NULL), -EINVAL, "no such command");
+	expect_ret(gup_test_ioctl(fd, _IO('g', 10), NULL), -EINVAL, "no such command");
+	expect_ret(gup_test_ioctl(fd, _IO('g', 1), NULL), -EINVAL, "another size");
 	expect_none_pinned("in the end");
 }
 
@@ -107,13 +107,13 @@ static void test_flags(void)
 				arg = about(addr, 4 * page);
 				arg.gup_flags = 1U << bit | 1U << other;
 				arg.test_flags = tests[i] == DUMP_USER_PAGES_TEST;
-				ret = call(fd, tests[i], &arg);
+				ret = gup_test_ioctl(fd, tests[i], &arg);
 				expect(ret || arg.size, "0x%x", arg.gup_flags);
 			}
 		}
 		arg = about(addr, 4 * page);
 		arg.gup_flags = 3;		/* WRITE, and TOUCH of old */
-		expect_ret(call(fd, tests[i], &arg), 0, "gup_test -z");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "gup_test -z");
 	}
 	expect_none_pinned("in the end");
 }
@@ -130,7 +130,7 @@ static void test_zeropage(void)
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		madvise(addr, 4 * page, MADV_DONTNEED);
 		arg = about(addr, 4 * page);
-		expect_ret(call(fd, tests[i], &arg), 0, "untouched memory");
+		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "untouched memory");
 		expect(arg.size == 4 * page, "size %llu", arg.size);
 	}
 	expect_none_pinned("in the end");
@@ -145,7 +145,7 @@ static void test_dump(void)
 	int fd = open_gup_test();
 
 	memcpy(arg.which_pages, which, sizeof(which));
-	expect_ret(call(fd, DUMP_USER_PAGES_TEST, &arg), 0, "some of them");
+	expect_ret(gup_test_ioctl(fd, DUMP_USER_PAGES_TEST, &arg), 0, "some of them");
 	expect(!memcmp(arg.which_pages, want, sizeof(want)), "which_pages");
 }
 
@@ -155,42 +155,42 @@ static void test_longterm(void)
 	char *buf = map(8 * page, PROT_READ | PROT_WRITE, 0);
 	int fd = open_gup_test(), other = open_gup_test(), flags;
 	struct pin_longterm_test arg;
-	__u64 to = ps_addr(buf);
+	__u64 to = pinscope_addr(buf);
 
 	for (flags = 0; flags < 4; flags++) {
 		memset(addr, 'a' + flags, 8 * page);
 		arg = (struct pin_longterm_test) {
-			.addr = ps_addr(addr), .size = 8 * page, .flags = flags,
+			.addr = pinscope_addr(addr), .size = 8 * page, .flags = flags,
 		};
-		expect_ret(call(fd, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
 			   "READ of nothing");
-		expect_ret(call(fd, PIN_LONGTERM_TEST_STOP, NULL), 0,
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL), 0,
 			   "STOP of nothing");
-		expect_ret(call(fd, PIN_LONGTERM_TEST_START, &arg), 0, "START");
-		expect_ret(call(fd, PIN_LONGTERM_TEST_START, &arg), -EINVAL,
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), 0, "START");
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), -EINVAL,
 			   "START again");
 		expect(pins_now() == 8, "%ld pages", pins_now());
 
 		/* Another user has a pin, and ends, and this one is no other. */
-		expect_ret(call(other, PIN_LONGTERM_TEST_START, &arg), 0,
+		expect_ret(gup_test_ioctl(other, PIN_LONGTERM_TEST_START, &arg), 0,
 			   "another's START");
 		close(other);
 		other = open_gup_test();
-		expect_ret(call(other, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
+		expect_ret(gup_test_ioctl(other, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
 			   "another's READ");
 		expect(pins_now() == 8, "%ld pages", pins_now());
 
 		addr[5 * page] = '!';
 		memset(buf, 0, 8 * page);
-		expect_ret(call(fd, PIN_LONGTERM_TEST_READ, &to), 0, "READ");
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), 0, "READ");
 		expect(!memcmp(buf, addr, 8 * page), "what was read");
-		expect_ret(call(fd, PIN_LONGTERM_TEST_READ, UNMAPPED), -EFAULT,
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, UNMAPPED), -EFAULT,
 			   "READ without an address");
-		to = ps_addr(UNMAPPED);
-		expect_ret(call(fd, PIN_LONGTERM_TEST_READ, &to), -EFAULT,
+		to = pinscope_addr(UNMAPPED);
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), -EFAULT,
 			   "READ to nowhere");
-		to = ps_addr(buf);
-		expect_ret(call(fd, PIN_LONGTERM_TEST_STOP, NULL), 0, "STOP");
+		to = pinscope_addr(buf);
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL), 0, "STOP");
 		expect_none_pinned("after STOP");
 	}
 }
@@ -204,25 +204,25 @@ static void test_longterm_bad(void)
 		struct pin_longterm_test arg;
 		int want;
 	} bad[] = {
-		{ { ps_addr(edge) - page, page, 4 }, -EINVAL },
-		{ { ps_addr(edge) - page, 0, 0 }, -EINVAL },
-		{ { ps_addr(edge) - page + 8, page, 0 }, -EINVAL },
-		{ { ps_addr(edge) - page, page / 2, 0 }, -EINVAL },
-		{ { ps_addr(edge) - page, -(uint64_t)page, 0 }, -EOVERFLOW },
-		{ { ps_addr(edge) - page, 1ULL << 62, 0 }, -EFAULT },
-		{ { ps_addr(edge) - page, 2 * page, 0 }, -EFAULT },
-		{ { ps_addr(edge) - page, 2 * page, 2 }, -EFAULT },
+		{ { pinscope_addr(edge) - page, page, 4 }, -EINVAL },
+		{ { pinscope_addr(edge) - page, 0, 0 }, -EINVAL },
+		{ { pinscope_addr(edge) - page + 8, page, 0 }, -EINVAL },
+		{ { pinscope_addr(edge) - page, page / 2, 0 }, -EINVAL },
+		{ { pinscope_addr(edge) - page, -(uint64_t)page, 0 }, -EOVERFLOW },
+		{ { pinscope_addr(edge) - page, 1ULL << 62, 0 }, -EFAULT },
+		{ { pinscope_addr(edge) - page, 2 * page, 0 }, -EFAULT },
+		{ { pinscope_addr(edge) - page, 2 * page, 2 }, -EFAULT },
 	};
 
 	munmap(edge, 2 * page);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct pin_longterm_test arg = bad[i].arg;
 
-		expect_ret(call(fd, PIN_LONGTERM_TEST_START, &arg), bad[i].want,
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), bad[i].want,
 			   "START");
 		expect_none_pinned("after a START that failed");
 	}
-	expect_ret(call(fd, PIN_LONGTERM_TEST_START, UNMAPPED), -EFAULT,
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, UNMAPPED), -EFAULT,
 		   "START of no struct");
 }
 
@@ -230,7 +230,7 @@ static void test_longterm_bad(void)
 static void test_longterm_killed(void)
 {
 	char *addr = map(8 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	struct pin_longterm_test arg = { ps_addr(addr), 8 * page, 0 };
+	struct pin_longterm_test arg = { pinscope_addr(addr), 8 * page, 0 };
 	int status, fd = open_gup_test();
 	pid_t pid;
 
@@ -239,7 +239,7 @@ static void test_longterm_killed(void)
 	pid = must_fork();
 
 	if (!pid) {
-		if (!call(open_gup_test(), PIN_LONGTERM_TEST_START, &arg))
+		if (!gup_test_ioctl(open_gup_test(), PIN_LONGTERM_TEST_START, &arg))
 			kill(getpid(), SIGKILL);
 		_exit(1);
 	}

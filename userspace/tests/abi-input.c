@@ -36,7 +36,7 @@ static const struct {
 static int call_sized(int fd, unsigned long cmd, void *buf, uint32_t size)
 {
 	memcpy(buf, &size, sizeof(size));
-	return ps_call(fd, cmd, buf);
+	return pinscope_ioctl(fd, cmd, buf);
 }
 
 static void test_struct_sizes(void)
@@ -73,15 +73,15 @@ static void test_struct_sizes(void)
 		expect_ret(call_sized(fd, commands[i].cmd, buf, UINT32_MAX),
 			   -E2BIG, name);
 
-		expect_ret(ps_call(fd, commands[i].cmd, NULL), -EFAULT, name);
-		expect_ret(ps_call(fd, commands[i].cmd, UNMAPPED), -EFAULT, name);
-		expect_ret(ps_call(fd, commands[i].cmd, (void *)-4096L), -EFAULT,
+		expect_ret(pinscope_ioctl(fd, commands[i].cmd, NULL), -EFAULT, name);
+		expect_ret(pinscope_ioctl(fd, commands[i].cmd, UNMAPPED), -EFAULT, name);
+		expect_ret(pinscope_ioctl(fd, commands[i].cmd, (void *)-4096L), -EFAULT,
 			   name);
 		/* The struct says that it goes on where nothing is mapped. */
 		end = map(2 * page, PROT_READ | PROT_WRITE, 0);
 		munmap(end + page, page);
 		memcpy(end + page - 4, &size, sizeof(size));
-		expect_ret(ps_call(fd, commands[i].cmd, end + page - 4), -EFAULT,
+		expect_ret(pinscope_ioctl(fd, commands[i].cmd, end + page - 4), -EFAULT,
 			   name);
 		munmap(end, page);
 	}
@@ -91,12 +91,12 @@ static void test_struct_sizes(void)
 static void test_first_version(void)
 {
 	struct {
-		uint32_t size, way;
-		uint64_t foll, addr, len;
+		uint32_t size, call;
+		uint64_t gup_flags, addr, len;
 		uint32_t flags, id;
 		uint64_t pages, elapsed_ns, beyond;
 	} pin = {
-		.size = 56, .way = 1, .foll = 1 << 7, .len = 2 * page,
+		.size = 56, .call = 1, .gup_flags = 1 << 7, .len = 2 * page,
 		.beyond = ~0ULL,
 	};
 	struct {
@@ -125,21 +125,21 @@ static void test_first_version(void)
 	char *addr = map(2 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	int fd = open_ctl();
 
-	pin.addr = ps_addr(addr);
-	expect_ret(ps_call(fd, PINSCOPE_IOC_PIN, &pin), 0, "PIN");
+	pin.addr = pinscope_addr(addr);
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &pin), 0, "PIN");
 	expect(pin.id && pin.pages == 2, "id %u, %llu pages", pin.id,
 	       (unsigned long long)pin.pages);
-	inspect.addr = ps_addr(addr);
-	inspect.records = ps_addr(&rec);
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &inspect), 0, "INSPECT");
+	inspect.addr = pinscope_addr(addr);
+	inspect.records = pinscope_addr(&rec);
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &inspect), 0, "INSPECT");
 	expect(inspect.nr == 1 && rec.pages == 1 && rec.pincount == 1,
 	       "%u records", inspect.nr);
 	cmp.id = pin.id;
-	cmp.addr = ps_addr(addr);
-	expect_ret(ps_call(fd, PINSCOPE_IOC_COMPARE, &cmp), 0, "COMPARE");
+	cmp.addr = pinscope_addr(addr);
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_COMPARE, &cmp), 0, "COMPARE");
 	expect(cmp.same == 2, "%llu the same", (unsigned long long)cmp.same);
 	unpin.id = pin.id;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_UNPIN, &unpin), 0, "UNPIN");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_UNPIN, &unpin), 0, "UNPIN");
 	expect(!~pin.beyond && !~rec.beyond && !~inspect.beyond &&
 	       !~cmp.beyond && !~unpin.beyond, "written beyond the end");
 }
@@ -149,13 +149,13 @@ static void test_unknown_commands(void)
 	int fd = open_ctl();
 	struct pinscope_info info = { .size = sizeof(info) };
 
-	expect_ret(ps_call(fd, _IO(PINSCOPE_IOC_MAGIC, 63), &info), -ENOTTY,
+	expect_ret(pinscope_ioctl(fd, _IO(PINSCOPE_IOC_MAGIC, 63), &info), -ENOTTY,
 		   "number 63");
-	expect_ret(ps_call(fd, _IO(PINSCOPE_IOC_MAGIC, 255), &info), -ENOTTY,
+	expect_ret(pinscope_ioctl(fd, _IO(PINSCOPE_IOC_MAGIC, 255), &info), -ENOTTY,
 		   "number 255");
-	expect_ret(ps_call(fd, _IO('g', 0), &info), -ENOTTY, "another magic");
-	expect_ret(ps_call(fd, _IOWR(PINSCOPE_IOC_MAGIC, 0,
-				     struct pinscope_info), &info), -ENOTTY,
+	expect_ret(pinscope_ioctl(fd, _IO('g', 0), &info), -ENOTTY, "another magic");
+	expect_ret(pinscope_ioctl(fd, _IOWR(PINSCOPE_IOC_MAGIC, 0,
+					    struct pinscope_info), &info), -ENOTTY,
 		   "with a direction");
 }
 
@@ -206,20 +206,20 @@ static void test_pin_ranges(void)
 {
 	struct range ranges[20];
 	size_t nr = get_ranges(ranges), i;
-	unsigned int way;
+	unsigned int call;
 	int fd = open_ctl(), want;
 	struct pinscope_pin cmd;
 
 	for (i = 0; i < nr; i++) {
 		want = ranges[i].want ? ranges[i].want : ranges[i].want_pin;
-		for (way = PINSCOPE_WAY_SLOW; way <= PINSCOPE_WAY_FAST; way++) {
+		for (call = PINSCOPE_CALL_PIN; call <= PINSCOPE_CALL_PIN_FAST; call++) {
 			cmd = (struct pinscope_pin) {
-				.size = sizeof(cmd), .way = way,
-				.foll = PINSCOPE_FOLL_LONGTERM,
+				.size = sizeof(cmd), .call = call,
+				.gup_flags = PINSCOPE_FOLL_LONGTERM,
 				.addr = ranges[i].addr, .len = ranges[i].len,
 				.id = 77,
 			};
-			expect_ret(ps_call(fd, PINSCOPE_IOC_PIN, &cmd), want,
+			expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), want,
 				   ranges[i].name);
 			expect(cmd.id == 77 && !get_info(fd).pinned_pages,
 			       "%s: id %u, %llu pages pinned", ranges[i].name,
@@ -240,8 +240,8 @@ static void test_fault_ranges(void)
 		want = ranges[i].want ? ranges[i].want : ranges[i].want_pin;
 		if (want == -ENOMEM)
 			continue;	/* to FAULT, it is just long */
-		ret = ps_fault(fd, ps_self(), ranges[i].addr, ranges[i].len, 0,
-			       NULL, &out);
+		ret = pinscope_fault(fd, pinscope_self(), ranges[i].addr, ranges[i].len, 0,
+				     NULL, &out);
 		if (!strcmp(ranges[i].name, "partly mapped")) {
 			expect_ret(ret, 0, ranges[i].name);
 			expect(out.pages == 1, "%s: %llu pages", ranges[i].name,
@@ -266,7 +266,7 @@ static void test_inspect_ranges(void)
 			.addr = ranges[i].addr, .len = ranges[i].len,
 			.records = (uintptr_t)rec, .nr = ARRAY_SIZE(rec),
 		};
-		expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd),
+		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd),
 			   ranges[i].want, ranges[i].name);
 	}
 }
@@ -280,12 +280,12 @@ static void test_compare_ranges(void)
 	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
 	uint32_t id;
 
-	ret = ps_pin(fd, PINSCOPE_WAY_SLOW, 0, addr, page, &id);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, 0, addr, page, &id);
+	need(!ret, "%s", pinscope_errno(ret));
 	for (i = 0; i < nr; i++) {
 		if (ranges[i].len != page)
 			continue;	/* COMPARE has its length from the pin */
-		ret = ps_compare(fd, id, ps_self(), ranges[i].addr, &cmd);
+		ret = pinscope_compare(fd, id, pinscope_self(), ranges[i].addr, &cmd);
 		expect_ret(ret, ranges[i].want, ranges[i].name);
 		if (!ret)
 			expect(cmd.absent == 1 && !cmd.same &&
@@ -307,32 +307,32 @@ static void test_inspect_fields(void)
 	struct { struct pinscope_page rec; uint64_t more; } longer;
 	int fd = open_ctl();
 
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "good");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "good");
 	expect(cmd.nr == 1 && cmd.next == good.addr + page, "nr %u", cmd.nr);
 	cmd = good;
 	cmd.nr = 0;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "nr 0");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "nr 0");
 	cmd = good;
 	cmd.reserved = 1;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "reserved");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "reserved");
 	cmd = good;
 	cmd.record_size = 55;	/* it was never that short */
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "short record");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "short record");
 	cmd = good;
 	cmd.record_size = page + 1;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "long record");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "long record");
 	cmd = good;
 	cmd.records = (uintptr_t)UNMAPPED;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT, "records");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT, "records");
 	cmd = good;
 	cmd.records = 0xffff888000000000;
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT,
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT,
 		   "records in the kernel");
 	cmd = good;
 	cmd.records = (uintptr_t)&longer;
 	cmd.record_size = sizeof(longer);
 	memset(&longer, 0xff, sizeof(longer));
-	expect_ret(ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "longer record");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "longer record");
 	expect(!longer.more, "what the module does not know is not cleared");
 	expect(longer.rec.addr == good.addr, "0x%llx", longer.rec.addr);
 }
@@ -344,42 +344,42 @@ static void test_flags_not_taken(void)
 	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	struct pinscope_info info;
 	int fd = open_ctl(), bit;
-	unsigned int way;
+	unsigned int call;
 	uint32_t id;
 
 	info = get_info(fd);
-	for (way = 0; way < 70; way++) {
-		if (way >= PINSCOPE_WAYS) {
-			expect_ret(ps_pin(fd, way, 0, addr, page, &id), -EINVAL,
+	for (call = 0; call < 70; call++) {
+		if (call >= PINSCOPE_CALLS) {
+			expect_ret(pinscope_pin(fd, call, 0, addr, page, &id), -EINVAL,
 				   "unknown way");
 			continue;
 		}
-		if (!(info.ways & 1ULL << way)) {
-			expect_ret(ps_pin(fd, way, 0, addr, page, &id),
-				   -EOPNOTSUPP, ps_name(ps_way_names, way));
+		if (!(info.calls & 1ULL << call)) {
+			expect_ret(pinscope_pin(fd, call, 0, addr, page, &id),
+				   -EOPNOTSUPP, pinscope_name(pinscope_call_names, call));
 			continue;
 		}
 		for (bit = 0; bit < 64; bit++)
-			if (!(info.foll[way] & 1ULL << bit))
-				expect_ret(ps_pin(fd, way, 1ULL << bit, addr,
-						  page, &id), -EINVAL,
+			if (!(info.gup_flags[call] & 1ULL << bit))
+				expect_ret(pinscope_pin(fd, call, 1ULL << bit, addr,
+							page, &id), -EINVAL,
 					   "a flag that is not taken");
-		expect_ret(ps_pin(fd, way, PINSCOPE_FOLL_LONGTERM |
-				  PINSCOPE_FOLL_PCI_P2PDMA, addr, page, &id),
+		expect_ret(pinscope_pin(fd, call, PINSCOPE_FOLL_LONGTERM |
+					PINSCOPE_FOLL_PCI_P2PDMA, addr, page, &id),
 			   -EINVAL, "LONGTERM|PCI_P2PDMA");
 	}
-	expect_ret(ps_pin(fd, UINT32_MAX, 0, addr, page, &id), -EINVAL,
+	expect_ret(pinscope_pin(fd, UINT32_MAX, 0, addr, page, &id), -EINVAL,
 		   "unknown way");
 	/* What is not in one of the two is a gap in this test. */
-	expect(info.ways == ((1U << PINSCOPE_WAYS) - 1 - (1U << PINSCOPE_WAY_FAST_ONLY)) ||
-	       info.ways == (1U << PINSCOPE_WAY_MEMFD) - 1, "ways 0x%llx",
-	       info.ways);
+	expect(info.calls == ((1U << PINSCOPE_CALLS) - 1 - (1U << PINSCOPE_CALL_PIN_FAST_ONLY)) ||
+	       info.calls == (1U << PINSCOPE_CALL_PIN_MEMFD) - 1, "ways 0x%llx",
+	       info.calls);
 
 	struct pinscope_pin cmd = {
 		.size = sizeof(cmd), .addr = (uintptr_t)addr, .len = page,
 		.flags = ~(uint32_t)PINSCOPE_PIN_PARTIAL,
 	};
-	expect_ret(ps_call(fd, PINSCOPE_IOC_PIN, &cmd), -EINVAL, "PIN's flags");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), -EINVAL, "PIN's flags");
 }
 
 /* GUP warns about what it does not take, and the guest panics on a warning. */
@@ -393,35 +393,35 @@ static void test_every_combination(void)
 	};
 	struct pinscope_info info;
 	int fd = open_ctl(), ret;
-	unsigned int way, m, tried = 0;
-	uint64_t foll, taken;
+	unsigned int call, m, tried = 0;
+	uint64_t gup_flags, taken;
 	uint32_t id;
 
-	expect_ret(ps_map(ps_open_map(), PINSCOPE_MAP_PFNMAP, page, PROT_READ,
-			  MAP_PRIVATE, (void **)&memory[4]), 0, "mmap of map");
+	expect_ret(pinscope_map(pinscope_open_map(), PINSCOPE_MAP_PFNMAP, page, PROT_READ,
+				MAP_PRIVATE, (void **)&memory[4]), 0, "mmap of map");
 	info = get_info(fd);
-	for (way = 0; way < PINSCOPE_WAYS; way++) {
+	for (call = 0; call < PINSCOPE_CALLS; call++) {
 		/* GET is implied where it is taken. */
-		taken = info.foll[way] & ~PINSCOPE_FOLL_GET;
+		taken = info.gup_flags[call] & ~PINSCOPE_FOLL_GET;
 		/* All subsets of the bits in taken. */
-		foll = 0;
+		gup_flags = 0;
 		do {
 			for (m = 0; m < ARRAY_SIZE(memory); m++) {
-				ret = ps_pin(fd, way, foll, memory[m], page,
-					     &id);
+				ret = pinscope_pin(fd, call, gup_flags, memory[m], page,
+						   &id);
 				if (!ret)
-					ret = ps_unpin(fd, id);
+					ret = pinscope_unpin(fd, id);
 				expect(!ret || ret == -EFAULT ||
 				       ret == -EINVAL || ret == -EAGAIN ||
 				       ret == -EOPNOTSUPP || ret == -ENOENT ||
 				       ret == -EEXIST,
-				       "way %u foll 0x%llx memory %u: %s", way,
-				       (unsigned long long)foll, m,
-				       ps_errno(ret));
+				       "way %u foll 0x%llx memory %u: %s", call,
+				       (unsigned long long)gup_flags, m,
+				       pinscope_errno(ret));
 				tried++;
 			}
-			foll = (foll - taken) & taken;
-		} while (foll);
+			gup_flags = (gup_flags - taken) & taken;
+		} while (gup_flags);
 	}
 	expect(tried > 1000, "only %u", tried);
 }
@@ -436,24 +436,24 @@ static void test_ids(void)
 	uint32_t id, other;
 	char byte;
 
-	ret = ps_pin(a, PINSCOPE_WAY_FAST, 0, addr, page, &id);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(a, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &id);
+	need(!ret, "%s", pinscope_errno(ret));
 	expect(id, "ids start at 1");
-	expect_ret(ps_unpin(b, id), -ENOENT, "UNPIN another's id");
-	expect_ret(ps_read(b, id, 0, &byte, 1), -ENOENT, "READ another's id");
-	expect_ret(ps_compare(b, id, ps_self(), ps_addr(addr), &cmp), -ENOENT,
+	expect_ret(pinscope_unpin(b, id), -ENOENT, "UNPIN another's id");
+	expect_ret(pinscope_read(b, id, 0, &byte, 1), -ENOENT, "READ another's id");
+	expect_ret(pinscope_compare(b, id, pinscope_self(), pinscope_addr(addr), &cmp), -ENOENT,
 		   "COMPARE another's id");
-	expect_ret(ps_unpin(a, 0), -ENOENT, "id 0");
-	expect_ret(ps_unpin(a, UINT32_MAX), -ENOENT, "id of all ones");
-	expect_ret(ps_read(a, id + 1, 0, &byte, 1), -ENOENT, "unknown id");
+	expect_ret(pinscope_unpin(a, 0), -ENOENT, "id 0");
+	expect_ret(pinscope_unpin(a, UINT32_MAX), -ENOENT, "id of all ones");
+	expect_ret(pinscope_read(a, id + 1, 0, &byte, 1), -ENOENT, "unknown id");
 
-	ret = ps_pin(b, PINSCOPE_WAY_FAST, 0, addr, page, &other);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(b, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &other);
+	need(!ret, "%s", pinscope_errno(ret));
 	expect(other == id, "two opens count alike: %u and %u", id, other);
-	expect_ret(ps_unpin(a, id), 0, "UNPIN");
-	expect_ret(ps_unpin(a, id), -ENOENT, "UNPIN twice");
-	expect_ret(ps_read(a, id, 0, &byte, 1), -ENOENT, "READ after UNPIN");
-	expect_ret(ps_read(b, other, 0, &byte, 1), 0, "the other's is there");
+	expect_ret(pinscope_unpin(a, id), 0, "UNPIN");
+	expect_ret(pinscope_unpin(a, id), -ENOENT, "UNPIN twice");
+	expect_ret(pinscope_read(a, id, 0, &byte, 1), -ENOENT, "READ after UNPIN");
+	expect_ret(pinscope_read(b, other, 0, &byte, 1), 0, "the other's is there");
 	expect(get_info(a).pinned_pages == 1, "%llu",
 	       get_info(a).pinned_pages);
 }
@@ -464,8 +464,8 @@ static void test_ids(void)
 static void test_fields(void)
 {
 	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), map_fd = ps_open_map();
-	uint32_t id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
+	int fd = open_ctl(), map_fd = pinscope_open_map();
+	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	uint64_t bitmap[2];
 	const struct pinscope_pin pins[] = {
 		{ .batch = 1U << 31 }, { .flags = 2 }, { .flags = 1U << 31 },
@@ -476,7 +476,7 @@ static void test_fields(void)
 	};
 	const struct pinscope_compare compares[] = {
 		{ .bitmap_size = 8 },
-		{ .bitmap = ps_addr(bitmap), .bitmap_size = 12 },
+		{ .bitmap = pinscope_addr(bitmap), .bitmap_size = 12 },
 	};
 	const struct pinscope_fault faults[] = {
 		{ .reserved = 1 }, { .reserved2 = 1 }, { .flags = 1ULL << 63 },
@@ -493,56 +493,56 @@ static void test_fields(void)
 	for (i = 0; i < ARRAY_SIZE(pins); i++) {
 		struct pinscope_pin cmd = pins[i];
 
-		cmd.addr = ps_addr(addr);
+		cmd.addr = pinscope_addr(addr);
 		cmd.len = page;
-		expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "PIN");
+		expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "PIN");
 	}
 	for (i = 0; i < ARRAY_SIZE(unpins); i++) {
 		struct pinscope_unpin cmd = unpins[i];
 
 		cmd.size = sizeof(cmd);
 		cmd.id = id;
-		expect_ret(ps_call(fd, PINSCOPE_IOC_UNPIN, &cmd), -EINVAL,
+		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_UNPIN, &cmd), -EINVAL,
 			   "UNPIN");
 	}
-	expect_ret(ps_unpin_part(fd, id, 0, 2 * page, 0, NULL), -ERANGE,
+	expect_ret(pinscope_unpin_part(fd, id, 0, 2 * page, 0, NULL), -ERANGE,
 		   "UNPIN beyond the end");
-	expect_ret(ps_unpin_part(fd, id, page, page, 0, NULL), -ERANGE,
+	expect_ret(pinscope_unpin_part(fd, id, page, page, 0, NULL), -ERANGE,
 		   "UNPIN at the end");
-	expect_ret(ps_unpin_part(fd, id, -page, 2 * page, 0, NULL), -ERANGE,
+	expect_ret(pinscope_unpin_part(fd, id, -page, 2 * page, 0, NULL), -ERANGE,
 		   "UNPIN that wraps");
-	expect_ret(ps_unpin_part(fd, id, 0, 0, PINSCOPE_UNPIN_DIRTY, NULL),
+	expect_ret(pinscope_unpin_part(fd, id, 0, 0, PINSCOPE_UNPIN_DIRTY, NULL),
 		   -EACCES, "dirty without FOLL_WRITE");
 	for (i = 0; i < ARRAY_SIZE(compares); i++) {
 		struct pinscope_compare cmd = compares[i];
 
-		expect_ret(ps_compare(fd, id, ps_self(), ps_addr(addr), &cmd),
+		expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmd),
 			   -EINVAL, "COMPARE");
 	}
-	struct pinscope_compare cmp = { .bitmap = ps_addr(bitmap) };
+	struct pinscope_compare cmp = { .bitmap = pinscope_addr(bitmap) };
 
-	expect_ret(ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp), -ERANGE,
+	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), -ERANGE,
 		   "COMPARE: bitmap too small");
-	cmp.bitmap = ps_addr(UNMAPPED);
+	cmp.bitmap = pinscope_addr(UNMAPPED);
 	cmp.bitmap_size = 8;
-	expect_ret(ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp), -EFAULT,
+	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), -EFAULT,
 		   "COMPARE: bitmap that is not there");
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		struct pinscope_fault cmd = faults[i];
 
 		cmd.size = sizeof(cmd);
-		cmd.addr = ps_addr(addr);
+		cmd.addr = pinscope_addr(addr);
 		cmd.len = page;
-		expect_ret(ps_call(fd, PINSCOPE_IOC_FAULT, &cmd), -EINVAL,
+		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_FAULT, &cmd), -EINVAL,
 			   "FAULT");
 	}
-	expect_ret(ps_fault(fd, ps_self(), ps_addr(addr), page, 0, UNMAPPED,
-			    NULL), -EFAULT, "FAULT: results");
-	expect_ret(ps_call(map_fd, PINSCOPE_IOC_MAP_COUNTS, &counts), -EINVAL,
+	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, 0, UNMAPPED,
+				  NULL), -EFAULT, "FAULT: results");
+	expect_ret(pinscope_ioctl(map_fd, PINSCOPE_IOC_MAP_COUNTS, &counts), -EINVAL,
 		   "MAP_COUNTS");
-	expect_ret(ps_map_counts(fd, &counts), -ENXIO, "MAP_COUNTS of ctl");
-	expect_ret(ps_call(fd, PINSCOPE_IOC_RSS, &rss), -EINVAL, "RSS");
-	expect_ret(ps_rss(fd, (struct ps_who) { PINSCOPE_WHOSE_PIN, id }, &rss),
+	expect_ret(pinscope_map_counts(fd, &counts), -ENXIO, "MAP_COUNTS of ctl");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_RSS, &rss), -EINVAL, "RSS");
+	expect_ret(pinscope_rss(fd, (struct pinscope_target) { PINSCOPE_TARGET_PIN, id }, &rss),
 		   -EINVAL, "RSS of a pin");
 	expect(get_info(fd).pinned_pages == 1, "%llu",
 	       get_info(fd).pinned_pages);
@@ -553,27 +553,27 @@ static void test_write_input(void)
 {
 	char *addr = map(2 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	int fd = open_ctl();
-	uint32_t ro = pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, addr,
+	uint32_t ro = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr,
 			  page);
-	uint32_t rw = pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_WRITE, addr,
+	uint32_t rw = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr,
 			  2 * page);
 
 	memset(addr, 'a', 2 * page);
-	expect_ret(ps_write(fd, ro, 0, "x", 1), -EACCES, "without FOLL_WRITE");
-	expect_ret(ps_write(fd, rw, 2 * page, "x", 1), -ERANGE, "at the end");
-	expect_ret(ps_write(fd, rw, 2 * page - 1, "xx", 2), -ERANGE,
+	expect_ret(pinscope_write(fd, ro, 0, "x", 1), -EACCES, "without FOLL_WRITE");
+	expect_ret(pinscope_write(fd, rw, 2 * page, "x", 1), -ERANGE, "at the end");
+	expect_ret(pinscope_write(fd, rw, 2 * page - 1, "xx", 2), -ERANGE,
 		   "over the end");
-	expect_ret(ps_write(fd, rw, -1ULL, "xx", 2), -ERANGE, "wraps");
-	expect_ret(ps_write(fd, rw, 0, UNMAPPED, 1), -EFAULT, "bad buffer");
-	expect_ret(ps_write(fd, rw + 1, 0, "x", 1), -ENOENT, "unknown id");
-	expect_ret(ps_write(fd, rw, page, "x", 0), 0, "nothing");
+	expect_ret(pinscope_write(fd, rw, -1ULL, "xx", 2), -ERANGE, "wraps");
+	expect_ret(pinscope_write(fd, rw, 0, UNMAPPED, 1), -EFAULT, "bad buffer");
+	expect_ret(pinscope_write(fd, rw + 1, 0, "x", 1), -ENOENT, "unknown id");
+	expect_ret(pinscope_write(fd, rw, page, "x", 0), 0, "nothing");
 	expect(addr[0] == 'a' && addr[2 * page - 1] == 'a', "written all the same");
 }
 
 /* mmap() of map: what it does not have, and what a driver cannot give. */
 static void test_map_input(void)
 {
-	int fd = ps_open_map(), ctl = open_ctl();
+	int fd = pinscope_open_map(), ctl = open_ctl();
 	static const struct {
 		const char *name;
 		uint64_t offset;
@@ -592,13 +592,13 @@ static void test_map_input(void)
 		addr = mmap(NULL, bad[i].len, PROT_READ, MAP_PRIVATE, fd,
 			    bad[i].offset);
 		expect(addr == MAP_FAILED && errno == EINVAL, "%s: %s",
-		       bad[i].name, addr == MAP_FAILED ? ps_errno(errno) :
+		       bad[i].name, addr == MAP_FAILED ? pinscope_errno(errno) :
 		       "success");
 	}
 	addr = mmap(NULL, page, PROT_READ, MAP_PRIVATE, ctl, 0);
 	expect(addr == MAP_FAILED && errno == ENODEV, "mmap of ctl");
-	expect_ret(ps_map(fd, PINSCOPE_MAP_MIXED_PAGE, page, PROT_READ,
-			  MAP_SHARED, &addr), 0, "a good one");
+	expect_ret(pinscope_map(fd, PINSCOPE_MAP_MIXED_PAGE, page, PROT_READ,
+				MAP_SHARED, &addr), 0, "a good one");
 	addr = mremap(addr, page, 2 * page, MREMAP_MAYMOVE);
 	expect(addr == MAP_FAILED && errno == EFAULT, "grows");
 	close(fd);

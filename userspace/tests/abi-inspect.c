@@ -27,8 +27,8 @@ static void test_inspect_sparse(void)
 	madvise(addr, len, MADV_NOHUGEPAGE);
 	for (i = 0; i < 64; i++)
 		addr[i * step] = 1;
-	ret = ps_inspect(fd, ps_self(), ps_addr(addr), len, &recs, &nr);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(addr), len, &recs, &nr);
+	need(!ret, "%s", pinscope_errno(ret));
 	expect(nr == 64, "%zu records", nr);
 	for (i = 0; i < nr && i < 64; i++)
 		expect(recs[i].addr == (uintptr_t)addr + i * step &&
@@ -45,8 +45,8 @@ static void test_inspect_sparse(void)
 			.len = (uintptr_t)addr + len - cmd.next,
 			.records = (uintptr_t)&rec, .nr = 1,
 		};
-		ret = ps_call(fd, PINSCOPE_IOC_INSPECT, &cmd);
-		need(!ret, "%s", ps_errno(ret));
+		ret = pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd);
+		need(!ret, "%s", pinscope_errno(ret));
 		need(cmd.next > cmd.addr, "no progress");
 	}
 	expect(nr == 64, "%zu records one by one", nr);
@@ -63,11 +63,11 @@ static void huge_page(const char *name)
 
 	get_memory(&m, fd, name, true);
 	pages = m.kind->len / page;
-	ret = ps_pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, m.addr,
-		     m.kind->len, &id);
-	need(!ret, "%s", ps_errno(ret));
-	ret = ps_inspect(fd, ps_self(), ps_addr(m.addr), m.kind->len, &recs, &nr);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, m.addr,
+			   m.kind->len, &id);
+	need(!ret, "%s", pinscope_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len, &recs, &nr);
+	need(!ret, "%s", pinscope_errno(ret));
 	expect(nr == 1 && recs[0].pages == pages &&
 	       1UL << recs[0].folio_order == pages, "%zu records, order %u",
 	       nr, recs[0].folio_order);
@@ -76,8 +76,8 @@ static void huge_page(const char *name)
 	expect(recs[0].mapcount == 1, "mapcount %d", recs[0].mapcount);
 	/* A part of it: the record is cut to what was asked for. */
 	free(recs);
-	ret = ps_inspect(fd, ps_self(), ps_addr(m.addr + 3 * page), 5 * page, &recs, &nr);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr + 3 * page), 5 * page, &recs, &nr);
+	need(!ret, "%s", pinscope_errno(ret));
 	expect(nr == 1 && recs[0].pages == 5 &&
 	       recs[0].addr == (uintptr_t)m.addr + 3 * page &&
 	       recs[0].pfn == recs[0].folio_pfn + 3, "%zu records", nr);
@@ -123,9 +123,9 @@ static uint64_t word_of(const char *path, uint64_t index)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint64_t word;
 
-	need(fd >= 0, "%s: %s", path, ps_errno(errno));
+	need(fd >= 0, "%s: %s", path, pinscope_errno(errno));
 	need(pread(fd, &word, sizeof(word), index * sizeof(word)) ==
-	     sizeof(word), "%s: %s", path, ps_errno(errno));
+	     sizeof(word), "%s: %s", path, pinscope_errno(errno));
 	close(fd);
 	return word;
 }
@@ -146,7 +146,7 @@ static const struct {
 } flags[] = {
 	{ "anonymous", PINSCOPE_STATE_ANON, KPF_ANON },
 	{ "hugetlb", PINSCOPE_STATE_HUGETLB, KPF_HUGE },
-	{ "zeropage", PINSCOPE_STATE_ZERO | PINSCOPE_STATE_HUGE_ZERO,
+	{ "zeropage", PINSCOPE_STATE_ZEROPAGE | PINSCOPE_STATE_HUGE_ZEROPAGE,
 	  KPF_ZERO_PAGE },
 	{ "dirty", PINSCOPE_STATE_FOLIO_DIRTY, KPF_DIRTY },
 	{ "LRU", PINSCOPE_STATE_LRU, KPF_LRU },
@@ -172,7 +172,7 @@ static void read_proc(const char *addr, const struct pinscope_page *rec,
 		proc->kpf = word_of("/proc/kpageflags", proc->pm & PM_PFN);
 		proc->count = word_of("/proc/kpagecount", proc->pm & PM_PFN);
 	}
-	if (rec->state & PINSCOPE_STATE_PAGE)
+	if (rec->state & PINSCOPE_STATE_HAS_FOLIO)
 		proc->head = word_of("/proc/kpageflags", rec->folio_pfn);
 }
 
@@ -187,16 +187,16 @@ static void witness(int fd, const char *addr, const char *what)
 
 	/* Some change by themselves: only what stood still can be compared. */
 	do {
-		ret = ps_page(fd, addr, &rec);
-		need(!ret, "%s", ps_errno(ret));
+		ret = pinscope_page(fd, addr, &rec);
+		need(!ret, "%s", pinscope_errno(ret));
 		read_proc(addr, &rec, &proc);
-		ret = ps_page(fd, addr, &again);
-		need(!ret, "%s", ps_errno(ret));
+		ret = pinscope_page(fd, addr, &again);
+		need(!ret, "%s", pinscope_errno(ret));
 	} while (memcmp(&rec, &again, sizeof(rec)) && ++tries < 100);
 	need(tries < 100, "%s: never the same twice", what);
 
 	pm = proc.pm;
-	ps_names(ps_state_names, rec.state, names, sizeof(names));
+	pinscope_names(pinscope_state_names, rec.state, names, sizeof(names));
 	expect(!(rec.state & PINSCOPE_STATE_PRESENT) == !(pm & PM_PRESENT),
 	       "%s: present in one only: %s, pagemap 0x%llx", what, names,
 	       (unsigned long long)pm);
@@ -214,12 +214,12 @@ static void witness(int fd, const char *addr, const char *what)
 		       what, names, !!(pm & PM_SOFT_DIRTY));
 
 	/* Some kernels show those of the folio with its head page only. */
-	kpf = rec.state & PINSCOPE_STATE_PAGE ? proc.head : proc.kpf;
+	kpf = rec.state & PINSCOPE_STATE_HAS_FOLIO ? proc.head : proc.kpf;
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
 		expect(!(rec.state & flags[i].state) == !(kpf & flags[i].kpf),
 		       "%s: %s: %s, kpageflags 0x%llx", what, flags[i].name,
 		       names, (unsigned long long)kpf);
-	if (!(rec.state & PINSCOPE_STATE_PAGE))
+	if (!(rec.state & PINSCOPE_STATE_HAS_FOLIO))
 		return;
 	expect(!rec.folio_order == !(proc.kpf & KPF_COMPOUND),
 	       "%s: order %u, kpageflags 0x%llx", what, rec.folio_order,
@@ -271,17 +271,17 @@ static int arm_uffd_wp(const struct memory *m)
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	need(fd >= 0 && !ioctl(fd, UFFDIO_API, &api), "userfaultfd: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	need(!ioctl(fd, UFFDIO_REGISTER, &reg) &&
 	     !ioctl(fd, UFFDIO_WRITEPROTECT, &wp), "userfaultfd-wp: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	return fd;
 }
 
 /* One kind through the states that change what a page table entry says. */
 static void witness_kind(const struct kind *kind)
 {
-	const uint64_t write = PINSCOPE_STATE_WRITE;
+	const uint64_t write = PINSCOPE_STATE_WRITABLE;
 	const uint64_t soft = PINSCOPE_STATE_SOFT_DIRTY;
 	const uint64_t exclusive = PINSCOPE_STATE_EXCLUSIVE;
 	int fd = open_ctl(), go[2], uffd, status;
@@ -324,7 +324,7 @@ static void witness_kind(const struct kind *kind)
 	 * share count of a PMD table (copy_hugetlb_page_range(), up to 7.3 at
 	 * least), and may then leave gigantic pages out.
 	 */
-	ps_page(fd, m.addr, &rec);
+	pinscope_page(fd, m.addr, &rec);
 	if (!kind->shared && (kind->page <= 1UL << 21 || rec.mapcount > 1))
 		expect(state_is(fd, m.addr, exclusive | write, 0),
 		       "%s: exclusive or writable with a child", kind->name);
@@ -375,8 +375,8 @@ static void test_witness_pte_mapped_thp(void)
 	madvise(m.addr + 100 * page, 2 * page, MADV_DONTNEED);
 	for (i = 0; i < m.kind->len / page; i++)
 		witness(fd, m.addr + i * page, "PTE-mapped THP");
-	ret = ps_inspect(fd, ps_self(), ps_addr(m.addr), m.kind->len, &recs, &nr);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len, &recs, &nr);
+	need(!ret, "%s", pinscope_errno(ret));
 	for (i = 0; i < nr; i++)
 		pages += recs[i].pages;
 	/* Three runs: the VMA ends at the hole, the entries at the other. */
@@ -402,8 +402,8 @@ static void test_witness_swapped(void)
 		tap_skip("nothing is swapped out: is there swap?");
 	for (i = 0; i < len; i += page)
 		witness(fd, addr + i, "swapped");
-	ret = ps_inspect(fd, ps_self(), ps_addr(addr), len, &recs, &nr);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(addr), len, &recs, &nr);
+	need(!ret, "%s", pinscope_errno(ret));
 	for (i = 0; i < nr; i++) {
 		uint64_t pm = pagemap((void *)(uintptr_t)recs[i].addr);
 
@@ -430,7 +430,7 @@ static void test_protnone(void)
 	struct pinscope_info info;
 	cpu_set_t cpu0;
 
-	need(!ps_info(fd, &info), "INFO");
+	need(!pinscope_info(fd, &info), "INFO");
 	if ((info.states & both) != both)
 		tap_skip("the kernel is built without NUMA balancing");
 	expect_state(fd, addr, 0, both, "accessible");
@@ -464,7 +464,7 @@ static void test_mlocked(void)
 	int fd = open_ctl();
 
 	expect_state(fd, addr, 0, PINSCOPE_STATE_MLOCKED, "before");
-	need(!mlock(addr, page), "mlock: %s", ps_errno(errno));
+	need(!mlock(addr, page), "mlock: %s", pinscope_errno(errno));
 	expect_state(fd, addr, PINSCOPE_STATE_MLOCKED, 0, "mlocked");
 	witness(fd, addr, "mlocked");
 	munlock(addr, page);
@@ -493,7 +493,7 @@ static void test_ksm(void)
 	memset(addr, 'k', 2 * page);
 	expect_state(fd, addr, 0, PINSCOPE_STATE_KSM, "before");
 	need(!madvise(addr, 2 * page, MADV_MERGEABLE), "MADV_MERGEABLE: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	write_file(KSM "sleep_millisecs", "1");
 	write_file(KSM "pages_to_scan", "10000");
 	need(write_file(KSM "run", "1"), "KSM");
@@ -503,7 +503,7 @@ static void test_ksm(void)
 		usleep(10000);
 	}
 	expect_state(fd, addr, PINSCOPE_STATE_KSM | PINSCOPE_STATE_ANON,
-		     PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_WRITE, "merged");
+		     PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_WRITABLE, "merged");
 	expect(state_of(fd, addr).mapcount == 2, "mapcount %d",
 	       state_of(fd, addr).mapcount);
 	witness(fd, addr, "merged by KSM");
@@ -522,7 +522,7 @@ static void test_node(void)
 	for (i = 0; i < 4; i++) {
 		node = 1UL << (i & 1);
 		need(!syscall(SYS_mbind, addr, page, MPOL_BIND, &node, 3UL,
-			      MPOL_MF_MOVE), "mbind: %s", ps_errno(errno));
+			      MPOL_MF_MOVE), "mbind: %s", pinscope_errno(errno));
 		addr[0] = i;
 		expect(state_of(fd, addr).node == (i & 1) + 1, "%u on node %d",
 		       state_of(fd, addr).node, i & 1);
@@ -540,18 +540,18 @@ static void test_markers(void)
 	char *addr;
 
 	need(memfd >= 0 && !ftruncate(memfd, page), "memfd: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	addr = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	addr[0] = 1;
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	api.features = 1 << 12;		/* WP_HUGETLBFS_SHMEM */
 	need(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd: %s",
-	     ps_errno(errno));
-	reg.range = (struct uffdio_range) { ps_addr(addr), page };
+	     pinscope_errno(errno));
+	reg.range = (struct uffdio_range) { pinscope_addr(addr), page };
 	wp.range = reg.range;
 	need(!ioctl(uffd, UFFDIO_REGISTER, &reg) &&
 	     !ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "userfaultfd-wp: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	expect_state(fd, addr, PINSCOPE_STATE_UFFD_WP | PINSCOPE_STATE_PRESENT,
 		     PINSCOPE_STATE_MARKER, "armed");
 	madvise(addr, page, MADV_DONTNEED);
@@ -565,12 +565,12 @@ static void test_markers(void)
 	api.features = 1 << 14;		/* POISON */
 	if (ioctl(uffd, UFFDIO_API, &api))
 		return;			/* not in this kernel */
-	reg.range = (struct uffdio_range) { ps_addr(addr), page };
+	reg.range = (struct uffdio_range) { pinscope_addr(addr), page };
 	reg.mode = UFFDIO_REGISTER_MODE_MISSING;
 	poison[0] = reg.range;
 	need(!ioctl(uffd, UFFDIO_REGISTER, &reg) &&
 	     !ioctl(uffd, _IOWR(UFFDIO, 8, struct uffdio_range[2]), poison),
-	     "UFFDIO_POISON: %s", ps_errno(errno));
+	     "UFFDIO_POISON: %s", pinscope_errno(errno));
 	expect_state(fd, addr, PINSCOPE_STATE_POISON | PINSCOPE_STATE_MARKER,
 		     PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HWPOISON,
 		     "poisoned");
@@ -590,20 +590,20 @@ static void test_hwpoison(void)
 	uint32_t id;
 
 	addr[0] = 'h';
-	id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	pfn = state_of(fd, addr).pfn;
-	expect_ret(ps_read(fd, id, 0, &byte, 1), 0, "READ before");
+	expect_ret(pinscope_read(fd, id, 0, &byte, 1), 0, "READ before");
 	signal(SIGBUS, nothing);
 	if (madvise(addr, page, MADV_HWPOISON)) {
 		/* A kernel without CONFIG_MEMORY_FAILURE has no such pages. */
-		expect(errno == EINVAL, "MADV_HWPOISON: %s", ps_errno(errno));
+		expect(errno == EINVAL, "MADV_HWPOISON: %s", pinscope_errno(errno));
 		return;
 	}
 	expect_state(fd, addr, PINSCOPE_STATE_HWPOISON, PINSCOPE_STATE_MARKER,
 		     "poisoned");
 	expect(state_of(fd, addr).pfn == pfn, "PFN 0x%llx, not 0x%llx",
 	       state_of(fd, addr).pfn, (unsigned long long)pfn);
-	expect_ret(ps_read(fd, id, 0, &byte, 1), -EHWPOISON, "READ");
+	expect_ret(pinscope_read(fd, id, 0, &byte, 1), -EHWPOISON, "READ");
 }
 
 /* A memory cgroup is there or not, but a page of ours is always in one. */
@@ -622,7 +622,7 @@ static int movable_node(void)
 	long nr;
 	FILE *file = fopen("/proc/zoneinfo", "re");
 
-	need(file, "zoneinfo: %s", ps_errno(errno));
+	need(file, "zoneinfo: %s", pinscope_errno(errno));
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "Node %d, zone %31s", &node, zone) == 2)
 			continue;
@@ -642,7 +642,7 @@ static int movable_node(void)
 static void test_zones(void)
 {
 	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
-	const uint64_t stays = PINSCOPE_STATE_LONGTERM;
+	const uint64_t stays = PINSCOPE_STATE_LONGTERM_PINNABLE;
 	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
 	int fd = open_ctl(), node = movable_node();
 	unsigned long mask = 1UL << (node < 0 ? 0 : node);
@@ -651,18 +651,18 @@ static void test_zones(void)
 	uint32_t id;
 
 	need(!syscall(SYS_mbind, addr, page, MPOL_BIND, &mask, 9UL, 0),
-	     "mbind: %s", ps_errno(errno));
+	     "mbind: %s", pinscope_errno(errno));
 	addr[0] = 'z';
 	before = state_of(fd, addr);
 	expect(!(before.unknown & (movable | stays)), "unknown 0x%llx",
 	       before.unknown);
 	expect((before.state & (movable | stays)) == (zone ? movable : stays),
 	       "zone %d, state 0x%llx", zone, before.state);
-	id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	expect(state_of(fd, addr).pfn == before.pfn, "a short pin moved it");
-	ps_unpin(fd, id);
+	pinscope_unpin(fd, id);
 	drain_lru();
-	pin(fd, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM, addr, page);
+	pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, page);
 	after = state_of(fd, addr);
 	expect((after.pfn != before.pfn) == zone && after.state & stays &&
 	       !(after.state & movable) && addr[0] == 'z', "state 0x%llx",
@@ -691,9 +691,9 @@ static void test_rss(void)
 		/* What it takes to make one is mapped by then. */
 		get_memory(&m, fd, kinds[i].kind, true);
 		memory_close(&m);
-		need(!ps_rss(fd, ps_self(), &before), "RSS");
+		need(!pinscope_rss(fd, pinscope_self(), &before), "RSS");
 		get_memory(&m, fd, kinds[i].kind, true);
-		need(!ps_rss(fd, ps_self(), &with), "RSS");
+		need(!pinscope_rss(fd, pinscope_self(), &with), "RSS");
 		pages = m.kind->len / page;
 		expect(with.anon - before.anon == kinds[i].anon * pages,
 		       "%s: anon %+lld", kinds[i].kind, with.anon - before.anon);
@@ -702,7 +702,7 @@ static void test_rss(void)
 		expect(with.shmem - before.shmem == kinds[i].shmem * pages,
 		       "%s: shmem %+lld", kinds[i].kind, with.shmem - before.shmem);
 		memory_close(&m);
-		need(!ps_rss(fd, ps_self(), &after), "RSS");
+		need(!pinscope_rss(fd, pinscope_self(), &after), "RSS");
 		expect(after.anon == before.anon && after.file == before.file &&
 		       after.shmem == before.shmem, "%s: stays counted",
 		       kinds[i].kind);
@@ -714,7 +714,7 @@ static void test_inspect_pin(void)
 {
 	const char *const kinds[] = { "anon", "anon-thp", "hugetlb[2M]", "memfd" };
 	const uint64_t of_entries = PINSCOPE_STATE_PRESENT |
-		PINSCOPE_STATE_WRITE | PINSCOPE_STATE_DIRTY |
+		PINSCOPE_STATE_WRITABLE | PINSCOPE_STATE_DIRTY |
 		PINSCOPE_STATE_YOUNG | PINSCOPE_STATE_SOFT_DIRTY;
 	struct pinscope_page *recs, *pages;
 	int fd = open_ctl(), ret;
@@ -724,17 +724,17 @@ static void test_inspect_pin(void)
 
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
 		get_memory(&m, fd, kinds[k], true);
-		id = pin(fd, PINSCOPE_WAY_FAST, 0, m.addr, m.kind->len);
-		ret = ps_inspect(fd, ps_pinned(id), 0, m.kind->len, &recs, &nr);
-		need(!ret, "INSPECT of a pin: %s", ps_errno(ret));
-		ret = ps_inspect(fd, ps_self(), ps_addr(m.addr), m.kind->len,
-				 &pages, &nr_pages);
+		id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, m.addr, m.kind->len);
+		ret = pinscope_inspect(fd, pinscope_pinned(id), 0, m.kind->len, &recs, &nr);
+		need(!ret, "INSPECT of a pin: %s", pinscope_errno(ret));
+		ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len,
+				       &pages, &nr_pages);
 		need(!ret && nr == nr_pages, "%s: %zu records and %zu", kinds[k],
 		     nr, nr_pages);
 		for (i = 0; i < nr; i++) {
 			uint64_t seen = of_entries | pages[i].unknown;
 
-			expect(recs[i].addr == pages[i].addr - ps_addr(m.addr) &&
+			expect(recs[i].addr == pages[i].addr - pinscope_addr(m.addr) &&
 			       recs[i].pages == pages[i].pages &&
 			       recs[i].pfn == pages[i].pfn &&
 			       recs[i].folio_pfn == pages[i].folio_pfn &&
@@ -749,14 +749,14 @@ static void test_inspect_pin(void)
 		}
 		free(recs);
 		free(pages);
-		ps_unpin(fd, id);
+		pinscope_unpin(fd, id);
 		memory_close(&m);
 	}
 	get_memory(&m, fd, "zeropage", true);
-	id = pin(fd, PINSCOPE_WAY_FAST, 0, m.addr, page);
-	ret = ps_inspect(fd, ps_pinned(id), 0, page, &recs, &nr);
-	need(!ret && nr == 1, "%s, %zu records", ps_errno(ret), nr);
-	expect(recs[0].state & PINSCOPE_STATE_ZERO, "state 0x%llx",
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, m.addr, page);
+	ret = pinscope_inspect(fd, pinscope_pinned(id), 0, page, &recs, &nr);
+	need(!ret && nr == 1, "%s, %zu records", pinscope_errno(ret), nr);
+	expect(recs[0].state & PINSCOPE_STATE_ZEROPAGE, "state 0x%llx",
 	       recs[0].state);
 	free(recs);
 }

@@ -22,29 +22,29 @@ static void test_read(void)
 
 	for (i = 0; i < len; i++)
 		addr[i] = i * 7 + i / 4096;
-	ret = ps_pin(fd, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM, addr, len,
-		     &id);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, len,
+			   &id);
+	need(!ret, "%s", pinscope_errno(ret));
 	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
 		for (k = 0; k < ARRAY_SIZE(lens); k++) {
 			memset(buf, 0, len);
-			expect_ret(ps_read(fd, id, offsets[i], buf, lens[k]), 0,
+			expect_ret(pinscope_read(fd, id, offsets[i], buf, lens[k]), 0,
 				   "READ");
 			expect(!memcmp(buf, addr + offsets[i], lens[k]) &&
 			       !buf[lens[k]], "content at %zu, %zu bytes",
 			       offsets[i], lens[k]);
 		}
 	}
-	expect_ret(ps_read(fd, id, 0, buf, len), 0, "all");
+	expect_ret(pinscope_read(fd, id, 0, buf, len), 0, "all");
 	expect(!memcmp(buf, addr, len), "content of all");
-	expect_ret(ps_read(fd, id, len, buf, 0), 0, "nothing at the end");
-	expect_ret(ps_read(fd, id, len, buf, 1), -ERANGE, "one beyond");
-	expect_ret(ps_read(fd, id, 1, buf, len), -ERANGE, "long by one");
-	expect_ret(ps_read(fd, id, UINT64_MAX, buf, 1), -ERANGE, "far off");
-	expect_ret(ps_read(fd, id, UINT64_MAX, buf, 2), -ERANGE, "wraps");
-	expect_ret(ps_read(fd, id, 1, buf, SIZE_MAX), -ERANGE, "wraps");
-	expect_ret(ps_read(fd, id, 0, UNMAPPED, 1), -EFAULT, "buffer");
-	expect_ret(ps_read(fd, id, 0, (void *)0xffff888000000000, 1), -EFAULT,
+	expect_ret(pinscope_read(fd, id, len, buf, 0), 0, "nothing at the end");
+	expect_ret(pinscope_read(fd, id, len, buf, 1), -ERANGE, "one beyond");
+	expect_ret(pinscope_read(fd, id, 1, buf, len), -ERANGE, "long by one");
+	expect_ret(pinscope_read(fd, id, UINT64_MAX, buf, 1), -ERANGE, "far off");
+	expect_ret(pinscope_read(fd, id, UINT64_MAX, buf, 2), -ERANGE, "wraps");
+	expect_ret(pinscope_read(fd, id, 1, buf, SIZE_MAX), -ERANGE, "wraps");
+	expect_ret(pinscope_read(fd, id, 0, UNMAPPED, 1), -EFAULT, "buffer");
+	expect_ret(pinscope_read(fd, id, 0, (void *)0xffff888000000000, 1), -EFAULT,
 		   "buffer in the kernel");
 }
 
@@ -61,7 +61,7 @@ static void test_pin_unwritable_struct(void)
 		.size = sizeof(*cmd), .addr = (uintptr_t)addr, .len = page,
 	};
 	mprotect(cmd, page, PROT_READ);
-	expect_ret(ps_call(fd, PINSCOPE_IOC_PIN, cmd), -EFAULT, "PIN");
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, cmd), -EFAULT, "PIN");
 	expect(!get_info(fd).pinned_pages && !pins_now(), "still pinned");
 }
 
@@ -70,29 +70,29 @@ static void test_partial(void)
 	struct pinscope_compare cmp = {};
 	struct pinscope_pin cmd;
 	int fd = open_ctl(), ret;
-	unsigned int way;
+	unsigned int call;
 	char *edge;
 
 	edge = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE) + 2 * page;
 	munmap(edge, 2 * page);
-	for (way = PINSCOPE_WAY_SLOW; way <= PINSCOPE_WAY_FAST; way++) {
+	for (call = PINSCOPE_CALL_PIN; call <= PINSCOPE_CALL_PIN_FAST; call++) {
 		cmd = (struct pinscope_pin) {
-			.size = sizeof(cmd), .way = way,
+			.size = sizeof(cmd), .call = call,
 			.addr = (uintptr_t)edge - 2 * page, .len = 4 * page,
 			.flags = PINSCOPE_PIN_PARTIAL,
 		};
-		ret = ps_call(fd, PINSCOPE_IOC_PIN, &cmd);
-		need(!ret, "%s", ps_errno(ret));
+		ret = pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd);
+		need(!ret, "%s", pinscope_errno(ret));
 		expect(cmd.pages == 2, "%llu pages", cmd.pages);
-		ret = ps_compare(fd, cmd.id, ps_self(), ps_addr(edge - 2 * page), &cmp);
+		ret = pinscope_compare(fd, cmd.id, pinscope_self(), pinscope_addr(edge - 2 * page), &cmp);
 		expect(!ret && cmp.pages == 2 && cmp.same == 2,
-		       "%s, %llu pages, %llu same", ps_errno(ret), cmp.pages,
+		       "%s, %llu pages, %llu same", pinscope_errno(ret), cmp.pages,
 		       cmp.same);
-		expect_ret(ps_unpin(fd, cmd.id), 0, "UNPIN");
+		expect_ret(pinscope_unpin(fd, cmd.id), 0, "UNPIN");
 		/* Nothing at all is no partial success. */
 		cmd.addr = (uintptr_t)edge;
 		cmd.len = page;
-		expect_ret(ps_call(fd, PINSCOPE_IOC_PIN, &cmd), -EFAULT,
+		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), -EFAULT,
 			   "nothing mapped");
 	}
 }
@@ -107,18 +107,18 @@ static void test_limit(void)
 	FILE *file;
 
 	file = fopen(param, "we");
-	need(file, "%s: %s", param, ps_errno(errno));
+	need(file, "%s: %s", param, pinscope_errno(errno));
 	fprintf(file, "1100\n");
 	fclose(file);
-	ret = ps_pin(fd, PINSCOPE_WAY_FAST, 0, addr, 1100 * page, &id);
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, 1100 * page, &id);
 	expect_ret(ret, 0, "as many as the limit");
-	expect_ret(ps_pin(open_ctl(), PINSCOPE_WAY_FAST, 0, addr, page, &more),
+	expect_ret(pinscope_pin(open_ctl(), PINSCOPE_CALL_PIN_FAST, 0, addr, page, &more),
 		   -ENOMEM, "another user's one more");
-	expect_ret(ps_unpin(fd, id), 0, "UNPIN");
-	expect_ret(ps_pin(fd, PINSCOPE_WAY_FAST, 0, addr, page, &more), 0,
+	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
+	expect_ret(pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &more), 0,
 		   "now there is room");
 	file = fopen(param, "we");
-	need(file, "%s: %s", param, ps_errno(errno));
+	need(file, "%s: %s", param, pinscope_errno(errno));
 	fprintf(file, "%llu\n", (unsigned long long)was);
 	fclose(file);
 }
@@ -127,10 +127,10 @@ static void pin_16m(int fd)
 {
 	char *addr = map(16 << 20, PROT_READ | PROT_WRITE, 0);
 	uint32_t id;
-	int ret = ps_pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_WRITE |
-			 PINSCOPE_FOLL_LONGTERM, addr, 16 << 20, &id);
+	int ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |
+			       PINSCOPE_FOLL_LONGTERM, addr, 16 << 20, &id);
 
-	need(!ret, "%s", ps_errno(ret));
+	need(!ret, "%s", pinscope_errno(ret));
 }
 
 static void test_release_on_close(void)
@@ -176,15 +176,15 @@ static void test_munmap_under_pin(void)
 	uint32_t id;
 
 	addr[page] = 'x';
-	ret = ps_pin(fd, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM, addr,
-		     4 * page, &id);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr,
+			   4 * page, &id);
+	need(!ret, "%s", pinscope_errno(ret));
 	munmap(addr + page, page);
-	ret = ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp);
+	ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
 	expect(!ret && cmp.pages == 4 && cmp.same == 3 && cmp.absent == 1 &&
 	       cmp.first_mismatch == 1, "%s: same %llu, absent %llu, first %llu",
-	       ps_errno(ret), cmp.same, cmp.absent, cmp.first_mismatch);
-	ret = ps_read(fd, id, page, &byte, 1);
+	       pinscope_errno(ret), cmp.same, cmp.absent, cmp.first_mismatch);
+	ret = pinscope_read(fd, id, page, &byte, 1);
 	expect(!ret && byte == 'x', "the pin lost its page");
 }
 
@@ -198,19 +198,19 @@ static void test_fork(void)
 	pid_t child;
 
 	addr[0] = 'p';
-	ret = ps_pin(fd, PINSCOPE_WAY_SLOW, PINSCOPE_FOLL_LONGTERM, addr, page,
-		     &id);
-	need(!ret, "%s", ps_errno(ret));
+	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, page,
+			   &id);
+	need(!ret, "%s", pinscope_errno(ret));
 	child = must_fork();
 	if (!child) {
-		ret = ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp);
+		ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
 		/* Pinned and exclusive: fork gave the child a copy. */
 		_exit(ret || cmp.same || addr[0] != 'p');
 	}
 	waitpid(child, &status, 0);
 	expect(!status, "the child maps the pinned page");
 	addr[0] = 'q';
-	ret = ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp);
+	ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
 	expect(!ret && cmp.same == 1, "the parent lost the pinned page");
 }
 
@@ -218,61 +218,61 @@ static void test_permissions(void)
 {
 	struct stat st;
 
-	expect(!stat(PS_CTL, &st) && (st.st_mode & 07777) == 0600, "mode %o",
+	expect(!stat(PINSCOPE_CTL_PATH, &st) && (st.st_mode & 07777) == 0600, "mode %o",
 	       st.st_mode & 07777);
 	need(!seteuid(65534), "seteuid");
-	expect_ret(ps_open(), -EACCES, "open by somebody else");
+	expect_ret(pinscope_open(), -EACCES, "open by somebody else");
 	need(!seteuid(0), "seteuid");
 }
 
 /* ------------------------------------------------------------ ways to pin */
 
 static const struct {
-	unsigned int way;
+	unsigned int call;
 	bool pins;		/* instead of references */
 	enum pinscope_lock lock;
-} ways[] = {
-	{ PINSCOPE_WAY_SLOW, true, PINSCOPE_LOCK_KEPT },
-	{ PINSCOPE_WAY_FAST, true, PINSCOPE_LOCK_UNKNOWN },
-	{ PINSCOPE_WAY_FAST_ONLY, true, PINSCOPE_LOCK_NONE },
-	{ PINSCOPE_WAY_UNLOCKED, true, PINSCOPE_LOCK_UNKNOWN },
-	{ PINSCOPE_WAY_REMOTE, true, PINSCOPE_LOCK_KEPT },
-	{ PINSCOPE_WAY_GET_SLOW, false, PINSCOPE_LOCK_KEPT },
-	{ PINSCOPE_WAY_GET_FAST, false, PINSCOPE_LOCK_UNKNOWN },
-	{ PINSCOPE_WAY_GET_FAST_ONLY, false, PINSCOPE_LOCK_NONE },
-	{ PINSCOPE_WAY_GET_UNLOCKED, false, PINSCOPE_LOCK_UNKNOWN },
-	{ PINSCOPE_WAY_GET_REMOTE, false, PINSCOPE_LOCK_KEPT },
+} calls[] = {
+	{ PINSCOPE_CALL_PIN, true, PINSCOPE_LOCK_KEPT },
+	{ PINSCOPE_CALL_PIN_FAST, true, PINSCOPE_LOCK_UNKNOWN },
+	{ PINSCOPE_CALL_PIN_FAST_ONLY, true, PINSCOPE_LOCK_NONE },
+	{ PINSCOPE_CALL_PIN_UNLOCKED, true, PINSCOPE_LOCK_UNKNOWN },
+	{ PINSCOPE_CALL_PIN_REMOTE, true, PINSCOPE_LOCK_KEPT },
+	{ PINSCOPE_CALL_GET, false, PINSCOPE_LOCK_KEPT },
+	{ PINSCOPE_CALL_GET_FAST, false, PINSCOPE_LOCK_UNKNOWN },
+	{ PINSCOPE_CALL_GET_FAST_ONLY, false, PINSCOPE_LOCK_NONE },
+	{ PINSCOPE_CALL_GET_UNLOCKED, false, PINSCOPE_LOCK_UNKNOWN },
+	{ PINSCOPE_CALL_GET_REMOTE, false, PINSCOPE_LOCK_KEPT },
 };
 
 /* The counters of the page and of the kernel, before, with, and after it. */
 static void one_way(int fd, unsigned int i, char *addr, size_t len)
 {
-	const char *name = ps_name(ps_way_names, ways[i].way);
+	const char *name = pinscope_name(pinscope_call_names, calls[i].call);
 	struct pinscope_pin cmd = {
-		.way = ways[i].way, .foll = PINSCOPE_FOLL_WRITE,
-		.addr = ps_addr(addr), .len = len,
+		.call = calls[i].call, .gup_flags = PINSCOPE_FOLL_WRITE,
+		.addr = pinscope_addr(addr), .len = len,
 	};
 	struct pinscope_page before, with, after;
 	uint64_t maybe = PINSCOPE_STATE_MAYBE_PINNED;
 	long pins = pins_now();
 
 	drain_lru();
-	expect_ret(ps_page(fd, addr, &before), 0, name);
-	expect_ret(ps_pin_cmd(fd, &cmd), 0, name);
-	expect(cmd.pages == len / page && cmd.lock == ways[i].lock,
+	expect_ret(pinscope_page(fd, addr, &before), 0, name);
+	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, name);
+	expect(cmd.pages == len / page && cmd.lock == calls[i].lock,
 	       "%s: %llu pages, lock %u", name, cmd.pages, cmd.lock);
 	expect(compare(fd, cmd.id, addr).same == len / page, "%s", name);
-	expect_ret(ps_page(fd, addr, &with), 0, name);
-	expect((pins_now() - pins == (long)(len / page)) == ways[i].pins,
+	expect_ret(pinscope_page(fd, addr, &with), 0, name);
+	expect((pins_now() - pins == (long)(len / page)) == calls[i].pins,
 	       "%s: %ld pins", name, pins_now() - pins);
-	expect(!(before.state & maybe) && !(with.state & maybe) == !ways[i].pins,
+	expect(!(before.state & maybe) && !(with.state & maybe) == !calls[i].pins,
 	       "%s: maybe pinned before %d, with %d", name,
 	       !!(before.state & maybe), !!(with.state & maybe));
 	expect(with.refcount > before.refcount, "%s: refcount %d, %d", name,
 	       before.refcount, with.refcount);
-	expect_ret(ps_unpin(fd, cmd.id), 0, name);
+	expect_ret(pinscope_unpin(fd, cmd.id), 0, name);
 	drain_lru();
-	expect_ret(ps_page(fd, addr, &after), 0, name);
+	expect_ret(pinscope_page(fd, addr, &after), 0, name);
 	expect(after.refcount == before.refcount &&
 	       after.pincount == before.pincount && after.pfn == before.pfn,
 	       "%s: refcount %d, %d, pincount %d, %d", name, before.refcount,
@@ -290,8 +290,8 @@ static void test_ways(void)
 
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
 		get_memory(&m, fd, kinds[k], true);
-		for (i = 0; i < ARRAY_SIZE(ways); i++)
-			if (get_info(fd).ways & 1ULL << ways[i].way)
+		for (i = 0; i < ARRAY_SIZE(calls); i++)
+			if (get_info(fd).calls & 1ULL << calls[i].call)
 				one_way(fd, i, m.addr, m.kind->len);
 		memory_close(&m);
 	}
@@ -302,17 +302,17 @@ static void test_fast_only(void)
 {
 	char *addr = map(2 * page, PROT_READ | PROT_WRITE, 0);
 	struct pinscope_pin cmd = {
-		.way = PINSCOPE_WAY_GET_FAST_ONLY, .addr = ps_addr(addr),
+		.call = PINSCOPE_CALL_GET_FAST_ONLY, .addr = pinscope_addr(addr),
 		.len = 2 * page,
 	};
 	int fd = open_ctl();
 
 	madvise(addr, 2 * page, MADV_NOHUGEPAGE);
-	expect_ret(ps_pin_cmd(fd, &cmd), -EAGAIN, "nothing mapped");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EAGAIN, "nothing mapped");
 	addr[0] = 1;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EAGAIN, "one of two");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EAGAIN, "one of two");
 	cmd.flags = PINSCOPE_PIN_PARTIAL;
-	expect_ret(ps_pin_cmd(fd, &cmd), 0, "partial");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, "partial");
 	expect(cmd.pages == 1, "%llu pages", cmd.pages);
 	expect(compare(fd, cmd.id, addr).same == 1, "another page");
 }
@@ -325,9 +325,9 @@ static int make_memfd(size_t len, unsigned int flags)
 	size_t at;
 	char *addr;
 
-	need(fd >= 0 && !ftruncate(fd, len), "memfd: %s", ps_errno(errno));
+	need(fd >= 0 && !ftruncate(fd, len), "memfd: %s", pinscope_errno(errno));
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	need(addr != MAP_FAILED, "mmap: %s", ps_errno(errno));
+	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
 	for (at = 0; at < len; at += page)
 		memset(addr + at, 'a' + at / page % 26, page);
 	munmap(addr, len);
@@ -337,24 +337,24 @@ static int make_memfd(size_t len, unsigned int flags)
 static void pin_memfd(int memfd, size_t offset, size_t len, const char *what)
 {
 	struct pinscope_pin cmd = {
-		.way = PINSCOPE_WAY_MEMFD, .whose = PINSCOPE_WHOSE_MEMFD,
-		.who = memfd, .addr = offset, .len = len,
+		.call = PINSCOPE_CALL_PIN_MEMFD, .target_type = PINSCOPE_TARGET_MEMFD,
+		.target_nr = memfd, .addr = offset, .len = len,
 	};
 	char buf[len], *addr;
 	int fd = open_ctl();
 
-	expect_ret(ps_pin_cmd(fd, &cmd), 0, what);
+	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, what);
 	expect(cmd.pages == len / page && cmd.lock == PINSCOPE_LOCK_NONE,
 	       "%s: %llu pages, lock %u", what, cmd.pages, cmd.lock);
 	addr = mmap(NULL, len + offset, PROT_READ, MAP_SHARED, memfd, 0);
-	need(addr != MAP_FAILED, "mmap: %s", ps_errno(errno));
-	expect_ret(ps_read(fd, cmd.id, 0, buf, len), 0, what);
+	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
+	expect_ret(pinscope_read(fd, cmd.id, 0, buf, len), 0, what);
 	expect(!memcmp(buf, addr + offset, len), "%s: content", what);
 	expect(compare(fd, cmd.id, addr + offset).same == len / page,
 	       "%s: other pages", what);
-	expect_ret(ps_write(fd, cmd.id, 0, buf, 1), -EACCES, "WRITE");
+	expect_ret(pinscope_write(fd, cmd.id, 0, buf, 1), -EACCES, "WRITE");
 	munmap(addr, len + offset);
-	expect_ret(ps_unpin(fd, cmd.id), 0, what);
+	expect_ret(pinscope_unpin(fd, cmd.id), 0, what);
 	close(fd);
 }
 
@@ -362,7 +362,7 @@ static void test_memfd(void)
 {
 	const size_t huge = 2 << 20;
 	struct pinscope_pin cmd = {
-		.way = PINSCOPE_WAY_MEMFD, .whose = PINSCOPE_WHOSE_MEMFD,
+		.call = PINSCOPE_CALL_PIN_MEMFD, .target_type = PINSCOPE_TARGET_MEMFD,
 		.len = huge,
 	};
 	int small = make_memfd(100 * page, 0);
@@ -370,9 +370,9 @@ static void test_memfd(void)
 	int fd = open_ctl();
 	uint64_t left;
 
-	if (!(get_info(fd).ways & 1ULL << PINSCOPE_WAY_MEMFD)) {
-		cmd.who = small;
-		expect_ret(ps_pin_cmd(fd, &cmd), -EOPNOTSUPP, "not there");
+	if (!(get_info(fd).calls & 1ULL << PINSCOPE_CALL_PIN_MEMFD)) {
+		cmd.target_nr = small;
+		expect_ret(pinscope_pin_cmd(fd, &cmd), -EOPNOTSUPP, "not there");
 		return;
 	}
 	pin_memfd(small, 0, 100 * page, "all");
@@ -381,36 +381,36 @@ static void test_memfd(void)
 	pin_memfd(big, 7 * page, 9 * page, "inside of a huge page");
 	pin_memfd(big, huge - page, 2 * page, "over the edge of huge pages");
 
-	cmd.who = -1;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EBADF, "no file");
-	cmd.who = fd;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "not a memfd");
-	cmd.who = small;
+	cmd.target_nr = -1;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EBADF, "no file");
+	cmd.target_nr = fd;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "not a memfd");
+	cmd.target_nr = small;
 	cmd.addr = 99 * page;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "beyond the end");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "beyond the end");
 	cmd.addr = 1ULL << 63;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "far off");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "far off");
 	cmd.addr = -(uint64_t)huge;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EOVERFLOW, "wraps");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EOVERFLOW, "wraps");
 	cmd.addr = 0;
 	cmd.len = page;
-	cmd.whose = PINSCOPE_WHOSE_CALLER;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "of the caller");
-	cmd.whose = PINSCOPE_WHOSE_MEMFD;
-	cmd.way = PINSCOPE_WAY_FAST;
-	expect_ret(ps_pin_cmd(fd, &cmd), -EINVAL, "another way");
+	cmd.target_type = PINSCOPE_TARGET_CALLER;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "of the caller");
+	cmd.target_type = PINSCOPE_TARGET_MEMFD;
+	cmd.call = PINSCOPE_CALL_PIN_FAST;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "another way");
 
 	/* One pin for all pages of a folio cannot be given back in parts. */
-	cmd.way = PINSCOPE_WAY_MEMFD;
-	cmd.who = big;
+	cmd.call = PINSCOPE_CALL_PIN_MEMFD;
+	cmd.target_nr = big;
 	cmd.len = 2 * huge;
-	expect_ret(ps_pin_cmd(fd, &cmd), 0, "two huge pages");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, "two huge pages");
 	expect(pins_now() == 2, "%ld pins", pins_now());
-	expect_ret(ps_unpin_part(fd, cmd.id, page, page, 0, &left), -EINVAL,
+	expect_ret(pinscope_unpin_part(fd, cmd.id, page, page, 0, &left), -EINVAL,
 		   "in the middle of one");
-	expect_ret(ps_unpin_part(fd, cmd.id, 0, page, 0, &left), -EINVAL,
+	expect_ret(pinscope_unpin_part(fd, cmd.id, 0, page, 0, &left), -EINVAL,
 		   "the start of one");
-	expect_ret(ps_unpin_part(fd, cmd.id, 0, huge, 0, &left), 0, "one");
+	expect_ret(pinscope_unpin_part(fd, cmd.id, 0, huge, 0, &left), 0, "one");
 	expect(left == huge / page && pins_now() == 1, "%llu left, %ld pins",
 	       (unsigned long long)left, pins_now());
 }
@@ -424,7 +424,7 @@ static void check_parts(int fd, uint32_t id, char *addr, const bool *held)
 {
 	uint64_t bitmap[(PARTS + 63) / 64];
 	struct pinscope_compare cmp = {
-		.bitmap = ps_addr(bitmap), .bitmap_size = sizeof(bitmap),
+		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
 	};
 	struct pinscope_page *recs;
 	size_t nr, i, k, released = 0;
@@ -432,7 +432,7 @@ static void check_parts(int fd, uint32_t id, char *addr, const bool *held)
 	char byte;
 	int ret;
 
-	expect_ret(ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp), 0,
+	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), 0,
 		   "COMPARE");
 	for (i = 0; i < PARTS; i++) {
 		released += !held[i];
@@ -445,13 +445,13 @@ static void check_parts(int fd, uint32_t id, char *addr, const bool *held)
 	       cmp.first_mismatch == PARTS, "%llu same, %llu released, first %llu",
 	       cmp.same, cmp.released, cmp.first_mismatch);
 	i = rand() % PARTS;
-	expect_ret(ps_read(fd, id, i * page + 5, &byte, 1), held[i] ? 0 : -ENXIO,
+	expect_ret(pinscope_read(fd, id, i * page + 5, &byte, 1), held[i] ? 0 : -ENXIO,
 		   "READ");
 	if (held[i])
 		expect(byte == addr[i * page + 5], "content of page %zu", i);
 
-	ret = ps_inspect(fd, ps_pinned(id), 0, PARTS * page, &recs, &nr);
-	need(!ret, "INSPECT: %s", ps_errno(ret));
+	ret = pinscope_inspect(fd, pinscope_pinned(id), 0, PARTS * page, &recs, &nr);
+	need(!ret, "INSPECT: %s", pinscope_errno(ret));
 	for (i = 0; i < nr; i++) {
 		need(recs[i].addr / page + recs[i].pages <= PARTS,
 		     "record %zu of %zu: offset 0x%llx, %llu pages", i, nr,
@@ -474,12 +474,12 @@ static void test_unpin_parts(void)
 	uint64_t left;
 	uint32_t id;
 
-	addr = area + (-ps_addr(area) & (huge - 1));
+	addr = area + (-pinscope_addr(area) & (huge - 1));
 	madvise(addr, huge, MADV_HUGEPAGE);
 	madvise(addr + huge, huge / 2, MADV_NOHUGEPAGE);
 	for (i = 0; i < PARTS * page; i++)
 		addr[i] = i / page + i;
-	id = pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, addr,
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr,
 		 PARTS * page);
 	memset(held, true, sizeof(held));
 	srand(1);
@@ -492,9 +492,9 @@ static void test_unpin_parts(void)
 			now -= held[i];
 			held[i] = false;
 		}
-		ret = ps_unpin_part(fd, id, first * page, nr * page, 0, &left);
+		ret = pinscope_unpin_part(fd, id, first * page, nr * page, 0, &left);
 		expect(!ret && left == now, "pages %zu to %zu: %s, %llu left, not %zu",
-		       first, first + nr, ps_errno(ret),
+		       first, first + nr, pinscope_errno(ret),
 		       (unsigned long long)left, now);
 		count = now;
 		expect(pins_now() == (long)count, "%ld pins", pins_now());
@@ -502,7 +502,7 @@ static void test_unpin_parts(void)
 			check_parts(fd, id, addr, held);
 	}
 	expect(!count, "%zu pages are left after %zu rounds", count, round);
-	expect_ret(ps_unpin(fd, id), -ENOENT, "all parts gone, and so the id");
+	expect_ret(pinscope_unpin(fd, id), -ENOENT, "all parts gone, and so the id");
 	munmap(area, 3 * huge);
 }
 
@@ -519,15 +519,15 @@ static void test_write(void)
 	memset(addr, 'p', len);
 	for (i = 0; i < sizeof(buf); i++)
 		buf[i] = i * 5 + i / 4096;
-	id = pin(fd, PINSCOPE_WAY_SLOW,
+	id = pin(fd, PINSCOPE_CALL_PIN,
 		 PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, addr, len);
-	expect_ret(ps_write(fd, id, 4000, buf, sizeof(buf)), 0, "WRITE");
+	expect_ret(pinscope_write(fd, id, 4000, buf, sizeof(buf)), 0, "WRITE");
 	expect(!memcmp(addr + 4000, buf, sizeof(buf)) && addr[3999] == 'p' &&
 	       addr[4000 + sizeof(buf)] == 'p', "the process sees something else");
 	/* What was copied before an error stays, whole pages at a time. */
 	mprotect(addr + 4 * page, page, PROT_NONE);
 	memset(addr, 'q', page);
-	expect_ret(ps_write(fd, id, 0, addr + 3 * page, 2 * page), -EFAULT,
+	expect_ret(pinscope_write(fd, id, 0, addr + 3 * page, 2 * page), -EFAULT,
 		   "WRITE from half a buffer");
 	expect(!memcmp(addr, addr + 3 * page, page), "the first half is missing");
 }
@@ -541,23 +541,23 @@ static void test_dirty(void)
 	uint32_t id;
 
 	need(file >= 0 && !ftruncate(file, page), "%s: %s", name,
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	unlink(name);
 	addr = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	need(addr != MAP_FAILED, "mmap: %s", ps_errno(errno));
+	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
 	for (how = 0; how < 3; how++) {
 		addr[0] = 'd';
-		id = pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_WRITE, addr, page);
-		need(!fsync(file), "fsync: %s", ps_errno(errno));
-		ps_page(fd, addr, &rec);
+		id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr, page);
+		need(!fsync(file), "fsync: %s", pinscope_errno(errno));
+		pinscope_page(fd, addr, &rec);
 		expect(!(rec.state & PINSCOPE_STATE_FOLIO_DIRTY),
 		       "still dirty after fsync");
 		if (how == 1)
-			expect_ret(ps_write(fd, id, 0, "w", 1), 0, "WRITE");
-		expect_ret(ps_unpin_part(fd, id, 0, 0, how == 2 ?
-					 PINSCOPE_UNPIN_DIRTY : 0, NULL), 0,
+			expect_ret(pinscope_write(fd, id, 0, "w", 1), 0, "WRITE");
+		expect_ret(pinscope_unpin_part(fd, id, 0, 0, how == 2 ?
+					       PINSCOPE_UNPIN_DIRTY : 0, NULL), 0,
 			   "UNPIN");
-		ps_page(fd, addr, &rec);
+		pinscope_page(fd, addr, &rec);
 		expect(!(rec.state & PINSCOPE_STATE_FOLIO_DIRTY) == !how,
 		       "%s", how ? "not dirty" : "dirty for no reason");
 	}
@@ -585,11 +585,11 @@ static void test_too_many_pins_of_a_page(void)
 	for (i = 0; i < nr; i++)
 		need(mmap(addr + i * page, page, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_FIXED | MAP_POPULATE, memfd, 0) !=
-		     MAP_FAILED, "mmap: %s", ps_errno(errno));
+		     MAP_FAILED, "mmap: %s", pinscope_errno(errno));
 	for (i = 0; !ret && i < 8192; i++)
-		ret = ps_pin(fd, PINSCOPE_WAY_FAST, 0, addr, nr * page, &id);
+		ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, nr * page, &id);
 	expect(ret == -ENOMEM && i > 1000, "%s after %zu pins of 512",
-	       ps_errno(ret), i);
+	       pinscope_errno(ret), i);
 	close(fd);
 	need(write_file(param, was), "max_pages");
 }
@@ -602,7 +602,7 @@ static long memcg_stat(const char *group, const char *name)
 
 	snprintf(path, sizeof(path), "%s/memory.stat", group);
 	file = fopen(path, "re");
-	need(file, "%s: %s", path, ps_errno(errno));
+	need(file, "%s: %s", path, pinscope_errno(errno));
 	while (fscanf(file, "%63s %ld", key, &value) == 2)
 		if (!strcmp(key, name))
 			found = value;
@@ -619,13 +619,13 @@ static void cost(bool huge, long limit)
 	long before, with;
 	int fd;
 
-	addr = area + (-ps_addr(area) & ((2 << 20) - 1));
+	addr = area + (-pinscope_addr(area) & ((2 << 20) - 1));
 	madvise(addr, len, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	need(!madvise(addr, len, MADV_POPULATE_WRITE), "populate: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	fd = open_ctl();
 	before = memcg_stat(group, "kernel");
-	pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_LONGTERM, addr, len);
+	pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr, len);
 	with = memcg_stat(group, "kernel");
 	printf("# 1 GiB with %s pages: %ld bytes kept\n", huge ? "huge" : "small",
 	       with - before);
@@ -640,10 +640,10 @@ static void test_cost(void)
 	if ((mkdir("/tmp/cgroup", 0755) && errno != EEXIST) ||
 	    (mount("cgroup2", "/tmp/cgroup", "cgroup2", 0, NULL) &&
 	     errno != EBUSY))
-		tap_skip("no cgroup2: %s", ps_errno(errno));
+		tap_skip("no cgroup2: %s", pinscope_errno(errno));
 	write_file("/tmp/cgroup/cgroup.subtree_control", "+memory");
 	need(!mkdir("/tmp/cgroup/abi-test", 0755) || errno == EEXIST, "mkdir: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	need(write_file("/tmp/cgroup/abi-test/cgroup.procs", "0"), "cgroup");
 	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
 		cost(true, 32 << 10);
@@ -654,11 +654,11 @@ static void test_cost(void)
 
 static unsigned int lines_of_pins(void)
 {
-	FILE *file = fopen(PS_PINS, "re");
+	FILE *file = fopen(PINSCOPE_PINS_PATH, "re");
 	char line[300];
 	unsigned int nr = 0;
 
-	need(file, "%s: %s", PS_PINS, ps_errno(errno));
+	need(file, "%s: %s", PINSCOPE_PINS_PATH, pinscope_errno(errno));
 	while (fgets(line, sizeof(line), file))
 		nr++;
 	fclose(file);
@@ -674,11 +674,11 @@ static void test_many_pins(void)
 	uint32_t id;
 
 	for (i = 0; i < nr; i++)
-		id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
+		id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	expect(id == nr && get_info(fd).pinned_pages == nr, "id %u", id);
 	expect(lines_of_pins() == nr, "%u lines", lines_of_pins());
-	expect_ret(ps_unpin(fd, nr / 2), 0, "one in the middle");
-	expect(pin(fd, PINSCOPE_WAY_FAST, 0, addr, page) == nr / 2,
+	expect_ret(pinscope_unpin(fd, nr / 2), 0, "one in the middle");
+	expect(pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page) == nr / 2,
 	       "its id is not used again");
 }
 
@@ -687,21 +687,21 @@ static void test_many_pins(void)
 struct pins_line {
 	int pid;
 	unsigned int id;
-	char way[32], foll[128], same[32], comm[32];
+	char call[32], gup_flags[128], same[32], comm[32];
 	unsigned long long addr, pages, held;
 	long long age;
 };
 
 static bool find_pins_line(unsigned int id, struct pins_line *line)
 {
-	FILE *file = fopen(PS_PINS, "re");
+	FILE *file = fopen(PINSCOPE_PINS_PATH, "re");
 	bool found = false;
 	char text[400];
 
-	need(file, "%s: %s", PS_PINS, ps_errno(errno));
+	need(file, "%s: %s", PINSCOPE_PINS_PATH, pinscope_errno(errno));
 	while (!found && fgets(text, sizeof(text), file))
 		found = sscanf(text, "%d %u %31s %127s %llx %llu %llu %lld %31s %31[^\n]",
-			       &line->pid, &line->id, line->way, line->foll,
+			       &line->pid, &line->id, line->call, line->gup_flags,
 			       &line->addr, &line->pages, &line->held, &line->age,
 			       line->same, line->comm) == 10 &&
 			line->id == id && line->pid == getpid();
@@ -714,22 +714,22 @@ static void test_pins_file(void)
 	char *addr = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	struct pins_line line;
 	int fd = open_ctl();
-	uint32_t id = pin(fd, PINSCOPE_WAY_FAST, PINSCOPE_FOLL_WRITE |
+	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |
 			  PINSCOPE_FOLL_LONGTERM, addr, 4 * page);
 
 	need(find_pins_line(id, &line), "no line for it");
-	expect(!strcmp(line.way, "fast") && !strcmp(line.foll, "WRITE|LONGTERM") &&
-	       line.addr == ps_addr(addr) && line.pages == 4 && line.held == 4 &&
+	expect(!strcmp(line.call, "fast") && !strcmp(line.gup_flags, "WRITE|LONGTERM") &&
+	       line.addr == pinscope_addr(addr) && line.pages == 4 && line.held == 4 &&
 	       !strcmp(line.same, "4") && !strcmp(line.comm, program_invocation_short_name) &&
-	       line.age >= 0, "%s %s 0x%llx %llu %llu %lld %s '%s'", line.way,
-	       line.foll, line.addr, line.pages, line.held, line.age, line.same,
+	       line.age >= 0, "%s %s 0x%llx %llu %llu %lld %s '%s'", line.call,
+	       line.gup_flags, line.addr, line.pages, line.held, line.age, line.same,
 	       line.comm);
 	munmap(addr, page);
-	expect_ret(ps_unpin_part(fd, id, page, page, 0, NULL), 0, "UNPIN");
+	expect_ret(pinscope_unpin_part(fd, id, page, page, 0, NULL), 0, "UNPIN");
 	need(find_pins_line(id, &line), "no line for it");
 	expect(line.held == 3 && !strcmp(line.same, "2"), "%llu held, %s same",
 	       line.held, line.same);
-	expect_ret(ps_unpin(fd, id), 0, "UNPIN");
+	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
 	expect(!find_pins_line(id, &line), "still listed");
 }
 

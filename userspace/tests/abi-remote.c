@@ -16,16 +16,16 @@ static int pidfd_of(pid_t pid)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 
-	need(fd >= 0, "pidfd_open: %s", ps_errno(errno));
+	need(fd >= 0, "pidfd_open: %s", pinscope_errno(errno));
 	return fd;
 }
 
-static int inspect_one(int fd, struct ps_who who, const void *addr,
+static int inspect_one(int fd, struct pinscope_target target_nr, const void *addr,
 		       struct pinscope_page *rec)
 {
 	struct pinscope_page *recs;
 	size_t nr;
-	int ret = ps_inspect(fd, who, ps_addr(addr), page, &recs, &nr);
+	int ret = pinscope_inspect(fd, target_nr, pinscope_addr(addr), page, &recs, &nr);
 
 	if (ret)
 		return ret;
@@ -35,60 +35,60 @@ static int inspect_one(int fd, struct ps_who who, const void *addr,
 	return nr ? 0 : -ENODATA;
 }
 
-static int pin_one(int fd, struct ps_who who, unsigned int way, uint64_t foll,
+static int pin_one(int fd, struct pinscope_target target_nr, unsigned int call, uint64_t gup_flags,
 		   const void *addr, uint32_t *id)
 {
 	struct pinscope_pin cmd = {
-		.way = way, .foll = foll, .addr = ps_addr(addr), .len = page,
-		.whose = who.whose, .who = who.who,
+		.call = call, .gup_flags = gup_flags, .addr = pinscope_addr(addr), .len = page,
+		.target_type = target_nr.target_type, .target_nr = target_nr.target_nr,
 	};
-	int ret = ps_pin_cmd(fd, &cmd);
+	int ret = pinscope_pin_cmd(fd, &cmd);
 
 	*id = cmd.id;
 	return ret;
 }
 
-static int compare_one(int fd, struct ps_who who, uint32_t id, const void *addr)
+static int compare_one(int fd, struct pinscope_target target_nr, uint32_t id, const void *addr)
 {
 	struct pinscope_compare cmp = {};
-	int ret = ps_compare(fd, id, who, ps_addr(addr), &cmp);
+	int ret = pinscope_compare(fd, id, target_nr, pinscope_addr(addr), &cmp);
 
 	return ret ? ret : (int)cmp.same;
 }
 
 /* Everything, on memory that only the child has; it answers through @shared. */
-static void look_at(int fd, struct ps_who who, volatile char *shared,
-		    const char *addr, unsigned int way, const char *what)
+static void look_at(int fd, struct pinscope_target target_nr, volatile char *shared,
+		    const char *addr, unsigned int call, const char *what)
 {
-	uint64_t foll = PINSCOPE_FOLL_WRITE;
+	uint64_t gup_flags = PINSCOPE_FOLL_WRITE;
 	struct pinscope_fault out;
 	struct pinscope_page rec;
 	char byte = 0;
 	uint32_t id;
 
-	expect_ret(inspect_one(fd, who, addr, &rec), 0, what);
-	expect(rec.state & PINSCOPE_STATE_ANON && rec.addr == ps_addr(addr),
+	expect_ret(inspect_one(fd, target_nr, addr, &rec), 0, what);
+	expect(rec.state & PINSCOPE_STATE_ANON && rec.addr == pinscope_addr(addr),
 	       "%s: state 0x%llx", what, rec.state);
-	expect_ret(inspect_one(fd, ps_self(), addr, &rec), -ENODATA,
+	expect_ret(inspect_one(fd, pinscope_self(), addr, &rec), -ENODATA,
 		   "the parent has it too");
-	expect_ret(pin_one(fd, who, way, foll, addr, &id), 0, what);
-	expect_ret(ps_read(fd, id, 7, &byte, 1), 0, what);
+	expect_ret(pin_one(fd, target_nr, call, gup_flags, addr, &id), 0, what);
+	expect_ret(pinscope_read(fd, id, 7, &byte, 1), 0, what);
 	expect(byte == 'c', "%s: read %d", what, byte);
-	expect(compare_one(fd, who, id, addr) == 1, "%s: not the same", what);
-	expect(compare_one(fd, ps_self(), id, addr) == 0,
+	expect(compare_one(fd, target_nr, id, addr) == 1, "%s: not the same", what);
+	expect(compare_one(fd, pinscope_self(), id, addr) == 0,
 	       "%s: the same in the parent", what);
-	expect_ret(ps_write(fd, id, 8, "w", 1), 0, what);
+	expect_ret(pinscope_write(fd, id, 8, "w", 1), 0, what);
 	shared[0] = 'r';		/* the child reads it back */
 	while (shared[0] == 'r')
 		usleep(1000);
 	expect(shared[0] == 'w', "%s: the child sees %d", what, shared[0]);
-	expect_ret(ps_unpin(fd, id), 0, what);
+	expect_ret(pinscope_unpin(fd, id), 0, what);
 
-	expect_ret(ps_fault(fd, who, ps_addr(addr), page, 0, NULL, NULL),
+	expect_ret(pinscope_fault(fd, target_nr, pinscope_addr(addr), page, 0, NULL, NULL),
 		   -EINVAL, "FAULT without REMOTE");
-	expect_ret(ps_fault(fd, who, ps_addr(addr), page,
-			    PINSCOPE_FAULT_REMOTE | PINSCOPE_FAULT_WRITE, NULL,
-			    &out), 0, "FAULT with REMOTE");
+	expect_ret(pinscope_fault(fd, target_nr, pinscope_addr(addr), page,
+				  PINSCOPE_FAULT_REMOTE | PINSCOPE_FAULT_WRITE, NULL,
+				  &out), 0, "FAULT with REMOTE");
 	expect(out.pages == 1, "%llu pages", out.pages);
 }
 
@@ -120,33 +120,33 @@ static void test_other_process(void)
 	while (!shared[1])
 		usleep(1000);
 	pidfd = pidfd_of(child);
-	look_at(fd, ps_pid(child), shared, addr, PINSCOPE_WAY_REMOTE, "pid");
-	look_at(fd, ps_pidfd(pidfd), shared, addr, PINSCOPE_WAY_REMOTE, "pidfd");
-	look_at(fd, ps_pid(child), shared, addr, PINSCOPE_WAY_GET_REMOTE,
+	look_at(fd, pinscope_pid(child), shared, addr, PINSCOPE_CALL_PIN_REMOTE, "pid");
+	look_at(fd, pinscope_pidfd(pidfd), shared, addr, PINSCOPE_CALL_PIN_REMOTE, "pidfd");
+	look_at(fd, pinscope_pid(child), shared, addr, PINSCOPE_CALL_GET_REMOTE,
 		"pid, get");
-	expect_ret(pin_one(fd, ps_pid(child), PINSCOPE_WAY_REMOTE,
+	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE,
 			   PINSCOPE_FOLL_LONGTERM, addr, &id), 0, "LONGTERM");
-	expect_ret(ps_unpin(fd, id), 0, "UNPIN");
-	expect_ret(pin_one(fd, ps_pid(child), PINSCOPE_WAY_SLOW, 0, addr, &id),
+	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
+	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN, 0, addr, &id),
 		   -EINVAL, "a way that takes none but the caller's");
-	expect_ret(pin_one(fd, ps_self(), PINSCOPE_WAY_REMOTE, 0, "x", &id),
+	expect_ret(pin_one(fd, pinscope_self(), PINSCOPE_CALL_PIN_REMOTE, 0, "x", &id),
 		   -EINVAL, "unaligned");
 
 	/* A pin outlives the process that it is of; the rest does not. */
-	expect_ret(pin_one(fd, ps_pidfd(pidfd), PINSCOPE_WAY_REMOTE, 0, addr,
+	expect_ret(pin_one(fd, pinscope_pidfd(pidfd), PINSCOPE_CALL_PIN_REMOTE, 0, addr,
 			   &id), 0, "PIN");
 	kill(child, SIGKILL);
 	waitid(P_PID, child, NULL, WEXITED | WNOWAIT);
-	expect_ret(compare_one(fd, ps_pid(child), id, addr), -ESRCH, "a zombie");
-	expect_ret(compare_one(fd, ps_pidfd(pidfd), id, addr), -ESRCH,
+	expect_ret(compare_one(fd, pinscope_pid(child), id, addr), -ESRCH, "a zombie");
+	expect_ret(compare_one(fd, pinscope_pidfd(pidfd), id, addr), -ESRCH,
 		   "a zombie's pidfd");
 	waitpid(child, NULL, 0);
-	expect_ret(compare_one(fd, ps_pid(child), id, addr), -ESRCH, "gone");
-	expect_ret(compare_one(fd, ps_pidfd(pidfd), id, addr), -ESRCH,
+	expect_ret(compare_one(fd, pinscope_pid(child), id, addr), -ESRCH, "gone");
+	expect_ret(compare_one(fd, pinscope_pidfd(pidfd), id, addr), -ESRCH,
 		   "gone, by pidfd");
 	char byte = 0;
 
-	expect_ret(ps_read(fd, id, 100, &byte, 1), 0, "READ");
+	expect_ret(pinscope_read(fd, id, 100, &byte, 1), 0, "READ");
 	expect(byte == 'c', "read %d", byte);
 }
 
@@ -156,42 +156,42 @@ static void test_bad_targets(void)
 	int fd = open_ctl(), file = open("/proc/self/maps", O_RDONLY), p[2];
 	const struct {
 		const char *name;
-		struct ps_who who;
+		struct pinscope_target target_nr;
 		int want;
 	} bad[] = {
-		{ "caller with a number", { PINSCOPE_WHOSE_CALLER, 1 }, -EINVAL },
-		{ "pid 0", ps_pid(0), -ESRCH },
-		{ "pid -1", ps_pid(-1), -ESRCH },
-		{ "pid that is none", ps_pid(0x7fffffff), -ESRCH },
-		{ "kernel thread", ps_pid(2), -ESRCH },
-		{ "pidfd -1", ps_pidfd(-1), -EBADF },
-		{ "pidfd that is ctl", ps_pidfd(fd), -EBADF },
-		{ "pidfd that is a file", ps_pidfd(file), -EBADF },
-		{ "pidfd that is a pipe", ps_pidfd(pipe(p) ? -1 : p[0]), -EBADF },
+		{ "caller with a number", { PINSCOPE_TARGET_CALLER, 1 }, -EINVAL },
+		{ "pid 0", pinscope_pid(0), -ESRCH },
+		{ "pid -1", pinscope_pid(-1), -ESRCH },
+		{ "pid that is none", pinscope_pid(0x7fffffff), -ESRCH },
+		{ "kernel thread", pinscope_pid(2), -ESRCH },
+		{ "pidfd -1", pinscope_pidfd(-1), -EBADF },
+		{ "pidfd that is ctl", pinscope_pidfd(fd), -EBADF },
+		{ "pidfd that is a file", pinscope_pidfd(file), -EBADF },
+		{ "pidfd that is a pipe", pinscope_pidfd(pipe(p) ? -1 : p[0]), -EBADF },
 		{ "whose 99", { 99, 0 }, -EINVAL },
-		{ "memfd", ps_memfd(fd), -EINVAL },
+		{ "memfd", pinscope_memfd(fd), -EINVAL },
 	};
 	struct pinscope_page rec;
 	uint32_t id, none;
 	size_t i;
 
-	id = pin(fd, PINSCOPE_WAY_FAST, 0, addr, page);
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		expect_ret(pin_one(fd, bad[i].who, PINSCOPE_WAY_REMOTE, 0, addr,
+		expect_ret(pin_one(fd, bad[i].target_nr, PINSCOPE_CALL_PIN_REMOTE, 0, addr,
 				   &none), bad[i].want, bad[i].name);
-		expect_ret(inspect_one(fd, bad[i].who, addr, &rec), bad[i].want,
+		expect_ret(inspect_one(fd, bad[i].target_nr, addr, &rec), bad[i].want,
 			   bad[i].name);
-		expect_ret(compare_one(fd, bad[i].who, id, addr), bad[i].want,
+		expect_ret(compare_one(fd, bad[i].target_nr, id, addr), bad[i].want,
 			   bad[i].name);
-		expect_ret(ps_fault(fd, bad[i].who, ps_addr(addr), page,
-				    PINSCOPE_FAULT_REMOTE, NULL, NULL),
+		expect_ret(pinscope_fault(fd, bad[i].target_nr, pinscope_addr(addr), page,
+					  PINSCOPE_FAULT_REMOTE, NULL, NULL),
 			   bad[i].want, bad[i].name);
 	}
-	expect_ret(inspect_one(fd, ps_pinned(id + 1), NULL, &rec), -ENOENT,
+	expect_ret(inspect_one(fd, pinscope_pinned(id + 1), NULL, &rec), -ENOENT,
 		   "unknown pin");
-	expect_ret(inspect_one(fd, ps_pinned(id), (char *)page, &rec), -ERANGE,
+	expect_ret(inspect_one(fd, pinscope_pinned(id), (char *)page, &rec), -ERANGE,
 		   "beyond a pin");
-	expect_ret(pin_one(fd, ps_pinned(id), PINSCOPE_WAY_REMOTE, 0, addr,
+	expect_ret(pin_one(fd, pinscope_pinned(id), PINSCOPE_CALL_PIN_REMOTE, 0, addr,
 			   &none), -EINVAL, "PIN of a pin");
 	expect(get_info(fd).pinned_pages == 1, "%llu", get_info(fd).pinned_pages);
 }
@@ -208,19 +208,19 @@ static void test_not_permitted(void)
 	if (!child)
 		child_wait();
 	pidfd = pidfd_of(child);
-	expect_ret(inspect_one(fd, ps_pid(child), addr, &rec), 0, "as root");
+	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec), 0, "as root");
 	need(!setresuid(65534, 65534, 65534), "setresuid");
-	expect_ret(inspect_one(fd, ps_pid(child), addr, &rec), -EACCES,
+	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec), -EACCES,
 		   "INSPECT as somebody else");
-	expect_ret(inspect_one(fd, ps_pidfd(pidfd), addr, &rec), -EACCES,
+	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd), addr, &rec), -EACCES,
 		   "by pidfd");
-	expect_ret(inspect_one(fd, ps_pid(1), addr, &rec), -EACCES, "init");
-	expect_ret(pin_one(fd, ps_pid(child), PINSCOPE_WAY_REMOTE, 0, addr, &id),
+	expect_ret(inspect_one(fd, pinscope_pid(1), addr, &rec), -EACCES, "init");
+	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE, 0, addr, &id),
 		   -EACCES, "PIN as somebody else");
-	expect_ret(ps_fault(fd, ps_pid(child), ps_addr(addr), page,
-			    PINSCOPE_FAULT_REMOTE, NULL, NULL), -EACCES,
+	expect_ret(pinscope_fault(fd, pinscope_pid(child), pinscope_addr(addr), page,
+				  PINSCOPE_FAULT_REMOTE, NULL, NULL), -EACCES,
 		   "FAULT as somebody else");
-	expect_ret(inspect_one(fd, ps_self(), addr, &rec), 0, "the caller's own");
+	expect_ret(inspect_one(fd, pinscope_self(), addr, &rec), 0, "the caller's own");
 	child_end(child);
 }
 
@@ -235,11 +235,11 @@ static void test_pid_namespace(void)
 	int fd = open_ctl(), status, ret;
 	pid_t child;
 
-	need(!unshare(CLONE_NEWPID), "unshare: %s", ps_errno(errno));
+	need(!unshare(CLONE_NEWPID), "unshare: %s", pinscope_errno(errno));
 	child = must_fork();
 	if (!child) {
 		expect(getpid() == 1, "pid %d", getpid());
-		ret = inspect_one(fd, ps_pid(1), addr, &rec);
+		ret = inspect_one(fd, pinscope_pid(1), addr, &rec);
 		expect_ret(ret, -ESRCH, "pid 1 of the namespace");
 		fflush(stdout);
 		_exit(ret != -ESRCH);
@@ -260,10 +260,10 @@ static void test_debugger(void)
 	if (!child)
 		child_wait();
 	need(file >= 0 && read(file, &scope, 1) == 1, "ptrace_scope: %s",
-	     ps_errno(errno));
-	expect_ret(inspect_one(fd, ps_pid(child), addr, &rec),
+	     pinscope_errno(errno));
+	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec),
 		   scope == '3' ? -EACCES : 0, "INSPECT of a child");
-	expect_ret(inspect_one(fd, ps_pidfd(pidfd_of(child)), addr, &rec),
+	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd_of(child)), addr, &rec),
 		   scope == '3' ? -EACCES : 0, "by pidfd");
 	close(file);
 	child_end(child);
@@ -289,20 +289,20 @@ static void test_exec(void)
 	}
 	/* Until it has a page of its own. */
 	do {
-		expect_ret(pin_one(fd, ps_pid(child), PINSCOPE_WAY_REMOTE, 0,
+		expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE, 0,
 				   addr, &id), 0, "PIN");
-		ps_read(fd, id, 0, &byte, 1);
+		pinscope_read(fd, id, 0, &byte, 1);
 		if (byte != 'E')
-			ps_unpin(fd, id);
+			pinscope_unpin(fd, id);
 	} while (byte != 'E');
-	expect(compare_one(fd, ps_pid(child), id, addr) == 1, "not the same");
+	expect(compare_one(fd, pinscope_pid(child), id, addr) == 1, "not the same");
 	need(write(go[1], "x", 1) == 1, "write");
 	do {
 		usleep(1000);
-		ret = compare_one(fd, ps_pid(child), id, addr);
+		ret = compare_one(fd, pinscope_pid(child), id, addr);
 	} while (ret == 1);
-	expect(ret == 0 || ret == -ESRCH, "after exec: %s", ps_errno(ret));
-	expect_ret(ps_read(fd, id, 0, &byte, 1), 0, "READ");
+	expect(ret == 0 || ret == -ESRCH, "after exec: %s", pinscope_errno(ret));
+	expect_ret(pinscope_read(fd, id, 0, &byte, 1), 0, "READ");
 	expect(byte == 'E', "read %d", byte);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -318,14 +318,14 @@ static void test_no_procfs(void)
 	need(!unshare(CLONE_NEWNS) &&
 	     !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	     !mount("t", "/proc", "tmpfs", 0, NULL), "mount: %s",
-	     ps_errno(errno));
-	need(!mkdir("/proc/self", 0755), "mkdir: %s", ps_errno(errno));
+	     pinscope_errno(errno));
+	need(!mkdir("/proc/self", 0755), "mkdir: %s", pinscope_errno(errno));
 	file = open("/proc/self/mem", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	need(file >= 0, "open: %s", ps_errno(errno));
+	need(file >= 0, "open: %s", pinscope_errno(errno));
 	close(file);
-	expect_ret(inspect_one(fd, ps_pidfd(pidfd), addr, &rec), -ENOENT,
+	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd), addr, &rec), -ENOENT,
 		   "by pidfd");
-	expect_ret(inspect_one(fd, ps_pid(getpid()), addr, &rec), -ENOENT,
+	expect_ret(inspect_one(fd, pinscope_pid(getpid()), addr, &rec), -ENOENT,
 		   "by pid");
 }
 

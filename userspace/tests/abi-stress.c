@@ -58,42 +58,42 @@ static uint64_t pick_range(struct worker *w, __u64 *len)
 	*len = (1 + pick(w, pick(w, 2) ? 4 : pages - first)) * page;
 	if (*len > (pages - first) * page)
 		*len = (pages - first) * page;
-	return ps_addr(bases[which] + first * page);
+	return pinscope_addr(bases[which] + first * page);
 }
 
-static struct ps_who pick_who(struct worker *w)
+static struct pinscope_target pick_who(struct worker *w)
 {
 	int pid = s.pid;
 
-	return pid && pick(w, 2) ? ps_pid(pid) : ps_self();
+	return pid && pick(w, 2) ? pinscope_pid(pid) : pinscope_self();
 }
 
 static void do_pin(struct worker *w, int fd)
 {
-	static const uint64_t folls[] = {
+	static const uint64_t foll_flags[] = {
 		0, PINSCOPE_FOLL_WRITE, PINSCOPE_FOLL_LONGTERM,
 		PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM,
 		PINSCOPE_FOLL_FORCE, PINSCOPE_FOLL_NOFAULT,
 		PINSCOPE_FOLL_SPLIT_PMD, PINSCOPE_FOLL_NOWAIT,
 	};
 	struct pinscope_pin cmd = {
-		.way = pick(w, PINSCOPE_WAYS), .flags = pick(w, 2),
-		.foll = folls[pick(w, ARRAY_SIZE(folls))],
+		.call = pick(w, PINSCOPE_CALLS), .flags = pick(w, 2),
+		.gup_flags = foll_flags[pick(w, ARRAY_SIZE(foll_flags))],
 	};
-	struct ps_who who = pick_who(w);
+	struct pinscope_target target_nr = pick_who(w);
 
 	cmd.addr = pick_range(w, &cmd.len);
-	if (cmd.way == PINSCOPE_WAY_MEMFD) {
-		who = ps_memfd(s.memfd);
+	if (cmd.call == PINSCOPE_CALL_PIN_MEMFD) {
+		target_nr = pinscope_memfd(s.memfd);
 		cmd.addr = pick(w, 64) * page;
-		cmd.foll = 0;
-	} else if (cmd.way != PINSCOPE_WAY_REMOTE &&
-		   cmd.way != PINSCOPE_WAY_GET_REMOTE) {
-		who = ps_self();
+		cmd.gup_flags = 0;
+	} else if (cmd.call != PINSCOPE_CALL_PIN_REMOTE &&
+		   cmd.call != PINSCOPE_CALL_GET_REMOTE) {
+		target_nr = pinscope_self();
 	}
-	cmd.whose = who.whose;
-	cmd.who = who.who;
-	if (!did(PINSCOPE_CMD_PIN, ps_pin_cmd(fd, &cmd)))
+	cmd.target_type = target_nr.target_type;
+	cmd.target_nr = target_nr.target_nr;
+	if (!did(PINSCOPE_CMD_PIN, pinscope_pin_cmd(fd, &cmd)))
 		w->ids[pick(w, IDS)] = cmd.id;
 }
 
@@ -105,9 +105,9 @@ static void do_inspect(struct worker *w, int fd)
 
 	addr = pick_range(w, &len);
 	if (!did(PINSCOPE_CMD_INSPECT,
-		 ps_inspect(fd, pick_who(w), addr, len, &recs, &nr)))
+		 pinscope_inspect(fd, pick_who(w), addr, len, &recs, &nr)))
 		free(recs);
-	if (!ps_inspect(fd, ps_pinned(w->ids[pick(w, IDS)]), 0, page, &recs, &nr))
+	if (!pinscope_inspect(fd, pinscope_pinned(w->ids[pick(w, IDS)]), 0, page, &recs, &nr))
 		free(recs);
 }
 
@@ -117,15 +117,15 @@ static void do_fault(struct worker *w, int fd)
 		0, PINSCOPE_FAULT_WRITE, PINSCOPE_FAULT_UNSHARE,
 		PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_USER,
 	};
-	struct ps_who who = pick_who(w);
+	struct pinscope_target target_nr = pick_who(w);
 	__u64 addr, len;
 
 	addr = pick_range(w, &len);
 	did(PINSCOPE_CMD_FAULT,
-	    ps_fault(fd, who, addr, len, flags[pick(w, ARRAY_SIZE(flags))] |
-		     (pick(w, 2) ? PINSCOPE_FAULT_ALLOW_RETRY |
-				   PINSCOPE_FAULT_KILLABLE : 0) |
-		     (who.whose ? PINSCOPE_FAULT_REMOTE : 0), NULL, NULL));
+	    pinscope_fault(fd, target_nr, addr, len, flags[pick(w, ARRAY_SIZE(flags))] |
+			   (pick(w, 2) ? PINSCOPE_FAULT_ALLOW_RETRY |
+					 PINSCOPE_FAULT_KILLABLE : 0) |
+			   (target_nr.target_type ? PINSCOPE_FAULT_REMOTE : 0), NULL, NULL));
 }
 
 static void *work(void *arg)
@@ -147,31 +147,31 @@ static void *work(void *arg)
 			do_pin(w, fd);
 			break;
 		case 2:
-			did(PINSCOPE_CMD_UNPIN, ps_unpin(fd, id));
+			did(PINSCOPE_CMD_UNPIN, pinscope_unpin(fd, id));
 			break;
 		case 3:
-			ps_unpin_part(fd, id, pick(w, 8) * page,
-				      pick(w, 4) * page, pick(w, 2), NULL);
+			pinscope_unpin_part(fd, id, pick(w, 8) * page,
+					    pick(w, 4) * page, pick(w, 2), NULL);
 			break;
 		case 4:
-			did(PINSCOPE_CMD_READ, ps_read(fd, id, pick(w, 9000),
-						       buf, pick(w, 5000)));
+			did(PINSCOPE_CMD_READ, pinscope_read(fd, id, pick(w, 9000),
+							     buf, pick(w, 5000)));
 			break;
 		case 5:
-			did(PINSCOPE_CMD_WRITE, ps_write(fd, id, pick(w, 9000),
-							 buf, pick(w, 5000)));
+			did(PINSCOPE_CMD_WRITE, pinscope_write(fd, id, pick(w, 9000),
+							       buf, pick(w, 5000)));
 			break;
 		case 6:
 			do_inspect(w, fd);
 			break;
 		case 7:
 			cmp = (struct pinscope_compare) {
-				.bitmap = ps_addr(bitmap),
+				.bitmap = pinscope_addr(bitmap),
 				.bitmap_size = sizeof(bitmap),
 			};
 			did(PINSCOPE_CMD_COMPARE,
-			    ps_compare(fd, id, pick_who(w),
-				       pick_range(w, &len), &cmp));
+			    pinscope_compare(fd, id, pick_who(w),
+					     pick_range(w, &len), &cmp));
 			break;
 		case 8:
 			do_fault(w, fd);
@@ -180,7 +180,7 @@ static void *work(void *arg)
 			/* Others may be in the middle of a call on it. */
 			if (!pick(w, 50))
 				close(atomic_exchange(&s.fds[pick(w, FDS)],
-						      ps_open()));
+						      pinscope_open()));
 			break;
 		}
 	}
@@ -194,7 +194,7 @@ static void *read_pins(void *arg)
 
 	(void)arg;
 	while (!s.stop) {
-		fd = open(PS_PINS, O_RDONLY | O_CLOEXEC);
+		fd = open(PINSCOPE_PINS_PATH, O_RDONLY | O_CLOEXEC);
 		while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
 			;
 		close(fd);
@@ -313,17 +313,17 @@ static void set_up(void)
 
 	memset(&s, 0, sizeof(s));
 	s.anon = map(2 * ARENA, PROT_READ | PROT_WRITE, 0);
-	s.anon += -ps_addr(s.anon) & (ARENA / 2 - 1);
+	s.anon += -pinscope_addr(s.anon) & (ARENA / 2 - 1);
 	madvise(s.anon, ARENA, MADV_HUGEPAGE);
 	s.memfd = memfd_create("abi-test", MFD_CLOEXEC);
 	need(s.memfd >= 0 && !ftruncate(s.memfd, FILE_SIZE), "memfd: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	s.shared = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			s.memfd, 0);
 	s.private = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
 			 s.memfd, 0);
 	need(s.shared != MAP_FAILED && s.private != MAP_FAILED, "mmap: %s",
-	     ps_errno(errno));
+	     pinscope_errno(errno));
 	for (i = 0; i < FDS; i++)
 		s.fds[i] = open_ctl();
 }
@@ -467,13 +467,13 @@ static long free_kib(void)
 static void pin_and_release(void)
 {
 	const size_t len = 16 << 20;
-	struct pinscope_pin cmd = { .len = len, .foll = PINSCOPE_FOLL_WRITE };
-	unsigned int way, how;
+	struct pinscope_pin cmd = { .len = len, .gup_flags = PINSCOPE_FOLL_WRITE };
+	unsigned int call, how;
 	char *addr;
 	pid_t pid;
 	int fd;
 
-	for (way = 0; way < PINSCOPE_WAY_MEMFD; way++) {
+	for (call = 0; call < PINSCOPE_CALL_PIN_MEMFD; call++) {
 		for (how = 0; how < 4; how++) {
 			pid = must_fork();
 			if (pid) {
@@ -482,14 +482,14 @@ static void pin_and_release(void)
 			}
 			fd = open_ctl();
 			addr = map(len, PROT_READ | PROT_WRITE, MAP_POPULATE);
-			cmd.way = way;
-			cmd.addr = ps_addr(addr);
-			if (ps_pin_cmd(fd, &cmd))
+			cmd.call = call;
+			cmd.addr = pinscope_addr(addr);
+			if (pinscope_pin_cmd(fd, &cmd))
 				_exit(0);
 			if (how == 0)
-				ps_unpin(fd, cmd.id);
+				pinscope_unpin(fd, cmd.id);
 			else if (how == 1)
-				ps_unpin_part(fd, cmd.id, page, len / 2, 0, NULL);
+				pinscope_unpin_part(fd, cmd.id, page, len / 2, 0, NULL);
 			else if (how == 2)
 				close(fd);
 			munmap(addr, len);

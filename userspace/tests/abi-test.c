@@ -13,9 +13,9 @@ const size_t page = 4096;
 
 int open_ctl(void)
 {
-	int fd = ps_open();
+	int fd = pinscope_open();
 
-	need(fd >= 0, "open: %s", ps_errno(fd));
+	need(fd >= 0, "open: %s", pinscope_errno(fd));
 	return fd;
 }
 
@@ -24,24 +24,24 @@ char *map(size_t len, int prot, int more_flags)
 	char *addr = mmap(NULL, len, prot,
 			  MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
 
-	need(addr != MAP_FAILED, "mmap: %s", ps_errno(errno));
+	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
 	return addr;
 }
 
 struct pinscope_info get_info(int fd)
 {
 	struct pinscope_info info;
-	int ret = ps_info(fd, &info);
+	int ret = pinscope_info(fd, &info);
 
-	need(!ret, "INFO: %s", ps_errno(ret));
+	need(!ret, "INFO: %s", pinscope_errno(ret));
 	return info;
 }
 
 void expect_ret(int ret, int want, const char *what)
 {
 	expect(ret == want, "%s: expected %s, got %s", what,
-	       want ? ps_errno(want) : "success",
-	       ret ? ps_errno(ret) : "success");
+	       want ? pinscope_errno(want) : "success",
+	       ret ? pinscope_errno(ret) : "success");
 }
 
 long vmstat(const char *name)
@@ -82,8 +82,8 @@ bool nothing_left(void)
 
 	/* Orphans of what was killed may still hold a file for a moment. */
 	for (tries = 0; tries < 500; tries++) {
-		fd = ps_open();
-		if (fd < 0 || ps_info(fd, &info)) {
+		fd = pinscope_open();
+		if (fd < 0 || pinscope_info(fd, &info)) {
 			printf("# the module does not answer\n");
 			return false;
 		}
@@ -98,31 +98,31 @@ bool nothing_left(void)
 	return false;
 }
 
-uint32_t pin(int fd, unsigned int way, uint64_t foll, const void *addr,
+uint32_t pin(int fd, unsigned int call, uint64_t gup_flags, const void *addr,
 	     size_t len)
 {
 	uint32_t id = 0;
-	int ret = ps_pin(fd, way, foll, addr, len, &id);
+	int ret = pinscope_pin(fd, call, gup_flags, addr, len, &id);
 
-	need(!ret, "PIN %s: %s", ps_name(ps_way_names, way), ps_errno(ret));
+	need(!ret, "PIN %s: %s", pinscope_name(pinscope_call_names, call), pinscope_errno(ret));
 	return id;
 }
 
 struct pinscope_compare compare(int fd, uint32_t id, const void *addr)
 {
 	struct pinscope_compare cmp = {};
-	int ret = ps_compare(fd, id, ps_self(), ps_addr(addr), &cmp);
+	int ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
 
-	need(!ret, "COMPARE: %s", ps_errno(ret));
+	need(!ret, "COMPARE: %s", pinscope_errno(ret));
 	return cmp;
 }
 
 struct pinscope_page state_of(int fd, const void *addr)
 {
 	struct pinscope_page rec;
-	int ret = ps_page(fd, addr, &rec);
+	int ret = pinscope_page(fd, addr, &rec);
 
-	need(!ret, "INSPECT: %s", ps_errno(ret));
+	need(!ret, "INSPECT: %s", pinscope_errno(ret));
 	return rec;
 }
 
@@ -134,7 +134,7 @@ bool state_is(int fd, const void *addr, uint64_t mask, uint64_t want)
 	if ((rec.state & mask) == want)
 		return true;
 	printf("# %p: %s, PFN 0x%llx, mapcount %d, refcount %d, pincount %d\n",
-	       addr, ps_names(ps_state_names, rec.state, names, sizeof(names)),
+	       addr, pinscope_names(pinscope_state_names, rec.state, names, sizeof(names)),
 	       rec.pfn, rec.mapcount, rec.refcount, rec.pincount);
 	return false;
 }
@@ -184,7 +184,7 @@ bool write_file(const char *path, const char *text)
 	bool good = fd >= 0 && write(fd, text, len) == len;
 
 	if (!good)
-		printf("# %s: %s\n", path, ps_errno(errno));
+		printf("# %s: %s\n", path, pinscope_errno(errno));
 	if (fd >= 0)
 		close(fd);
 	return good;
@@ -194,7 +194,7 @@ pid_t must_fork(void)
 {
 	pid_t pid = fork();
 
-	need(pid >= 0, "fork: %s", ps_errno(errno));
+	need(pid >= 0, "fork: %s", pinscope_errno(errno));
 	return pid;
 }
 
@@ -206,7 +206,7 @@ pid_t child_start(void)
 	char byte;
 
 	need(!pipe2(child_ready, O_CLOEXEC) && !pipe2(child_go, O_CLOEXEC),
-	     "pipe: %s", ps_errno(errno));
+	     "pipe: %s", pinscope_errno(errno));
 	fflush(stdout);
 	child = must_fork();
 	if (!child) {

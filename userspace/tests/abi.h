@@ -45,7 +45,7 @@ char *map(size_t len, int prot, int more_flags);
 void expect_ret(int ret, int want, const char *what);
 
 /* PIN that has to work. Returns the id. */
-uint32_t pin(int fd, unsigned int way, uint64_t foll, const void *addr,
+uint32_t pin(int fd, unsigned int call, uint64_t gup_flags, const void *addr,
 	     size_t len);
 
 /* COMPARE with the caller's own page tables, that has to work. */

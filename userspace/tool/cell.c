@@ -45,17 +45,17 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 		}
 	}
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-		ret = ps_read(check->fd, id, at[i], seen, base);
+		ret = pinscope_read(check->fd, id, at[i], seen, base);
 		if (ret) {
-			result(cell, RESULT_ERROR, "READ: ", ps_errno(ret));
+			result(cell, RESULT_ERROR, "READ: ", pinscope_errno(ret));
 			return;
 		}
 		if (memcmp(seen, m->addr + at[i], base))
 			stale++;
 	}
-	ret = ps_compare(check->fd, id, ps_self(), ps_addr(m->addr), &cmp);
+	ret = pinscope_compare(check->fd, id, pinscope_self(), pinscope_addr(m->addr), &cmp);
 	if (ret) {
-		result(cell, RESULT_ERROR, "COMPARE: ", ps_errno(ret));
+		result(cell, RESULT_ERROR, "COMPARE: ", pinscope_errno(ret));
 		return;
 	}
 	identical = cmp.same == cmp.pages;
@@ -76,7 +76,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 	cell->result = RESULT_OK;
 }
 
-void check_cell(struct check *check, struct memory *m, uint64_t foll,
+void check_cell(struct check *check, struct memory *m, uint64_t gup_flags,
 		struct cell *cell)
 {
 	uint32_t id;
@@ -87,7 +87,7 @@ void check_cell(struct check *check, struct memory *m, uint64_t foll,
 		result(cell, RESULT_SKIP, "", m->why);
 		goto unmap;
 	}
-	ret = ps_pin(check->fd, cell->way, foll, m->addr, m->kind->len, &id);
+	ret = pinscope_pin(check->fd, cell->call, gup_flags, m->addr, m->kind->len, &id);
 	if (ret == -ENOMEM) {
 		/* The module's limit, most likely: nothing that the kernel did. */
 		result(cell, RESULT_SKIP, "PIN: ENOMEM: let more be pinned with ",
@@ -95,13 +95,13 @@ void check_cell(struct check *check, struct memory *m, uint64_t foll,
 		goto unmap;
 	}
 	if (ret) {
-		result(cell, RESULT_FAIL, "PIN: ", ps_errno(ret));
+		result(cell, RESULT_FAIL, "PIN: ", pinscope_errno(ret));
 		goto unmap;
 	}
 	look(check, m, id, cell);
-	ret = ps_unpin(check->fd, id);
+	ret = pinscope_unpin(check->fd, id);
 	if (ret)
-		result(cell, RESULT_ERROR, "UNPIN: ", ps_errno(ret));
+		result(cell, RESULT_ERROR, "UNPIN: ", pinscope_errno(ret));
 unmap:
 	memory_unmap(m);
 }

@@ -22,14 +22,14 @@ extern const char *const result_names[];
  * struct cell - one thing that was tried
  * @kind: of memory
  * @writable: how it was mapped
- * @way: how it was pinned
+ * @call: how it was pinned
  * @result: what came of it
  * @reason: of a result other than RESULT_OK, for people
  */
 struct cell {
 	const struct kind *kind;
 	bool writable;
-	unsigned int way;
+	unsigned int call;
 	enum result result;
 	char reason[200];
 };
@@ -59,7 +59,7 @@ extern const char *const answer_names[];
 extern const char *const column_keys[COLUMNS];	/* in JSON */
 
 struct pattern {
-	uint64_t foll;
+	uint64_t gup_flags;
 	enum answer answers[COLUMNS];
 	char notes[COLUMNS][120];	/* what lies behind an answer */
 };
@@ -90,10 +90,10 @@ struct check {
  * check_cell() - pin, let the process write, look at both sides
  * @check: fd is used
  * @m: opened, not mapped
- * @foll: PINSCOPE_FOLL_*
+ * @gup_flags: PINSCOPE_FOLL_*
  * @cell: in: kind, writable, way; out: result and reason
  */
-void check_cell(struct check *check, struct memory *m, uint64_t foll,
+void check_cell(struct check *check, struct memory *m, uint64_t gup_flags,
 		struct cell *cell);
 
 /**

@@ -56,7 +56,7 @@ static void check_kind(struct check *check, const struct kind *kind,
 		cells[i] = (struct cell) {
 			.kind = kind,
 			.writable = i < 2,
-			.way = i % 2 ? PINSCOPE_WAY_FAST : PINSCOPE_WAY_SLOW,
+			.call = i % 2 ? PINSCOPE_CALL_PIN_FAST : PINSCOPE_CALL_PIN,
 			.result = RESULT_SKIP,
 		};
 		if (open)
@@ -235,8 +235,8 @@ static void print_patterns(const struct check *check)
 	for (i = 0; i < PATTERNS; i++) {
 		const struct pattern *p = &check->patterns[i];
 
-		printf("  %-21s", p->foll ? ps_names(ps_foll_names, p->foll,
-						     names, sizeof(names)) :
+		printf("  %-21s", p->gup_flags ? pinscope_names(pinscope_gup_flags_names, p->gup_flags,
+								names, sizeof(names)) :
 		       "(none: short-term)");
 		for (k = 0; k < COLUMNS; k++)
 			printf("%-*s", k == COLUMN_READONLY ? 8 : 9,
@@ -251,8 +251,8 @@ static void print_patterns(const struct check *check)
 			if (!p->notes[k][0])
 				continue;
 			snprintf(line, sizeof(line), "%s %s: %s",
-				 p->foll ? ps_names(ps_foll_names, p->foll, names,
-						    sizeof(names)) : "(none)",
+				 p->gup_flags ? pinscope_names(pinscope_gup_flags_names, p->gup_flags, names,
+							       sizeof(names)) : "(none)",
 				 keys[k], p->notes[k]);
 			wrapped("  ", line, "    ");
 		}
@@ -298,8 +298,8 @@ static json_t *json_patterns(const struct check *check)
 		const struct pattern *p = &check->patterns[i];
 
 		row = json_pack("{s:s}", "flags",
-				ps_names(ps_foll_names, p->foll, names,
-					 sizeof(names)));
+				pinscope_names(pinscope_gup_flags_names, p->gup_flags, names,
+					       sizeof(names)));
 		notes = json_object();
 		for (k = 0; k < COLUMNS; k++) {
 			set_string(row, column_keys[k],
@@ -326,8 +326,8 @@ static void print_json(const struct check *check, const struct totals *t,
 					"kind", cell->kind->name,
 					"control", cell->kind->control,
 					"mapping", cell->writable ? "rw" : "ro",
-					"way", ps_name(ps_way_names,
-						       cell->way),
+					"way", pinscope_name(pinscope_call_names,
+							     cell->call),
 					"flags", "LONGTERM",
 					"result", result_names[cell->result],
 					"reason", cell->reason);

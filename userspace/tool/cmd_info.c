@@ -16,7 +16,7 @@ static const char help[] =
 "What the loaded module and the running kernel can do: ABI version, ways to\n"
 "pin with the FOLL flags that each takes, states that can be told, limits.\n";
 
-static json_t *json_names(const struct ps_name *names, uint64_t bits)
+static json_t *json_names(const struct pinscope_name *names, uint64_t bits)
 {
 	json_t *array = json_array();
 
@@ -30,36 +30,36 @@ static json_t *json_names(const struct ps_name *names, uint64_t bits)
 
 static void print_json(const struct pinscope_info *info, const char *release)
 {
-	json_t *ways = json_object(), *maps = json_array(), *root;
-	int way, map;
+	json_t *calls = json_object(), *maps = json_array(), *root;
+	int call, map;
 
-	for (way = 0; way < PINSCOPE_WAYS; way++)
-		if (info->ways & 1ULL << way)
-			json_object_set_new(ways, ps_name(ps_way_names, way),
-					    json_names(ps_foll_names,
-						       info->foll[way]));
+	for (call = 0; call < PINSCOPE_CALLS; call++)
+		if (info->calls & 1ULL << call)
+			json_object_set_new(calls, pinscope_name(pinscope_call_names, call),
+					    json_names(pinscope_gup_flags_names,
+						       info->gup_flags[call]));
 	for (map = 0; map < PINSCOPE_MAPS; map++)
 		if (info->maps & 1ULL << map)
-			json_array_append_new(maps, json_string(ps_name(ps_map_names, map)));
+			json_array_append_new(maps, json_string(pinscope_name(pinscope_map_names, map)));
 	root = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 			 "kernel", release, "abi", info->abi_version,
 			 "abi_oldest", info->abi_oldest,
 			 "page_size", 1 << info->page_shift,
 			 "pinned_pages", (json_int_t)info->pinned_pages,
 			 "max_pages", (json_int_t)info->max_pages,
-			 "ways", ways,
-			 "faults", json_names(ps_fault_names, info->fault),
-			 "results", json_names(ps_vm_fault_names,
+			 "ways", calls,
+			 "faults", json_names(pinscope_fault_names, info->fault),
+			 "results", json_names(pinscope_vm_fault_names,
 					       info->vm_fault),
 			 "maps", maps,
-			 "states", json_names(ps_state_names, info->states));
+			 "states", json_names(pinscope_state_names, info->states));
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(root);
 }
 
 /* Names in lines of at most 78 columns. */
-static void print_names(const char *what, const struct ps_name *names,
+static void print_names(const char *what, const struct pinscope_name *names,
 			uint64_t bits)
 {
 	int column = printf("%-14s", what);
@@ -85,7 +85,7 @@ int cmd_info(int argc, char **argv)
 	struct pinscope_info info;
 	struct utsname uts;
 	bool json = false;
-	int opt, fd, way;
+	int opt, fd, call;
 
 	while ((opt = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
 		switch (opt) {
@@ -118,12 +118,12 @@ int cmd_info(int argc, char **argv)
 	       info.abi_oldest);
 	printf("%-14s %llu of at most %llu\n", "pinned pages",
 	       info.pinned_pages, info.max_pages);
-	for (way = 0; way < PINSCOPE_WAYS; way++)
-		if (info.ways & 1ULL << way)
-			print_names(ps_name(ps_way_names, way), ps_foll_names,
-				    info.foll[way]);
-	print_names("faults", ps_fault_names, info.fault);
-	print_names("results", ps_vm_fault_names, info.vm_fault);
-	print_names("states", ps_state_names, info.states);
+	for (call = 0; call < PINSCOPE_CALLS; call++)
+		if (info.calls & 1ULL << call)
+			print_names(pinscope_name(pinscope_call_names, call), pinscope_gup_flags_names,
+				    info.gup_flags[call]);
+	print_names("faults", pinscope_fault_names, info.fault);
+	print_names("results", pinscope_vm_fault_names, info.vm_fault);
+	print_names("states", pinscope_state_names, info.states);
 	return EXIT_GOOD;
 }

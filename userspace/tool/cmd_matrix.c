@@ -48,39 +48,39 @@ static bool wanted(const struct place *place, const char *name,
 static const char *happens(const struct result *result, char *buf)
 {
 	const struct seen *seen = &result->seen;
-	bool reads = !(result->place.way->foll & PINSCOPE_FOLL_WRITE);
+	bool reads = !(result->place.call->gup_flags & PINSCOPE_FOLL_WRITE);
 
 	if (result->verdicts[PROP_MADE] == VERDICT_SKIP)
 		return "n/a";
 	if (result->verdicts[PROP_MADE] != VERDICT_PASS)
 		return "hangs";
 	if (!seen->pinned)
-		return ps_errno(seen->error);
+		return pinscope_errno(seen->error);
 	if (result->place.kind->is & IS_SWAPPED)
 		return seen->stale ? "swaps in!" : "swaps in";
 	snprintf(buf, HAPPENS_MAX, "%s%s%s%s", seen->replaced ? "copies" : "stays",
 		 seen->stale ? "!" : "",
-		 reads && (seen->gained & PINSCOPE_STATE_WRITE) ? " w" : "",
+		 reads && (seen->gained & PINSCOPE_STATE_WRITABLE) ? " w" : "",
 		 reads && (seen->gained & PINSCOPE_STATE_DIRTY) ? " d" : "");
 	return buf;
 }
 
 /* "slow+LONGTERM": of a place that is all there is of a name but for the way. */
-static const char *way_name(struct place place, const struct suite_way *way,
+static const char *way_name(struct place place, const struct suite_way *call,
 			    char *buf, size_t size)
 {
-	place.way = way;
+	place.call = call;
 	return strchr(place_name(&place, PROPS, buf, size), '/') + 1;
 }
 
 static struct result *find(struct suite_run *run, const struct suite_kind *kind,
-			   const struct suite_way *way)
+			   const struct suite_way *call)
 {
 	size_t i;
 
 	for (i = 0; i < run->nr; i++)
 		if (run->results[i].place.kind == kind &&
-		    run->results[i].place.way == way)
+		    run->results[i].place.call == call)
 			return &run->results[i];
 	return NULL;
 }
@@ -175,7 +175,7 @@ static json_t *as_json(struct suite_run *run)
 			json_object_set_new(kinds, kind, row);
 		}
 		json_object_set_new(row, way_name(run->results[i].place,
-						  run->results[i].place.way, name,
+						  run->results[i].place.call, name,
 						  sizeof(name)),
 				    json_string(happens(&run->results[i], buf)));
 	}
@@ -191,10 +191,10 @@ static void print_json(struct suite_run *run)
 	json_decref(root);
 }
 
-static const char *there(json_t *root, const char *kind, const char *way)
+static const char *there(json_t *root, const char *kind, const char *call)
 {
 	json_t *row = json_object_get(json_object_get(root, "kinds"), kind);
-	const char *text = json_string_value(json_object_get(row, way));
+	const char *text = json_string_value(json_object_get(row, call));
 
 	return text ? text : "-";
 }
@@ -212,13 +212,13 @@ static unsigned int print_changes(json_t *which, json_t *before, json_t *now,
 		json_t *row = json_object_iter_value(k);
 
 		for (w = json_object_iter(row); w; w = json_object_iter_next(row, w)) {
-			const char *way = json_object_iter_key(w);
-			const char *was = there(before, kind, way);
-			const char *is = there(now, kind, way);
+			const char *call = json_object_iter_key(w);
+			const char *was = there(before, kind, call);
+			const char *is = there(now, kind, call);
 
 			if (!strcmp(was, is) || (only && strcmp(is, "-")))
 				continue;
-			printf("%s/%s: %s, now %s\n", kind, way, was, is);
+			printf("%s/%s: %s, now %s\n", kind, call, was, is);
 			nr++;
 		}
 	}
@@ -318,7 +318,7 @@ int cmd_matrix(int argc, char **argv)
 		return ret;
 	ret = suite_run(&run);
 	if (ret) {
-		fprintf(stderr, "pinscope matrix: %s\n", ps_errno(ret));
+		fprintf(stderr, "pinscope matrix: %s\n", pinscope_errno(ret));
 		return EXIT_CANNOT;
 	}
 	if (before) {

@@ -36,7 +36,7 @@ enum { MEMORIES = 16, WORDS = 8 };
 
 struct shell {
 	int fd;				/* of map, which takes all ioctls */
-	struct ps_who who;
+	struct pinscope_target target_nr;
 	struct kind *kinds;
 	size_t nr_kinds;
 	struct memory memory[MEMORIES];
@@ -80,7 +80,7 @@ static bool address(const char *text, uint64_t *addr)
 	if (end == text + 1 || nr >= sh.nr_memory ||
 	    (*end && (*end != '+' || !number(end + 1, &offset))))
 		return false;
-	*addr = ps_addr(sh.memory[nr].addr) + offset;
+	*addr = pinscope_addr(sh.memory[nr].addr) + offset;
 	return true;
 }
 
@@ -117,30 +117,30 @@ static int cmd_mem(char **word)
 		return -ENOMEM;
 	}
 	printf("m%u addr=0x%llx len=0x%zx\n", sh.nr_memory++,
-	       (unsigned long long)ps_addr(m->addr), m->kind->len);
+	       (unsigned long long)pinscope_addr(m->addr), m->kind->len);
 	return 0;
 }
 
 static int cmd_map(char **word)
 {
-	int map = ps_number(ps_map_names, word[1]), ret;
+	int map = pinscope_number(pinscope_map_names, word[1]), ret;
 	bool shared = word[2] && !strcmp(word[2], "shared");
 	void *addr;
 
 	if (map < 0 || (word[2] && !shared && strcmp(word[2], "private")))
 		return WRONG;
-	ret = ps_map(sh.fd, map, PINSCOPE_MAP_SIZE, PROT_READ | PROT_WRITE,
-		     shared ? MAP_SHARED : MAP_PRIVATE, &addr);
+	ret = pinscope_map(sh.fd, map, PINSCOPE_MAP_SIZE, PROT_READ | PROT_WRITE,
+			   shared ? MAP_SHARED : MAP_PRIVATE, &addr);
 	if (!ret)
 		printf("addr=0x%llx len=0x%x\n",
-		       (unsigned long long)ps_addr(addr), PINSCOPE_MAP_SIZE);
+		       (unsigned long long)pinscope_addr(addr), PINSCOPE_MAP_SIZE);
 	return ret;
 }
 
 static int cmd_counts(char **word)
 {
 	struct pinscope_map_counts c;
-	int ret = ps_map_counts(sh.fd, &c);
+	int ret = pinscope_map_counts(sh.fd, &c);
 
 	(void)word;
 	if (!ret)
@@ -154,11 +154,11 @@ static int cmd_target(char **word)
 	uint64_t pid;
 
 	if (!strcmp(word[1], "self"))
-		sh.who = ps_self();
+		sh.target_nr = pinscope_self();
 	else if (!strcmp(word[1], "child") && sh.child)
-		sh.who = ps_pid(sh.child);
+		sh.target_nr = pinscope_pid(sh.child);
 	else if (number(word[1], &pid) && pid && pid < 1U << 31)
-		sh.who = ps_pid(pid);
+		sh.target_nr = pinscope_pid(pid);
 	else
 		return WRONG;
 	return 0;
@@ -174,26 +174,26 @@ static int cmd_pin(char **word)
 	};
 	struct pinscope_pin cmd = {
 		.flags = PINSCOPE_PIN_PARTIAL,
-		.whose = sh.who.whose, .who = sh.who.who,
+		.target_type = sh.target_nr.target_type, .target_nr = sh.target_nr.target_nr,
 	};
-	uint64_t addr, len, batch = 0, foll = PINSCOPE_FOLL_LONGTERM;
-	int way = PINSCOPE_WAY_FAST, ret;
+	uint64_t addr, len, batch = 0, gup_flags = PINSCOPE_FOLL_LONGTERM;
+	int call = PINSCOPE_CALL_PIN_FAST, ret;
 
-	if (sh.who.whose)
-		way = PINSCOPE_WAY_REMOTE;
+	if (sh.target_nr.target_type)
+		call = PINSCOPE_CALL_PIN_REMOTE;
 	if (word[3] && word[4])
-		way = ps_number(ps_way_names, word[4]);
-	if (!address(word[1], &addr) || !number(word[2], &len) || way < 0 ||
-	    (word[3] && ps_parse(ps_foll_names, word[3], &foll)) ||
+		call = pinscope_number(pinscope_call_names, word[4]);
+	if (!address(word[1], &addr) || !number(word[2], &len) || call < 0 ||
+	    (word[3] && pinscope_parse(pinscope_gup_flags_names, word[3], &gup_flags)) ||
 	    (word[3] && word[4] && word[5] &&
 	     (!number(word[5], &batch) || batch > UINT32_MAX)))
 		return WRONG;
-	cmd.way = way;
+	cmd.call = call;
 	cmd.batch = batch;
-	cmd.foll = foll;
+	cmd.gup_flags = gup_flags;
 	cmd.addr = addr;
 	cmd.len = len;
-	ret = ps_pin_cmd(sh.fd, &cmd);
+	ret = pinscope_pin_cmd(sh.fd, &cmd);
 	if (!ret)
 		printf("id=%u pages=%llu asked=%llu ns=%llu lock=%s\n", cmd.id,
 		       cmd.pages, cmd.len / sysconf(_SC_PAGESIZE),
@@ -209,7 +209,7 @@ static int cmd_unpin(char **word)
 	if (!number(word[1], &id) || id > UINT32_MAX || (word[2] && !word[3]) ||
 	    (word[2] && (!number(word[2], &offset) || !number(word[3], &len))))
 		return WRONG;
-	ret = ps_unpin_part(sh.fd, id, offset, len, 0, &left);
+	ret = pinscope_unpin_part(sh.fd, id, offset, len, 0, &left);
 	if (!ret)
 		printf("left=%llu\n", (unsigned long long)left);
 	return ret;
@@ -240,7 +240,7 @@ static int cmd_read(char **word)
 	buf = malloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
-	ret = ps_read(sh.fd, id, offset, buf, len);
+	ret = pinscope_read(sh.fd, id, offset, buf, len);
 	if (!ret)
 		print_bytes(buf, len, offset);
 	free(buf);
@@ -254,7 +254,7 @@ static int cmd_write(char **word)
 	if (!number(word[1], &id) || id > UINT32_MAX ||
 	    !number(word[2], &offset))
 		return WRONG;
-	return ps_write(sh.fd, id, offset, word[3], strlen(word[3]));
+	return pinscope_write(sh.fd, id, offset, word[3], strlen(word[3]));
 }
 
 /* The process's own store: a pin is stale when it does not show it. */
@@ -268,7 +268,7 @@ static int cmd_store(char **word)
 		return WRONG;
 	nr = strtoul(word[1] + 1, NULL, 10);
 	for (i = 0; word[2][i]; i++) {
-		uint64_t offset = addr - ps_addr(sh.memory[nr].addr) + i;
+		uint64_t offset = addr - pinscope_addr(sh.memory[nr].addr) + i;
 
 		if (offset >= sh.memory[nr].kind->len)
 			return -ERANGE;
@@ -289,7 +289,7 @@ static int cmd_compare(char **word)
 	if (!number(word[1], &id) || id > UINT32_MAX ||
 	    !address(word[2], &addr))
 		return WRONG;
-	ret = ps_compare(sh.fd, id, sh.who, addr, &c);
+	ret = pinscope_compare(sh.fd, id, sh.target_nr, addr, &c);
 	if (!ret)
 		printf("pages=%llu same=%llu absent=%llu released=%llu first_mismatch=%llu\n",
 		       c.pages, c.same, c.absent, c.released, c.first_mismatch);
@@ -301,15 +301,15 @@ static void print_record(const struct pinscope_page *rec)
 	char names[NAMES_MAX];
 
 	printf("addr=0x%llx pages=%llu state=%s", rec->addr, rec->pages,
-	       ps_names(ps_state_names, rec->state, names, sizeof(names)));
+	       pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
 	if (rec->unknown)
-		printf(" unknown=%s", ps_names(ps_state_names, rec->unknown,
-					       names, sizeof(names)));
+		printf(" unknown=%s", pinscope_names(pinscope_state_names, rec->unknown,
+						     names, sizeof(names)));
 	if (rec->pfn)
 		printf(" pfn=0x%llx", rec->pfn);
 	if (rec->state & PINSCOPE_STATE_SWAP)
 		printf(" swap=%u:0x%llx", rec->swap_type, rec->swap_offset);
-	if (rec->state & PINSCOPE_STATE_PAGE)
+	if (rec->state & PINSCOPE_STATE_HAS_FOLIO)
 		printf(" folio=0x%llx order=%u refcount=%d mapcount=%d pincount=%d node=%d",
 		       rec->folio_pfn, rec->folio_order, rec->refcount,
 		       rec->mapcount, rec->pincount, rec->node - 1);
@@ -320,7 +320,7 @@ static void print_record(const struct pinscope_page *rec)
 
 static int cmd_inspect(char **word)
 {
-	struct ps_who who = sh.who;
+	struct pinscope_target target_nr = sh.target_nr;
 	struct pinscope_page *recs;
 	uint64_t addr, len;
 	size_t nr, i;
@@ -331,11 +331,11 @@ static int cmd_inspect(char **word)
 
 		if (!number(word[3], &id) || id > UINT32_MAX)
 			return WRONG;
-		who = ps_pinned(id);
+		target_nr = pinscope_pinned(id);
 	}
 	if (!address(word[1], &addr) || !number(word[2], &len))
 		return WRONG;
-	ret = ps_inspect(sh.fd, who, addr, len, &recs, &nr);
+	ret = pinscope_inspect(sh.fd, target_nr, addr, len, &recs, &nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
@@ -352,15 +352,15 @@ static int cmd_fault(char **word)
 	int ret;
 
 	if (!address(word[1], &addr) || !number(word[2], &len) ||
-	    (word[3] && ps_parse(ps_fault_names, word[3], &flags)))
+	    (word[3] && pinscope_parse(pinscope_fault_names, word[3], &flags)))
 		return WRONG;
-	if (sh.who.whose)
+	if (sh.target_nr.target_type)
 		flags |= PINSCOPE_FAULT_REMOTE;
-	ret = ps_fault(sh.fd, sh.who, addr, len, flags, NULL, &out);
+	ret = pinscope_fault(sh.fd, sh.target_nr, addr, len, flags, NULL, &out);
 	if (!ret)
 		printf("pages=%llu results=%s dropped=%llu retries=%llu\n",
-		       out.pages, ps_names(ps_vm_fault_names, out.results_or,
-					   names, sizeof(names)), out.dropped,
+		       out.pages, pinscope_names(pinscope_vm_fault_names, out.results_or,
+						 names, sizeof(names)), out.dropped,
 		       out.retries);
 	return ret;
 }
@@ -379,14 +379,14 @@ static int cmd_protect(char **word)
 
 static int cmd_advise(char **word)
 {
-	static const struct ps_name advice[] = {
+	static const struct pinscope_name advice[] = {
 		{ MADV_DONTNEED, "dontneed" }, { MADV_PAGEOUT, "pageout" },
 		{ MADV_FREE, "free" }, { MADV_HUGEPAGE, "hugepage" },
 		{ MADV_NOHUGEPAGE, "nohugepage" }, { 25, "collapse" },
 		{ MADV_MERGEABLE, "mergeable" }, { 0, NULL },
 	};
 	uint64_t addr, len;
-	int how = ps_number(advice, word[3]);
+	int how = pinscope_number(advice, word[3]);
 
 	if (!address(word[1], &addr) || !number(word[2], &len) || how < 0)
 		return WRONG;
@@ -430,13 +430,13 @@ static int cmd_reap(char **word)
 	kill(sh.child, SIGKILL);
 	waitpid(sh.child, NULL, 0);
 	sh.child = 0;
-	sh.who = ps_self();
+	sh.target_nr = pinscope_self();
 	return 0;
 }
 
 static int cmd_pins(char **word)
 {
-	FILE *file = fopen(PS_PINS, "re");
+	FILE *file = fopen(PINSCOPE_PINS_PATH, "re");
 	char line[512];
 
 	(void)word;
@@ -527,7 +527,7 @@ static bool run_line(const char *line)
 		fprintf(stderr, "pinscope shell: usage: %s %s\n",
 			commands[i].name, commands[i].args);
 	else if (ret)
-		fprintf(stderr, "%s: %s\n", word[0], ps_errno(ret));
+		fprintf(stderr, "%s: %s\n", word[0], pinscope_errno(ret));
 out:
 	fflush(stdout);
 	free(copy);
@@ -604,8 +604,8 @@ int cmd_shell(int argc, char **argv)
 	if (sh.fd < 0)
 		return EXIT_CANNOT;
 	close(sh.fd);
-	sh.fd = ps_open_map();
-	sh.who = pid ? ps_pid(pid) : ps_self();
+	sh.fd = pinscope_open_map();
+	sh.target_nr = pid ? pinscope_pid(pid) : pinscope_self();
 	sh.kinds = kinds_get("/var/tmp", &sh.nr_kinds);
 	if (sh.fd < 0 || !sh.kinds) {
 		fprintf(stderr, "pinscope shell: cannot start\n");

@@ -81,7 +81,7 @@ static const char *page_text(const struct pinscope_page *page, char *buf, size_t
 {
 	char names[NAMES_MAX];
 
-	ps_names(ps_state_names, page->state, names, sizeof(names));
+	pinscope_names(pinscope_state_names, page->state, names, sizeof(names));
 	if (page->addr)
 		snprintf(buf, size,
 			 "PFN 0x%llx, %lu KiB mapped, order %u, mapcount %d, refcount %d, pins %d, %s",
@@ -396,7 +396,7 @@ int cmd_test(int argc, char **argv)
 		ret = suite_run(&run);
 	}
 	if (ret) {
-		fprintf(stderr, "pinscope test: %s\n", ps_errno(ret));
+		fprintf(stderr, "pinscope test: %s\n", pinscope_errno(ret));
 		return EXIT_CANNOT;
 	}
 	return finish(&run, format, &uts);

@@ -31,22 +31,22 @@ int tool_open(struct pinscope_info *info)
 {
 	const char *mismatch;
 	char why[200];
-	int fd = ps_open();
+	int fd = pinscope_open();
 	int ret;
 
 	if (fd < 0) {
-		ps_why_not(fd, why, sizeof(why));
+		pinscope_why_not(fd, why, sizeof(why));
 		fprintf(stderr, "pinscope: %s\n", why);
 		return -1;
 	}
-	ret = ps_info(fd, info);
+	ret = pinscope_info(fd, info);
 	if (ret) {
-		fprintf(stderr, "pinscope: INFO on " PS_CTL ": %s\n",
-			ps_errno(ret));
+		fprintf(stderr, "pinscope: INFO on " PINSCOPE_CTL_PATH ": %s\n",
+			pinscope_errno(ret));
 		close(fd);
 		return -1;
 	}
-	mismatch = ps_abi_mismatch(info);
+	mismatch = pinscope_abi_mismatch(info);
 	if (mismatch) {
 		fprintf(stderr, "pinscope: %s (module %u, program %u)\n",
 			mismatch, info->abi_version, PINSCOPE_ABI_VERSION);

@@ -26,15 +26,15 @@
 /* Without sizes: those are the machine's. Hugetlb kinds come once per size. */
 static const struct kind kinds[] = {
 	{ .name = "zeropage",
-	  .has = PINSCOPE_STATE_ZERO },
+	  .has = PINSCOPE_STATE_ZEROPAGE },
 	{ .name = "huge-zeropage", .thp = true,
-	  .has = PINSCOPE_STATE_HUGE_ZERO },
+	  .has = PINSCOPE_STATE_HUGE_ZEROPAGE },
 	{ .name = "memfd", .backing = BACKING_MEMFD,
-	  .has = PINSCOPE_STATE_PAGE, .hasnt = PINSCOPE_STATE_ANON },
+	  .has = PINSCOPE_STATE_HAS_FOLIO, .hasnt = PINSCOPE_STATE_ANON },
 	{ .name = "tmpfs", .backing = BACKING_SHMEM_FILE,
-	  .has = PINSCOPE_STATE_PAGE, .hasnt = PINSCOPE_STATE_ANON },
+	  .has = PINSCOPE_STATE_HAS_FOLIO, .hasnt = PINSCOPE_STATE_ANON },
 	{ .name = "file", .backing = BACKING_DISK_FILE,
-	  .has = PINSCOPE_STATE_PAGE, .hasnt = PINSCOPE_STATE_ANON },
+	  .has = PINSCOPE_STATE_HAS_FOLIO, .hasnt = PINSCOPE_STATE_ANON },
 	{ .name = "hugetlb", .backing = BACKING_MEMFD, .hugetlb_shift = 1,
 	  .has = PINSCOPE_STATE_HUGETLB, .hasnt = PINSCOPE_STATE_ANON },
 	{ .name = "anon", .control = true, .write = true,
@@ -46,7 +46,7 @@ static const struct kind kinds[] = {
 	  .has = ANON_EXCLUSIVE | PINSCOPE_STATE_HUGETLB },
 	{ .name = "memfd-shared", .control = true, .write = true,
 	  .backing = BACKING_MEMFD, .shared = true,
-	  .has = PINSCOPE_STATE_PAGE, .hasnt = PINSCOPE_STATE_ANON },
+	  .has = PINSCOPE_STATE_HAS_FOLIO, .hasnt = PINSCOPE_STATE_ANON },
 };
 
 static bool fails(struct memory *m, const char *format, ...)
@@ -165,7 +165,7 @@ static bool open_file(struct memory *m, const char *dir, const char *option)
 	m->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (m->fd < 0)
 		return fails(m, "no file can be made in %s (%s)%s", dir,
-			     ps_errno(errno), option);
+			     pinscope_errno(errno), option);
 	return true;
 }
 
@@ -180,7 +180,7 @@ static bool on_disk(struct memory *m, const char *dir)
 	unsigned int i;
 
 	if (fstatfs(m->fd, &fs))
-		return fails(m, "statfs of %s: %s", dir, ps_errno(errno));
+		return fails(m, "statfs of %s: %s", dir, pinscope_errno(errno));
 	for (i = 0; i < sizeof(not_disk) / sizeof(not_disk[0]); i++)
 		if (fs.f_type == not_disk[i])
 			return fails(m, "%s is not on a disk: name a directory that is with --dir",
@@ -207,7 +207,7 @@ bool memory_open(struct memory *m, const struct kind *kind, const char *dir)
 				 kind->hugetlb_shift << MFD_HUGE_SHIFT;
 		m->fd = memfd_create("pinscope", flags);
 		if (m->fd < 0)
-			return fails(m, "memfd_create: %s", ps_errno(errno));
+			return fails(m, "memfd_create: %s", pinscope_errno(errno));
 		break;
 	case BACKING_SHMEM_FILE:
 		if (!open_file(m, "/dev/shm", ": mount a tmpfs there"))
@@ -220,11 +220,11 @@ bool memory_open(struct memory *m, const struct kind *kind, const char *dir)
 		break;
 	}
 	if (ftruncate(m->fd, kind->len))
-		return fails(m, "ftruncate: %s", ps_errno(errno));
+		return fails(m, "ftruncate: %s", pinscope_errno(errno));
 	/* Content that no fresh page has. Hugetlb files take no write(). */
 	for (at = 0; at < kind->len && !kind->hugetlb_shift; at += kind->page)
 		if (pwrite(m->fd, &byte, 1, at) != 1)
-			return fails(m, "write: %s", ps_errno(errno));
+			return fails(m, "write: %s", pinscope_errno(errno));
 	return true;
 }
 
@@ -259,10 +259,10 @@ static bool check_state(struct memory *m, int fd)
 	const struct kind *kind = m->kind;
 	struct pinscope_page page;
 	char names[NAMES_MAX];
-	int ret = ps_page(fd, m->addr, &page);
+	int ret = pinscope_page(fd, m->addr, &page);
 
 	if (ret)
-		return fails(m, "INSPECT: %s", ps_errno(ret));
+		return fails(m, "INSPECT: %s", pinscope_errno(ret));
 	if ((page.state & kind->has) == kind->has &&
 	    !(page.state & kind->hasnt) &&
 	    (kind->backing || 1UL << page.map_shift == kind->page))
@@ -272,7 +272,7 @@ static bool check_state(struct memory *m, int fd)
 			     THP_DIR "enabled, echo 1 > "
 			     THP_DIR "use_zero_page");
 	return fails(m, "this memory was to be had, but is: %s, %lu KiB mapped",
-		     ps_names(ps_state_names, page.state, names, sizeof(names)),
+		     pinscope_names(pinscope_state_names, page.state, names, sizeof(names)),
 		     (1UL << page.map_shift) >> 10);
 }
 
@@ -300,7 +300,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 		m->area = NULL;
 		if (kind->hugetlb_shift)
 			return no_huge_page(m);
-		return fails(m, "mmap: %s", ps_errno(errno));
+		return fails(m, "mmap: %s", pinscope_errno(errno));
 	}
 	if (kind->thp)
 		skip = -(uintptr_t)m->area & (kind->page - 1);
@@ -319,7 +319,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 	}
 	if (kind->write && !writable &&
 	    mprotect(m->addr, kind->len, PROT_READ))
-		return fails(m, "mprotect: %s", ps_errno(errno));
+		return fails(m, "mprotect: %s", pinscope_errno(errno));
 	return check_state(m, fd);
 }
 
@@ -329,10 +329,10 @@ bool memory_write(struct memory *m, size_t offset, char value)
 
 	if (!m->writable &&
 	    mprotect(m->addr, m->kind->len, PROT_READ | PROT_WRITE))
-		return fails(m, "mprotect: %s", ps_errno(errno));
+		return fails(m, "mprotect: %s", pinscope_errno(errno));
 	*byte = value;
 	if (!m->writable && mprotect(m->addr, m->kind->len, PROT_READ))
-		return fails(m, "mprotect: %s", ps_errno(errno));
+		return fails(m, "mprotect: %s", pinscope_errno(errno));
 	return true;
 }
 

@@ -78,7 +78,7 @@ bool memory_open(struct memory *m, const struct kind *kind, const char *dir);
 /**
  * memory_map() - map and populate it, and see that it is what it should be
  * @m: from memory_open(), not mapped
- * @fd: from ps_open()
+ * @fd: from pinscope_open()
  * @writable: whether the mapping stays writable
  *
  * Return: as memory_open(); memory_unmap() in either case.

@@ -36,7 +36,7 @@ const char *const column_keys[COLUMNS] = {
 	[COLUMN_COPIES] = "needless_cow",
 };
 
-static const uint64_t folls[PATTERNS] = {
+static const uint64_t foll_flags[PATTERNS] = {
 	PINSCOPE_FOLL_LONGTERM,
 	PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE | PINSCOPE_FOLL_LONGTERM,
 	PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM,
@@ -78,7 +78,7 @@ static bool too_big(const struct kind *kind)
 static void try_kinds(struct check *check, struct pattern *p, bool writable,
 		      enum column column)
 {
-	unsigned int good = 0, bad = 0, way;
+	unsigned int good = 0, bad = 0, call;
 	const char *why = NULL;
 	struct cell cell;
 	struct memory m;
@@ -95,9 +95,9 @@ static void try_kinds(struct check *check, struct pattern *p, bool writable,
 			memory_close(&m);
 			continue;
 		}
-		for (way = PINSCOPE_WAY_SLOW; way <= PINSCOPE_WAY_FAST; way++) {
-			cell.way = way;
-			check_cell(check, &m, p->foll, &cell);
+		for (call = PINSCOPE_CALL_PIN; call <= PINSCOPE_CALL_PIN_FAST; call++) {
+			cell.call = call;
+			check_cell(check, &m, p->gup_flags, &cell);
 			if (cell.result == RESULT_SKIP)
 				continue;
 			/* Read-only: whether it works, not whether it is good. */
@@ -149,7 +149,7 @@ static bool clear_soft_dirty(void)
 static void side_effects(struct check *check, struct pattern *p,
 			 const char *name)
 {
-	const uint64_t rights = PINSCOPE_STATE_WRITE | PINSCOPE_STATE_DIRTY;
+	const uint64_t rights = PINSCOPE_STATE_WRITABLE | PINSCOPE_STATE_DIRTY;
 	const struct kind *kind = kind_named(check, name);
 	struct pinscope_page before, after;
 	char names[NAMES_MAX];
@@ -161,11 +161,11 @@ static void side_effects(struct check *check, struct pattern *p,
 		return;
 	if (!memory_open(&m, kind, check->dir) ||
 	    !memory_map(&m, check->fd, true) || !clear_soft_dirty() ||
-	    ps_page(check->fd, m.addr, &before) ||
-	    ps_pin(check->fd, PINSCOPE_WAY_SLOW, p->foll, m.addr, kind->page,
-		   &id))
+	    pinscope_page(check->fd, m.addr, &before) ||
+	    pinscope_pin(check->fd, PINSCOPE_CALL_PIN, p->gup_flags, m.addr, kind->page,
+			 &id))
 		goto out;
-	if (ps_page(check->fd, m.addr, &after))
+	if (pinscope_page(check->fd, m.addr, &after))
 		goto unpin;
 
 	new = after.state & ~before.state;
@@ -173,20 +173,20 @@ static void side_effects(struct check *check, struct pattern *p,
 	answer(p, COLUMN_PTE, new & rights);
 	if (new & rights)
 		note(p, COLUMN_PTE, "%s: %s", name,
-		     ps_names(ps_state_names, new & rights, names,
-			      sizeof(names)));
+		     pinscope_names(pinscope_state_names, new & rights, names,
+				    sizeof(names)));
 	/*
 	 * A long-term pin of a page that the next write replaces needs a copy
 	 * first; an exclusive or shared page does not, and a short-term reader
 	 * never does.
 	 */
-	if (kind->control || !p->foll) {
+	if (kind->control || !p->gup_flags) {
 		answer(p, COLUMN_COPIES, before.pfn != after.pfn);
 		if (before.pfn != after.pfn)
 			note(p, COLUMN_COPIES, "%s", name);
 	}
 unpin:
-	ps_unpin(check->fd, id);
+	pinscope_unpin(check->fd, id);
 out:
 	memory_close(&m);
 }
@@ -208,16 +208,16 @@ static void formerly_shared(struct check *check, struct pattern *p)
 	if (!child)
 		_exit(0);
 	if (waitpid(child, NULL, 0) != child ||
-	    ps_page(check->fd, m.addr, &before) ||
-	    ps_pin(check->fd, PINSCOPE_WAY_SLOW, p->foll, m.addr, m.kind->page,
-		   &id))
+	    pinscope_page(check->fd, m.addr, &before) ||
+	    pinscope_pin(check->fd, PINSCOPE_CALL_PIN, p->gup_flags, m.addr, m.kind->page,
+			 &id))
 		goto out;
-	if (!ps_page(check->fd, m.addr, &after)) {
+	if (!pinscope_page(check->fd, m.addr, &after)) {
 		answer(p, COLUMN_COPIES, before.pfn != after.pfn);
 		if (before.pfn != after.pfn)
 			note(p, COLUMN_COPIES, "formerly shared");
 	}
-	ps_unpin(check->fd, id);
+	pinscope_unpin(check->fd, id);
 out:
 	memory_close(&m);
 }
@@ -225,7 +225,7 @@ out:
 struct pinner {
 	int fd;
 	int done;	/* eventfd */
-	uint64_t foll;
+	uint64_t gup_flags;
 	void *addr;
 	size_t len;
 	int ret;
@@ -237,10 +237,10 @@ static void *pin_in_thread(void *arg)
 	uint32_t id;
 
 	/* Only GUP-fast drops the mmap lock to wait for a userfaultfd. */
-	pinner->ret = ps_pin(pinner->fd, PINSCOPE_WAY_FAST, pinner->foll,
-			     pinner->addr, pinner->len, &id);
+	pinner->ret = pinscope_pin(pinner->fd, PINSCOPE_CALL_PIN_FAST, pinner->gup_flags,
+				   pinner->addr, pinner->len, &id);
 	if (!pinner->ret)
-		ps_unpin(pinner->fd, id);
+		pinscope_unpin(pinner->fd, id);
 	eventfd_write(pinner->done, 1);
 	return NULL;
 }
@@ -273,7 +273,7 @@ static int uffd_wp_arm(struct memory *m)
 /* Is somebody who write-protected the page told of a write when it is pinned? */
 static void uffd_event(struct check *check, struct pattern *p)
 {
-	struct pinner pinner = { .fd = check->fd, .foll = p->foll, .done = -1 };
+	struct pinner pinner = { .fd = check->fd, .gup_flags = p->gup_flags, .done = -1 };
 	struct pollfd fds[2];
 	struct uffd_msg msg;
 	pthread_t thread;
@@ -287,7 +287,7 @@ static void uffd_event(struct check *check, struct pattern *p)
 	uffd = uffd_wp_arm(&m);
 	if (uffd < 0) {
 		note(p, COLUMN_UFFD_WP, "userfaultfd-wp: %s",
-		     ps_errno(errno));
+		     pinscope_errno(errno));
 		goto out;
 	}
 	pinner.addr = m.addr;
@@ -318,7 +318,7 @@ static void uffd_event(struct check *check, struct pattern *p)
 	/* GUP that cannot wait for the handler gives up instead. */
 	if (pinner.ret) {
 		p->answers[COLUMN_UFFD_WP] = ANSWER_FAILS;
-		note(p, COLUMN_UFFD_WP, "PIN: %s", ps_errno(pinner.ret));
+		note(p, COLUMN_UFFD_WP, "PIN: %s", pinscope_errno(pinner.ret));
 	}
 out:
 	if (pinner.done >= 0)
@@ -338,7 +338,7 @@ void check_patterns(struct check *check)
 
 	for (i = 0; i < PATTERNS; i++) {
 		p = &check->patterns[i];
-		p->foll = folls[i];
+		p->gup_flags = foll_flags[i];
 		for (k = 0; k < COLUMNS; k++)
 			p->answers[k] = ANSWER_UNKNOWN;
 		check->progress("patterns of FOLL flags");

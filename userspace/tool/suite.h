@@ -84,8 +84,8 @@ struct suite_kind {
 struct suite_state {
 	const char *name;
 	const char *(*enter)(struct scene *s);
-	bool (*applies)(const struct suite_kind *kind, unsigned int way,
-			uint64_t foll);
+	bool (*applies)(const struct suite_kind *kind, unsigned int call,
+			uint64_t gup_flags);
 	bool (*exists)(void);
 	bool takes_all;
 };
@@ -113,14 +113,14 @@ struct pinner {
 /**
  * struct suite_way - a row of the table of ways
  * @by: who pins
- * @way: by which call of GUP
- * @foll: with which FOLL flags
+ * @call: by which call of GUP
+ * @gup_flags: with which FOLL flags
  * @few: it comes to the code of another row: fresh memory is enough
  */
 struct suite_way {
 	const struct pinner *by;
-	unsigned int way;
-	uint64_t foll;
+	unsigned int call;
+	uint64_t gup_flags;
 	bool few;
 };
 
@@ -170,7 +170,7 @@ extern const char *const prop_names[PROPS];
 struct place {
 	const struct suite_kind *kind;
 	const struct suite_state *state;
-	const struct suite_way *way;
+	const struct suite_way *call;
 };
 
 /* A process that was forked, and does what it is told. */

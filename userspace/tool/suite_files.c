@@ -20,7 +20,7 @@ static const char *map_again(struct scene *s, int fd, int flags)
 {
 	if (mmap(s->addr, s->m.kind->len, PROT_READ | PROT_WRITE,
 		 flags | MAP_FIXED, fd, 0) == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	(void)*(volatile char *)s->addr;
 	return NULL;
 }
@@ -45,7 +45,7 @@ static const char *reopen(struct scene *s)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->m.fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return scene_fails(s, "to open it again: %s", ps_errno(errno));
+		return scene_fails(s, "to open it again: %s", pinscope_errno(errno));
 	map_again(s, fd, MAP_PRIVATE);
 	close(fd);
 	return *s->why ? s->why : NULL;
@@ -121,7 +121,7 @@ static const char *make_large(struct scene *s, size_t skip, int flags)
 		 -1, 0) == MAP_FAILED ||
 	    mmap(s->addr, s->len, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
 		 s->m.fd, 0) == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	(void)*(volatile char *)s->addr;
 	return NULL;
 }
@@ -163,7 +163,7 @@ static bool can_make(const char *dir, const char *(*make)(struct scene *s))
 	/* More takes too long to write. */
 	if (!kind.size || kind.size > 64 << 20)
 		return false;
-	s.fd = ps_open();
+	s.fd = pinscope_open();
 	if (s.fd < 0)
 		return false;
 	has = !make(&s);
@@ -215,7 +215,7 @@ static const char *make_dax_shared(struct scene *s)
 	return map_dax(s, MAP_SHARED);
 }
 
-#define CACHE	.has = PINSCOPE_STATE_PAGE, .hasnt = PINSCOPE_STATE_ANON
+#define CACHE	.has = PINSCOPE_STATE_HAS_FOLIO, .hasnt = PINSCOPE_STATE_ANON
 
 const struct suite_kind suite_files[] = {
 	{ "file[", "file", NULL, IS_FILE, CACHE },

@@ -61,7 +61,7 @@ struct pinscope_page scene_page(struct scene *s)
 {
 	struct pinscope_page page;
 
-	if (ps_page(s->fd, s->addr, &page))
+	if (pinscope_page(s->fd, s->addr, &page))
 		memset(&page, 0, sizeof(page));
 	return page;
 }
@@ -80,7 +80,7 @@ static const char *write_file(struct scene *s, const char *path, const char *tex
 
 	if (fd < 0 || write(fd, text, len) != len) {
 		scene_fails(s, "cannot write '%s' to %s: %s", text, path,
-			    ps_errno(errno));
+			    pinscope_errno(errno));
 		if (fd >= 0)
 			close(fd);
 		return s->why;
@@ -93,12 +93,12 @@ static const char *write_file(struct scene *s, const char *path, const char *tex
 static const char *split(struct scene *s)
 {
 	uint32_t id;
-	int ret = ps_pin(s->fd, PINSCOPE_WAY_GET_SLOW, PINSCOPE_FOLL_SPLIT_PMD,
-			 s->addr, base_size(), &id);
+	int ret = pinscope_pin(s->fd, PINSCOPE_CALL_GET, PINSCOPE_FOLL_SPLIT_PMD,
+			       s->addr, base_size(), &id);
 
 	if (ret)
-		return scene_fails(s, "cannot split a THP: %s", ps_errno(ret));
-	ps_unpin(s->fd, id);
+		return scene_fails(s, "cannot split a THP: %s", pinscope_errno(ret));
+	pinscope_unpin(s->fd, id);
 	return NULL;
 }
 
@@ -108,7 +108,7 @@ static const char *single_pte(struct scene *s)
 	size_t base = base_size();
 
 	if (madvise(s->addr + base, s->len - base, MADV_DONTNEED))
-		return scene_fails(s, "MADV_DONTNEED: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_DONTNEED: %s", pinscope_errno(errno));
 	s->len = base;
 	return NULL;
 }
@@ -122,14 +122,14 @@ static const char *mremapped(struct scene *s)
 	s->extra = mmap(NULL, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->extra == MAP_FAILED) {
 		s->extra = NULL;
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	}
 	s->extra_len = half;
 	if (mremap(upper, half, half, MREMAP_MAYMOVE | MREMAP_FIXED,
 		   s->extra) != s->extra ||
 	    mmap(upper, half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 		 0) != upper)
-		return scene_fails(s, "mremap: %s", ps_errno(errno));
+		return scene_fails(s, "mremap: %s", pinscope_errno(errno));
 	s->len = half;
 	return NULL;
 }
@@ -140,7 +140,7 @@ static const char *half_forked(struct scene *s)
 	size_t half = s->len / 2;
 
 	if (madvise(s->addr + half, half, MADV_DONTFORK))
-		return scene_fails(s, "MADV_DONTFORK: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_DONTFORK: %s", pinscope_errno(errno));
 	s->len = half;
 	return NULL;
 }
@@ -151,7 +151,7 @@ static const char *page_out(struct scene *s)
 
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
 		if (madvise(s->addr, s->len, MADV_PAGEOUT))
-			return scene_fails(s, "MADV_PAGEOUT: %s", ps_errno(errno));
+			return scene_fails(s, "MADV_PAGEOUT: %s", pinscope_errno(errno));
 		if (scene_page(s).state & PINSCOPE_STATE_SWAP)
 			return NULL;
 		sleep_ms(1);
@@ -185,7 +185,7 @@ static const char *merge(struct scene *s, char byte, uint64_t state)
 
 	memset(s->addr, byte, s->m.kind->len);
 	if (madvise(s->addr, s->m.kind->len, MADV_MERGEABLE))
-		return scene_fails(s, "MADV_MERGEABLE: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_MERGEABLE: %s", pinscope_errno(errno));
 	if (write_file(s, KSM_DIR "use_zero_pages", byte ? "0" : "1") ||
 	    write_file(s, KSM_DIR "sleep_millisecs", "0") ||
 	    write_file(s, KSM_DIR "run", "1"))
@@ -207,7 +207,7 @@ static const char *make_ksm(struct scene *s)
 
 static const char *make_ksm_zero(struct scene *s)
 {
-	return merge(s, 0, PINSCOPE_STATE_ZERO);
+	return merge(s, 0, PINSCOPE_STATE_ZEROPAGE);
 }
 
 /**
@@ -226,14 +226,14 @@ const char *scene_map(struct scene *s, int fd, size_t len, size_t align, int fla
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (room == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	s->m.area = room;
 	s->m.area_len = len + align;
 	s->addr = room + (-(uintptr_t)room & (align - 1));
 	if (mmap(s->addr, len, PROT_READ | PROT_WRITE,
 		 flags | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd,
 		 0) == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -246,14 +246,14 @@ static const char *make_shmem_thp(struct scene *s)
 		return s->why;
 	s->m.fd = memfd_create("pinscope", MFD_CLOEXEC);
 	if (s->m.fd < 0 || ftruncate(s->m.fd, size))
-		return scene_fails(s, "memfd: %s", ps_errno(errno));
+		return scene_fails(s, "memfd: %s", pinscope_errno(errno));
 	if (scene_map(s, s->m.fd, size, size, MAP_SHARED))
 		return s->why;
 	madvise(s->addr, size, MADV_HUGEPAGE);
 	*s->addr = 'f';
 	if (mmap(s->addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
 		 s->m.fd, 0) == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	madvise(s->addr, size, MADV_HUGEPAGE);
 	(void)*(volatile char *)s->addr;
 	s->len = size;
@@ -321,7 +321,7 @@ static const char *make_collapsed(struct scene *s)
 	if (make_pages(s))
 		return s->why;
 	if (madvise(s->addr, s->len, MADV_COLLAPSE))
-		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_COLLAPSE: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -333,7 +333,7 @@ static const char *make_stack(struct scene *s)
 			   -1, 0);
 
 	if (stack == MAP_FAILED)
-		return scene_fails(s, "mmap: %s", ps_errno(errno));
+		return scene_fails(s, "mmap: %s", pinscope_errno(errno));
 	s->m.area = stack;
 	s->m.area_len = 16 * base;
 	s->addr = stack + 12 * base;
@@ -347,7 +347,7 @@ static const char *make_brk(struct scene *s)
 	char *end = sbrk(3 * base);
 
 	if (end == (void *)-1)
-		return scene_fails(s, "sbrk: %s", ps_errno(errno));
+		return scene_fails(s, "sbrk: %s", pinscope_errno(errno));
 	s->addr = (char *)(((uintptr_t)end + base - 1) & -base);
 	*s->addr = 'p';
 	return NULL;
@@ -359,9 +359,9 @@ static const char *make_secret(struct scene *s)
 	s->m.fd = syscall(SYS_memfd_secret, O_CLOEXEC);
 	if (s->m.fd < 0)
 		return scene_fails(s, "memfd_secret: %s: boot with secretmem.enable=1",
-				   ps_errno(errno));
+				   pinscope_errno(errno));
 	if (ftruncate(s->m.fd, base_size()))
-		return scene_fails(s, "ftruncate: %s", ps_errno(errno));
+		return scene_fails(s, "ftruncate: %s", pinscope_errno(errno));
 	if (scene_map(s, s->m.fd, base_size(), base_size(), MAP_SHARED))
 		return s->why;
 	*s->addr = 's';
@@ -374,7 +374,7 @@ static const char *make_secret(struct scene *s)
 static const char *make_guard(struct scene *s)
 {
 	if (madvise(s->addr, base_size(), MADV_GUARD_INSTALL))
-		return scene_fails(s, "MADV_GUARD_INSTALL: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_GUARD_INSTALL: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -405,7 +405,7 @@ static const char *make_device_private(struct scene *s)
 
 	s->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
 	if (s->map_fd < 0)
-		return scene_fails(s, HMM_DEVICE ": %s", ps_errno(errno));
+		return scene_fails(s, HMM_DEVICE ": %s", pinscope_errno(errno));
 	/* A page that is on its way to a list of the LRU stays where it is. */
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
 		if (!ioctl(s->map_fd, HMM_MIGRATE_TO_DEV, &cmd) &&
@@ -457,11 +457,11 @@ static const char *make_poison(struct scene *s)
 
 	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api))
-		return scene_fails(s, "userfaultfd: %s", ps_errno(errno));
+		return scene_fails(s, "userfaultfd: %s", pinscope_errno(errno));
 	madvise(s->addr, base_size(), MADV_DONTNEED);
 	if (ioctl(s->uffd, UFFDIO_REGISTER, &reg) ||
 	    ioctl(s->uffd, UFFDIO_POISON, &poison))
-		return scene_fails(s, "UFFDIO_POISON: %s", ps_errno(errno));
+		return scene_fails(s, "UFFDIO_POISON: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -470,13 +470,13 @@ static const char *map_driver(struct scene *s, unsigned int map)
 	void *addr;
 	int ret;
 
-	s->map_fd = ps_open_map();
+	s->map_fd = pinscope_open_map();
 	if (s->map_fd < 0)
-		return scene_fails(s, "map: %s", ps_errno(s->map_fd));
-	ret = ps_map(s->map_fd, map, base_size(), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE, &addr);
+		return scene_fails(s, "map: %s", pinscope_errno(s->map_fd));
+	ret = pinscope_map(s->map_fd, map, base_size(), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE, &addr);
 	if (ret)
-		return scene_fails(s, "map: %s", ps_errno(ret));
+		return scene_fails(s, "map: %s", pinscope_errno(ret));
 	s->m.area = addr;
 	s->m.area_len = base_size();
 	s->addr = addr;
@@ -501,12 +501,12 @@ static const char *make_mixed_page(struct scene *s)
 
 #define S(name)		PINSCOPE_STATE_##name
 #define OWN		.has = S(ANON) | S(EXCLUSIVE)
-#define CACHE		.has = S(PAGE), .hasnt = S(ANON)
+#define CACHE		.has = S(HAS_FOLIO), .hasnt = S(ANON)
 
 /* A name that ends in '[' comes once for each size of what it is about. */
 static const struct suite_kind kinds[] = {
-	{ "zeropage", "zeropage", .has = S(ZERO) },
-	{ "huge-zeropage", "huge-zeropage", .has = S(HUGE_ZERO) },
+	{ "zeropage", "zeropage", .has = S(ZEROPAGE) },
+	{ "huge-zeropage", "huge-zeropage", .has = S(HUGE_ZEROPAGE) },
 	{ "anon", "anon", OWN },
 	{ "stack", NULL, make_stack, OWN },
 	{ "brk", NULL, make_brk, OWN },
@@ -537,7 +537,7 @@ static const struct suite_kind kinds[] = {
 	{ "device-private", "anon", make_device_private, IS_SWAPPED,
 	  .has = S(DEVICE_PRIVATE), .exists = has_device },
 	{ "ksm", "anon", make_ksm, IS_ALONE, .has = S(ANON) | S(KSM), .hasnt = S(EXCLUSIVE) },
-	{ "ksm-zeropage", "anon", make_ksm_zero, IS_ALONE, .has = S(ZERO) },
+	{ "ksm-zeropage", "anon", make_ksm_zero, IS_ALONE, .has = S(ZEROPAGE) },
 	{ "memfd", "memfd", NULL, IS_FILE, CACHE },
 	{ "tmpfs", "tmpfs", NULL, IS_FILE, CACHE },
 	{ "shmem-thp", NULL, make_shmem_thp, IS_FILE, CACHE },
@@ -549,7 +549,7 @@ static const struct suite_kind kinds[] = {
 	{ "memfd-secret", NULL, make_secret, IS_REFUSED | IS_SHARED, .has = 0 },
 	{ "pfnmap", NULL, make_pfnmap, IS_REFUSED, .has = S(SPECIAL) },
 	{ "mixedmap-pfn", NULL, make_mixed_pfn, IS_NO_PAGE, .has = S(SPECIAL) },
-	{ "mixedmap-page", NULL, make_mixed_page, IS_DRIVER, .has = S(PAGE), .hasnt = S(ANON) },
+	{ "mixedmap-page", NULL, make_mixed_page, IS_DRIVER, .has = S(HAS_FOLIO), .hasnt = S(ANON) },
 	{ "guard", "anon", make_guard, IS_REFUSED, .has = S(GUARD),
 	  .exists = has_guards },
 	{ "uffd-poison", "anon", make_poison, IS_REFUSED, .has = S(POISON),

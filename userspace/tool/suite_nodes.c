@@ -77,7 +77,7 @@ static const char *move_to(struct scene *s, unsigned long nodes)
 			return NULL;
 	}
 	return scene_fails(s, "it cannot be moved to another node: %s",
-			   ps_errno(status));
+			   pinscope_errno(status));
 }
 
 bool has_movable_node(void)
@@ -159,7 +159,7 @@ const char *make_numa_hint(struct scene *s)
 	/* From here on: what has hints already is not moved by some kernels. */
 	if (syscall(SYS_mbind, s->addr, s->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
 		    &nodes, 8 * sizeof(nodes), 0))
-		return scene_fails(s, "mbind: %s", ps_errno(errno));
+		return scene_fails(s, "mbind: %s", pinscope_errno(errno));
 	/* The scanner runs when a task that uses its processor is interrupted. */
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	do {

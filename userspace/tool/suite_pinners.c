@@ -15,34 +15,34 @@
 
 static int module_pin(struct scene *s)
 {
-	return ps_pin(s->fd, s->place.way->way, s->place.way->foll, s->addr,
-		      base_size(), &s->id);
+	return pinscope_pin(s->fd, s->place.call->call, s->place.call->gup_flags, s->addr,
+			    base_size(), &s->id);
 }
 
 static char module_see(struct scene *s)
 {
 	char byte = 0;
 
-	ps_read(s->fd, s->id, 0, &byte, 1);
+	pinscope_read(s->fd, s->id, 0, &byte, 1);
 	return byte;
 }
 
 static void module_put(struct scene *s, char byte)
 {
-	ps_write(s->fd, s->id, 0, &byte, 1);
+	pinscope_write(s->fd, s->id, 0, &byte, 1);
 }
 
 static bool module_is_mapped(struct scene *s)
 {
 	struct pinscope_compare cmp = {};
 
-	return !ps_compare(s->fd, s->id, ps_self(), ps_addr(s->addr), &cmp) &&
+	return !pinscope_compare(s->fd, s->id, pinscope_self(), pinscope_addr(s->addr), &cmp) &&
 	       cmp.same == cmp.pages;
 }
 
 static int module_unpin(struct scene *s)
 {
-	return ps_unpin(s->fd, s->id);
+	return pinscope_unpin(s->fd, s->id);
 }
 
 const struct pinner by_module = {
@@ -74,7 +74,7 @@ static struct ring *ring_of_process(struct scene *s)
 	ret = ring.fd < 0 ? -errno : io_uring_queue_init(2, &ring.uring, 0);
 	if (ret) {
 		scene_fails(s, "no io_uring: %s: sysctl kernel.io_uring_disabled=0",
-			    ps_errno(ret));
+			    pinscope_errno(ret));
 		if (ring.fd >= 0)
 			close(ring.fd);
 		return NULL;

@@ -34,40 +34,40 @@ const char *const prop_names[PROPS] = {
 };
 
 const struct suite_way suite_ways[] = {
-	{ &by_module, PINSCOPE_WAY_SLOW, 0, false },
-	{ &by_module, PINSCOPE_WAY_FAST, 0, false },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_FAST, F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_UNLOCKED, F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_REMOTE, F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE), false },
-	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE), false },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(WRITE) | F(FORCE) | F(LONGTERM), false },
-	{ &by_module, PINSCOPE_WAY_GET_SLOW, 0, false },
-	{ &by_module, PINSCOPE_WAY_GET_FAST, 0, false },
-	{ &by_module, PINSCOPE_WAY_GET_SLOW, F(DUMP), false },
-	{ &by_module, PINSCOPE_WAY_UNLOCKED, 0, true },
-	{ &by_module, PINSCOPE_WAY_REMOTE, 0, true },
-	{ &by_module, PINSCOPE_WAY_GET_UNLOCKED, 0, true },
-	{ &by_module, PINSCOPE_WAY_GET_REMOTE, 0, true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(HWPOISON), true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(PCI_P2PDMA), true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(INTERRUPTIBLE), true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(HONOR_NUMA_FAULT), true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(ANON), true },
-	{ &by_module, PINSCOPE_WAY_SLOW, F(NOFAULT), true },
+	{ &by_module, PINSCOPE_CALL_PIN, 0, false },
+	{ &by_module, PINSCOPE_CALL_PIN_FAST, 0, false },
+	{ &by_module, PINSCOPE_CALL_PIN, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN_FAST, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN_UNLOCKED, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN_REMOTE, F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN, F(WRITE), false },
+	{ &by_module, PINSCOPE_CALL_PIN_FAST, F(WRITE), false },
+	{ &by_module, PINSCOPE_CALL_PIN, F(WRITE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN_FAST, F(WRITE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_PIN, F(WRITE) | F(FORCE) | F(LONGTERM), false },
+	{ &by_module, PINSCOPE_CALL_GET, 0, false },
+	{ &by_module, PINSCOPE_CALL_GET_FAST, 0, false },
+	{ &by_module, PINSCOPE_CALL_GET, F(DUMP), false },
+	{ &by_module, PINSCOPE_CALL_PIN_UNLOCKED, 0, true },
+	{ &by_module, PINSCOPE_CALL_PIN_REMOTE, 0, true },
+	{ &by_module, PINSCOPE_CALL_GET_UNLOCKED, 0, true },
+	{ &by_module, PINSCOPE_CALL_GET_REMOTE, 0, true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(HWPOISON), true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(PCI_P2PDMA), true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(INTERRUPTIBLE), true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(HONOR_NUMA_FAULT), true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(ANON), true },
+	{ &by_module, PINSCOPE_CALL_PIN, F(NOFAULT), true },
 	/* As they call GUP. */
-	{ &by_io_uring, PINSCOPE_WAY_FAST, F(WRITE) | F(LONGTERM), false },
-	{ &by_vmsplice, PINSCOPE_WAY_GET_FAST, 0, false },
+	{ &by_io_uring, PINSCOPE_CALL_PIN_FAST, F(WRITE) | F(LONGTERM), false },
+	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, false },
 };
 
 const size_t suite_nr_ways = sizeof(suite_ways) / sizeof(suite_ways[0]);
 
 static bool is_pin(const struct place *p)
 {
-	return p->way->way < PINSCOPE_WAY_GET_SLOW;
+	return p->call->call < PINSCOPE_CALL_GET;
 }
 
 static bool in_state(const struct place *p, const char *name)
@@ -106,19 +106,19 @@ static bool has_child(const struct place *p)
 const char *place_name(const struct place *p, enum property prop, char *buf,
 		       size_t size)
 {
-	char way[24], flags[NAMES_MAX] = "", *c;
+	char call[24], flags[NAMES_MAX] = "", *c;
 
-	snprintf(way, sizeof(way), "%s", p->way->by->name ?:
-		 ps_name(ps_way_names, p->way->way));
-	for (c = way; *c; c++)
+	snprintf(call, sizeof(call), "%s", p->call->by->name ?:
+		 pinscope_name(pinscope_call_names, p->call->call));
+	for (c = call; *c; c++)
 		*c = *c == '_' ? '-' : tolower(*c);
-	if (p->way->foll && !p->way->by->name)
-		ps_names(ps_foll_names, p->way->foll, flags, sizeof(flags));
+	if (p->call->gup_flags && !p->call->by->name)
+		pinscope_names(pinscope_gup_flags_names, p->call->gup_flags, flags, sizeof(flags));
 	for (c = flags; *c; c++)
 		if (*c == '|')
 			*c = '+';
 	snprintf(buf, size, "%s.%s/%s%s%.60s%s%s", p->kind->name, p->state->name,
-		 way, *flags ? "+" : "", flags, prop < PROPS ? ":" : "",
+		 call, *flags ? "+" : "", flags, prop < PROPS ? ":" : "",
 		 prop < PROPS ? prop_names[prop] : "");
 	return buf;
 }
@@ -132,35 +132,35 @@ const char *place_name(const struct place *p, enum property prop, char *buf,
  */
 bool place_exists(const struct place *p, const struct pinscope_info *info)
 {
-	uint64_t foll = p->way->foll;
+	uint64_t gup_flags = p->call->gup_flags;
 
 	if (p->state->exists && !p->state->exists())
 		return false;
-	if (!(info->ways & 1ULL << p->way->way) ||
-	    (foll & ~info->foll[p->way->way]))
+	if (!(info->calls & 1ULL << p->call->call) ||
+	    (gup_flags & ~info->gup_flags[p->call->call]))
 		return false;
-	if (p->way->few && (!in_state(p, "fresh") || (p->kind->is & IS_VARIANT)))
+	if (p->call->few && (!in_state(p, "fresh") || (p->kind->is & IS_VARIANT)))
 		return false;
 	/* Until 6.6 GUP heeded hints, which takes a fault. */
-	if ((foll & F(NOFAULT)) && (p->kind->is & IS_HINTED))
+	if ((gup_flags & F(NOFAULT)) && (p->kind->is & IS_HINTED))
 		return false;
 	/* For hugetlb FOLL_FORCE means something in some kernels only. */
-	if ((foll & F(FORCE)) && is_hugetlb(p))
+	if ((gup_flags & F(FORCE)) && is_hugetlb(p))
 		return false;
 	if ((p->kind->is & IS_VARIANT) &&
-	    (p->way->by != &by_module || p->way->way > PINSCOPE_WAY_FAST ||
-	     (foll & F(FORCE))))
+	    (p->call->by != &by_module || p->call->call > PINSCOPE_CALL_PIN_FAST ||
+	     (gup_flags & F(FORCE))))
 		return false;
 	if ((p->kind->is & IS_SLOW) &&
-	    (!(foll & F(LONGTERM)) || p->way->way > PINSCOPE_WAY_FAST))
+	    (!(gup_flags & F(LONGTERM)) || p->call->call > PINSCOPE_CALL_PIN_FAST))
 		return false;
-	return p->state->applies(p->kind, p->way->way, foll);
+	return p->state->applies(p->kind, p->call->call, gup_flags);
 }
 
 /* Truncation waits for pins of DAX, so none may be for long. */
 static bool never_for_long(const struct place *p)
 {
-	return (p->kind->is & IS_DAX) && (p->way->foll & F(LONGTERM));
+	return (p->kind->is & IS_DAX) && (p->call->gup_flags & F(LONGTERM));
 }
 
 /* Others may have references to the folio, for other pages of it. */
@@ -180,18 +180,18 @@ static bool is_large(const struct scene *s)
 static enum outcome expected_with_faults(const struct scene *s)
 {
 	const struct place *p = &s->place;
-	uint64_t foll = p->way->foll, state = s->seen.before.state;
-	bool write = foll & F(WRITE);
+	uint64_t gup_flags = p->call->gup_flags, state = s->seen.before.state;
+	bool write = gup_flags & F(WRITE);
 
 	if ((p->kind->is & IS_REFUSED) || never_for_long(p))
 		return OUTCOME_REFUSED;
 	/* Without permission only debuggers write, and to private mappings. */
 	if (write && s->readonly &&
-	    (!(foll & F(FORCE)) || (p->kind->is & IS_SHARED)))
+	    (!(gup_flags & F(FORCE)) || (p->kind->is & IS_SHARED)))
 		return OUTCOME_REFUSED;
 	if (p->kind->is & IS_SHARED) {
 		/* Who wants to be told of writes is not told of a device's. */
-		if (write && (foll & F(LONGTERM)) && (p->kind->is & IS_TRACKED))
+		if (write && (gup_flags & F(LONGTERM)) && (p->kind->is & IS_TRACKED))
 			return OUTCOME_REFUSED;
 		return OUTCOME_STAYS;
 	}
@@ -199,7 +199,7 @@ static enum outcome expected_with_faults(const struct scene *s)
 	if (!write && (p->kind->is & IS_NO_PAGE))
 		return OUTCOME_REFUSED;
 	/* Who dumps core has no use for zeroes. */
-	if ((foll & F(DUMP)) && (state & (S(ZERO) | S(HUGE_ZERO))))
+	if ((gup_flags & F(DUMP)) && (state & (S(ZEROPAGE) | S(HUGE_ZEROPAGE))))
 		return OUTCOME_REFUSED;
 	/* A reference promises nothing. */
 	if (!write && !is_pin(p))
@@ -217,13 +217,13 @@ static enum outcome expected_with_faults(const struct scene *s)
 		return OUTCOME_OWN;
 	}
 	/* A page of the cache, a zeropage: not for long. */
-	return write || (foll & F(LONGTERM)) ? OUTCOME_OWN : OUTCOME_STAYS;
+	return write || (gup_flags & F(LONGTERM)) ? OUTCOME_OWN : OUTCOME_STAYS;
 }
 
 /* Is the mapping, and not only the page, anonymous? Hugetlb's never is. */
 static bool is_anonymous(const struct place *p)
 {
-	return (p->kind->has & (S(ANON) | S(ZERO) | S(HUGE_ZERO) | S(SWAP) |
+	return (p->kind->has & (S(ANON) | S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SWAP) |
 				S(DEVICE_PRIVATE))) && !is_hugetlb(p);
 }
 
@@ -231,10 +231,10 @@ static enum outcome expected(const struct scene *s)
 {
 	enum outcome outcome = expected_with_faults(s);
 
-	if ((s->place.way->foll & F(ANON)) && !is_anonymous(&s->place))
+	if ((s->place.call->gup_flags & F(ANON)) && !is_anonymous(&s->place))
 		return OUTCOME_REFUSED;
 	/* All but a page that stays takes a fault. */
-	if ((s->place.way->foll & F(NOFAULT)) &&
+	if ((s->place.call->gup_flags & F(NOFAULT)) &&
 	    (outcome != OUTCOME_STAYS || (s->place.kind->is & IS_SWAPPED)))
 		return OUTCOME_REFUSED;
 	return outcome;
@@ -243,8 +243,8 @@ static enum outcome expected(const struct scene *s)
 /* Does it last, so that both sides have to see what the other one does? */
 static bool is_lasting(const struct place *p)
 {
-	return is_pin(p) && ((p->way->foll & F(LONGTERM)) ||
-			     (p->way->foll & F(WRITE)));
+	return is_pin(p) && ((p->call->gup_flags & F(LONGTERM)) ||
+			     (p->call->gup_flags & F(WRITE)));
 }
 
 /**
@@ -259,7 +259,7 @@ static bool is_lasting(const struct place *p)
 bool prop_applies(const struct place *p, enum property prop)
 {
 	bool refused = (p->kind->is & IS_REFUSED) || never_for_long(p);
-	bool write = p->way->foll & F(WRITE);
+	bool write = p->call->gup_flags & F(WRITE);
 	bool private = !(p->kind->is & IS_SHARED);
 	bool events = in_state(p, "uffd-wp");
 
@@ -268,7 +268,7 @@ bool prop_applies(const struct place *p, enum property prop)
 		return prop == PROP_MADE || prop == PROP_ERRNO;
 	switch (prop) {
 	case PROP_PINNED:
-		return p->way->by->is_mapped;
+		return p->call->by->is_mapped;
 	case PROP_PLACE:
 		/* Until 6.6 GUP heeded hints, which may move a page. */
 		return !(p->kind->is & (IS_SWAPPED | IS_NO_PAGE | IS_HINTED));
@@ -349,8 +349,8 @@ static const char *make(struct scene *s)
 	page = scene_page(s);
 	if ((page.state & kind->has) != kind->has || (page.state & kind->hasnt))
 		return scene_fails(s, "it was to be made, but is %s",
-				   ps_names(ps_state_names, page.state, names,
-					    sizeof(names)));
+				   pinscope_names(pinscope_state_names, page.state, names,
+						  sizeof(names)));
 	return NULL;
 }
 
@@ -376,7 +376,7 @@ static void remap_and_write(struct scene *s, char byte)
 /* Does the pin hold what is mapped? Who cannot tell does not say no. */
 static bool is_mapped(struct scene *s)
 {
-	const struct pinner *by = s->place.way->by;
+	const struct pinner *by = s->place.call->by;
 
 	return !by->is_mapped || by->is_mapped(s);
 }
@@ -395,9 +395,9 @@ static void check_page(struct scene *s, enum outcome outcome,
 	verdict(s, PROP_PINNED, is_mapped(s),
 		"the pinned page is not the one that is mapped");
 	/* Long-term pins leave what can be taken away, which is no copy. */
-	if ((s->place.way->foll & F(LONGTERM)) && (before & S(PAGE)) &&
-	    !(before & S(LONGTERM)))
-		verdict(s, PROP_PLACE, after->state & S(LONGTERM),
+	if ((s->place.call->gup_flags & F(LONGTERM)) && (before & S(HAS_FOLIO)) &&
+	    !(before & S(LONGTERM_PINNABLE)))
+		verdict(s, PROP_PLACE, after->state & S(LONGTERM_PINNABLE),
 			"it is pinned for long in a page that must stay movable");
 	else
 		verdict(s, PROP_PLACE, outcome == OUTCOME_EITHER ||
@@ -412,10 +412,10 @@ static void check_page(struct scene *s, enum outcome outcome,
 		verdict(s, PROP_EXCLUSIVE, (after->state & S(ANON)) &&
 			(after->state & S(EXCLUSIVE)),
 			"the process has no page of its own");
-	verdict(s, PROP_READONLY, !(gained & (S(WRITE) | S(DIRTY))),
+	verdict(s, PROP_READONLY, !(gained & (S(WRITABLE) | S(DIRTY))),
 		"a pin for reading made it %s",
-		ps_names(ps_state_names, gained & (S(WRITE) | S(DIRTY)), names,
-			 sizeof(names)));
+		pinscope_names(pinscope_state_names, gained & (S(WRITABLE) | S(DIRTY)), names,
+			       sizeof(names)));
 	if (is_marked(&s->place))
 		verdict(s, PROP_TRACKING, after->state & S(UFFD_WP) ||
 			!(before & S(UFFD_WP)), "userfaultfd-wp is lost");
@@ -438,19 +438,19 @@ static void check_use(struct scene *s, char content)
 		s->seen.stale = !is_mapped(s);
 		verdict(s, PROP_RELIABLE, is_mapped(s),
 			"the process wrote, and has another page than the pin");
-		verdict(s, PROP_RELIABLE, s->place.way->by->see(s) == 'w',
+		verdict(s, PROP_RELIABLE, s->place.call->by->see(s) == 'w',
 			"the pin does not see what the process wrote");
 		/* Nor does it have to copy what was read-only for a while. */
 		remap_and_write(s, 'v');
 		verdict(s, PROP_RELIABLE, is_mapped(s) &&
-			s->place.way->by->see(s) == *(volatile char *)s->addr,
+			s->place.call->by->see(s) == *(volatile char *)s->addr,
 			"after mprotect(), the process wrote, and has another page than the pin");
 	}
 	/* Without a pin that lasts it is what COW has to do anyway. */
 	if (prop_applies(&s->place, PROP_CHILD) && !prop_applies(&s->place, PROP_RELIABLE))
 		remap_and_write(s, 'v');
 	if (prop_applies(&s->place, PROP_DEVICE)) {
-		s->place.way->by->put(s, 'd');
+		s->place.call->by->put(s, 'd');
 		verdict(s, PROP_DEVICE, *(volatile char *)s->addr == 'd',
 			"the process does not see what the pin wrote");
 	}
@@ -468,7 +468,7 @@ static void check_use(struct scene *s, char content)
 			return;
 		}
 		process_writes(s, 'x');
-		verdict(s, PROP_FORK, is_mapped(s) && s->place.way->by->see(s) == 'x',
+		verdict(s, PROP_FORK, is_mapped(s) && s->place.call->by->see(s) == 'x',
 			"after a fork, the process wrote, and has another page than the pin");
 		verdict(s, PROP_FORK, scene_child_sees(s) == now,
 			"the child sees what was written after the fork");
@@ -485,7 +485,7 @@ static void check_leak(struct scene *s)
 
 	if (!prop_applies(&s->place, PROP_LEAK))
 		return;
-	held = s->place.way->by->see(s);
+	held = s->place.call->by->see(s);
 	if (s->child.pid <= 0 && scene_fork(s)) {
 		verdict(s, PROP_LEAK, false, "%s", s->why);
 		return;
@@ -493,7 +493,7 @@ static void check_leak(struct scene *s)
 	if (!is_pin(&s->place))
 		munmap(s->addr, base_size());
 	scene_child_writes(s, 'c');
-	verdict(s, PROP_LEAK, s->place.way->by->see(s) == held,
+	verdict(s, PROP_LEAK, s->place.call->by->see(s) == held,
 		"the pin sees what a child wrote");
 }
 
@@ -532,7 +532,7 @@ static void check_rss(struct scene *s)
 	if (!prop_applies(&s->place, PROP_RSS))
 		return;
 	for (i = 0; i < 5; i++) {
-		if (ps_rss(s->fd, ps_self(), &rss))
+		if (pinscope_rss(s->fd, pinscope_self(), &rss))
 			break;
 		fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
 		len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -542,7 +542,7 @@ static void check_rss(struct scene *s)
 		all = pages_of(text, "\nRss:");
 		anon = pages_of(text, "\nAnonymous:");
 		swap = pages_of(text, "\nSwap:");
-		if (!ps_rss(s->fd, ps_self(), &again) && !memcmp(&rss, &again, sizeof(rss)))
+		if (!pinscope_rss(s->fd, pinscope_self(), &again) && !memcmp(&rss, &again, sizeof(rss)))
 			break;
 	}
 	if (all < 0 || anon < 0 || swap < 0) {
@@ -564,14 +564,14 @@ static int refusal(const struct place *p)
 	if (never_for_long(p))
 		return -EOPNOTSUPP;
 	/* Who asks to be told of broken pages is. */
-	if ((p->kind->has & S(POISON)) && (p->way->foll & F(HWPOISON)))
+	if ((p->kind->has & S(POISON)) && (p->call->gup_flags & F(HWPOISON)))
 		return -EHWPOISON;
 	return -EFAULT;
 }
 
 static void pin_and_look(struct scene *s)
 {
-	const struct pinner *by = s->place.way->by;
+	const struct pinner *by = s->place.call->by;
 	struct pinscope_page after, released;
 	char content = 'p';	/* of what is swapped out */
 	enum outcome outcome;
@@ -594,13 +594,13 @@ static void pin_and_look(struct scene *s)
 		/* A PFN without a page is EEXIST for who wants no page. */
 		verdict(s, PROP_ERRNO, ret == error ||
 			(ret == -EEXIST && error == -EFAULT),
-			"PIN was to fail with %s: %s", ps_errno(error),
-			ret ? ps_errno(ret) : "success");
+			"PIN was to fail with %s: %s", pinscope_errno(error),
+			ret ? pinscope_errno(ret) : "success");
 		if (!ret)
 			by->unpin(s);
 		return;
 	}
-	verdict(s, PROP_ERRNO, !ret, "PIN: %s", ps_errno(ret));
+	verdict(s, PROP_ERRNO, !ret, "PIN: %s", pinscope_errno(ret));
 	if (ret)
 		return;
 	after = scene_page(s);
@@ -609,7 +609,7 @@ static void pin_and_look(struct scene *s)
 		"the process sees 0x%x, but had 0x%x", *(volatile char *)s->addr,
 		content);
 	verdict(s, PROP_COUNTS, !is_pin(&s->place) || after.pincount > 0 ||
-		(after.state & (S(ZERO) | S(HUGE_ZERO))) || !(after.state & S(PAGE)),
+		(after.state & (S(ZEROPAGE) | S(HUGE_ZEROPAGE))) || !(after.state & S(HAS_FOLIO)),
 		"it is pinned, but has no pin");
 	check_use(s, content);
 	check_leak(s);
@@ -625,7 +625,7 @@ static void pin_and_look(struct scene *s)
 	}
 	/* Others have the huge zeropage, too, and may have pinned it. */
 	verdict(s, PROP_COUNTS, !ret && (s->other || !released.pincount ||
-					 (released.state & S(HUGE_ZERO))),
+					 (released.state & S(HUGE_ZEROPAGE))),
 		"%d pins are left behind", released.pincount);
 }
 
@@ -650,7 +650,7 @@ void scene_play(struct scene *s)
 	}
 	scene_join(s);
 	if (s->other)
-		ps_unpin(s->fd, s->other);
+		pinscope_unpin(s->fd, s->other);
 	if (s->uffd >= 0)
 		close(s->uffd);
 	if (s->extra)

@@ -228,7 +228,7 @@ static void stay_on_cpu(unsigned int nr)
 static bool is_spared(const struct result *result)
 {
 	return result->hangs && (strcmp(result->place.state->name, "fresh") ||
-				 result->place.way->way != PINSCOPE_WAY_SLOW);
+				 result->place.call->call != PINSCOPE_CALL_PIN);
 }
 
 static void spare(struct result *result)
@@ -272,10 +272,10 @@ static void play(struct suite_run *run, struct result *result, struct post *post
 		spare(result);
 		return;
 	}
-	s.fd = ps_open();
+	s.fd = pinscope_open();
 	if (s.fd < 0) {
 		result->verdicts[PROP_MADE] = VERDICT_SKIP;
-		snprintf(result->whys[PROP_MADE], WHY_MAX, "ctl: %s", ps_errno(s.fd));
+		snprintf(result->whys[PROP_MADE], WHY_MAX, "ctl: %s", pinscope_errno(s.fd));
 		return;
 	}
 	lock(run, result, true);

@@ -37,9 +37,9 @@ static void child_main(struct scene *s, int from, int to, bool holds)
 	int fd = -1;
 
 	if (holds) {
-		fd = ps_open();
-		if (fd < 0 || ps_pin(fd, PINSCOPE_WAY_GET_FAST, 0, s->addr,
-				     base_size(), &id) ||
+		fd = pinscope_open();
+		if (fd < 0 || pinscope_pin(fd, PINSCOPE_CALL_GET_FAST, 0, s->addr,
+					   base_size(), &id) ||
 		    munmap(s->addr, s->len))
 			_exit(1);
 	}
@@ -48,7 +48,7 @@ static void child_main(struct scene *s, int from, int to, bool holds)
 			*(volatile char *)s->addr = request;
 		if (!holds)
 			byte = *(volatile char *)s->addr;
-		else if (ps_read(fd, id, 0, &byte, 1))
+		else if (pinscope_read(fd, id, 0, &byte, 1))
 			break;
 		if (write(to, &byte, 1) != 1)
 			break;
@@ -63,9 +63,9 @@ static const char *have_child(struct scene *s, bool holds, bool orphan)
 	pid_t pid;
 
 	if (pipe2(down, O_CLOEXEC))
-		return scene_fails(s, "pipe: %s", ps_errno(errno));
+		return scene_fails(s, "pipe: %s", pinscope_errno(errno));
 	if (pipe2(up, O_CLOEXEC)) {
-		scene_fails(s, "pipe: %s", ps_errno(errno));
+		scene_fails(s, "pipe: %s", pinscope_errno(errno));
 		close(down[0]);
 		close(down[1]);
 		return s->why;
@@ -78,7 +78,7 @@ static const char *have_child(struct scene *s, bool holds, bool orphan)
 		child_main(s, down[0], up[1], holds);
 	}
 	if (pid < 0)
-		scene_fails(s, "fork: %s", ps_errno(errno));
+		scene_fails(s, "fork: %s", pinscope_errno(errno));
 	close(down[0]);
 	close(up[1]);
 	if (pid < 0) {
@@ -193,7 +193,7 @@ static const char *readonly(struct scene *s)
 {
 	s->readonly = true;
 	if (mprotect(s->addr, s->len, PROT_READ))
-		return scene_fails(s, "mprotect: %s", ps_errno(errno));
+		return scene_fails(s, "mprotect: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -216,7 +216,7 @@ static const char *write_protect(struct scene *s, uint64_t features)
 	if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api) ||
 	    ioctl(s->uffd, UFFDIO_REGISTER, &reg) ||
 	    ioctl(s->uffd, UFFDIO_WRITEPROTECT, &wp))
-		return scene_fails(s, "userfaultfd-wp: %s", ps_errno(errno));
+		return scene_fails(s, "userfaultfd-wp: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -253,7 +253,7 @@ static const char *soft_dirty(struct scene *s)
 
 	if (fd < 0 || write(fd, "4", 1) != 1) {
 		scene_fails(s, "clear_refs: %s: needs CONFIG_MEM_SOFT_DIRTY",
-			    ps_errno(errno));
+			    pinscope_errno(errno));
 		if (fd >= 0)
 			close(fd);
 		return s->why;
@@ -262,12 +262,12 @@ static const char *soft_dirty(struct scene *s)
 	return NULL;
 }
 
-static const char *pinned(struct scene *s, uint64_t foll)
+static const char *pinned(struct scene *s, uint64_t gup_flags)
 {
-	int ret = ps_pin(s->fd, PINSCOPE_WAY_SLOW, foll, s->addr,
-			 base_size(), &s->other);
+	int ret = pinscope_pin(s->fd, PINSCOPE_CALL_PIN, gup_flags, s->addr,
+			       base_size(), &s->other);
 
-	return ret ? scene_fails(s, "the first pin: %s", ps_errno(ret)) : NULL;
+	return ret ? scene_fails(s, "the first pin: %s", pinscope_errno(ret)) : NULL;
 }
 
 static const char *pinned_readonly(struct scene *s)
@@ -283,7 +283,7 @@ static const char *pinned_writable(struct scene *s)
 static const char *mlocked(struct scene *s)
 {
 	if (mlock(s->addr, s->len))
-		return scene_fails(s, "mlock: %s", ps_errno(errno));
+		return scene_fails(s, "mlock: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -294,16 +294,16 @@ static const char *mlocked(struct scene *s)
 static const char *collapse(struct scene *s, size_t alone, size_t len)
 {
 	if (len && madvise(s->addr + alone, len, MADV_DONTFORK))
-		return scene_fails(s, "MADV_DONTFORK: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_DONTFORK: %s", pinscope_errno(errno));
 	if (scene_fork(s))
 		return s->why;
 	if (len && madvise(s->addr + alone, len, MADV_DOFORK))
-		return scene_fails(s, "MADV_DOFORK: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_DOFORK: %s", pinscope_errno(errno));
 	/* Some kernels want one at least that is writable. */
 	if (!len)
 		s->addr[s->len - 1] = 'p';
 	if (madvise(s->addr, s->len, MADV_COLLAPSE))
-		return scene_fails(s, "MADV_COLLAPSE: %s", ps_errno(errno));
+		return scene_fails(s, "MADV_COLLAPSE: %s", pinscope_errno(errno));
 	return NULL;
 }
 
@@ -359,7 +359,7 @@ static const char *empty_pool(struct scene *s)
 			kind->hugetlb_shift << MAP_HUGE_SHIFT, -1, 0);
 	if (s->extra == MAP_FAILED) {
 		s->extra = NULL;
-		return scene_fails(s, "mmap of all huge pages: %s", ps_errno(errno));
+		return scene_fails(s, "mmap of all huge pages: %s", pinscope_errno(errno));
 	}
 	return NULL;
 }
@@ -369,27 +369,27 @@ static const char *shared_empty_pool(struct scene *s)
 	return scene_fork(s) ? s->why : empty_pool(s);
 }
 
-static bool always(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool always(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
 	(void)kind;
-	(void)way;
-	(void)foll;
+	(void)call;
+	(void)gup_flags;
 	return true;
 }
 
 /* What has a page at all, and does not take seconds to copy. */
-static bool pinnable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool pinnable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	(void)way;
-	(void)foll;
+	(void)call;
+	(void)gup_flags;
 	return !(kind->is & (IS_REFUSED | IS_NO_PAGE | IS_SLOW));
 }
 
-static bool forkable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool forkable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
 	/* Two copies of a gigantic page are enough. */
-	if ((kind->is & IS_SLOW) && (foll != PINSCOPE_FOLL_LONGTERM ||
-				     way > PINSCOPE_WAY_FAST))
+	if ((kind->is & IS_SLOW) && (gup_flags != PINSCOPE_FOLL_LONGTERM ||
+				     call > PINSCOPE_CALL_PIN_FAST))
 		return false;
 	return !(kind->is & (IS_REFUSED | IS_NO_PAGE));
 }
@@ -398,66 +398,66 @@ static bool forkable(const struct suite_kind *kind, unsigned int way, uint64_t f
  * Hugetlb goes by who maps a page, not by who has references to it, on purpose:
  * see hugetlb_wp().
  */
-static bool holdable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool holdable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return pinnable(kind, way, foll) && !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
+	return pinnable(kind, call, gup_flags) && !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
 	       !(kind->memory && kind->memory->hugetlb_shift);
 }
 
 /* What userfaultfd takes, and can be made of it without a fault. */
-static bool markable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool markable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return pinnable(kind, way, foll) && kind->memory &&
+	return pinnable(kind, call, gup_flags) && kind->memory &&
 	       !(kind->is & (IS_SHARED | IS_SWAPPED)) &&
 	       kind->memory->backing != BACKING_DISK_FILE;
 }
 
 /* A write is an event, which nobody here serves: only pins for reading. */
-static bool trackable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool trackable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return markable(kind, way, foll) && !(foll & PINSCOPE_FOLL_WRITE);
+	return markable(kind, call, gup_flags) && !(gup_flags & PINSCOPE_FOLL_WRITE);
 }
 
-static bool soft_trackable(const struct suite_kind *kind, unsigned int way,
-			   uint64_t foll)
+static bool soft_trackable(const struct suite_kind *kind, unsigned int call,
+			   uint64_t gup_flags)
 {
 	/* Neither hugetlb nor shared mappings have the bit. */
-	return trackable(kind, way, foll) && !kind->memory->hugetlb_shift;
+	return trackable(kind, call, gup_flags) && !kind->memory->hugetlb_shift;
 }
 
 /* Nothing holds DAX for long; mlock() would make it anonymous. */
-static bool lockable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool lockable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return pinnable(kind, way, foll) && !(kind->is & IS_DAX);
+	return pinnable(kind, call, gup_flags) && !(kind->is & IS_DAX);
 }
 
-static bool writable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool writable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return lockable(kind, way, foll) && !(kind->is & IS_TRACKED);
+	return lockable(kind, call, gup_flags) && !(kind->is & IS_TRACKED);
 }
 
-static bool collapsible(const struct suite_kind *kind, unsigned int way,
-			uint64_t foll)
+static bool collapsible(const struct suite_kind *kind, unsigned int call,
+			uint64_t gup_flags)
 {
-	(void)way;
-	(void)foll;
+	(void)call;
+	(void)gup_flags;
 	return kind->is & IS_PAGES;
 }
 
 /* A page that has a reservation, or that a child has as well. */
-static bool poolable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool poolable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
-	return pinnable(kind, way, foll) && kind->memory &&
+	return pinnable(kind, call, gup_flags) && kind->memory &&
 	       kind->memory->hugetlb_shift && !(kind->is & IS_SHARED);
 }
 
 /* What mm moves to another node: no zeropages, nor what belongs to a driver. */
-static bool movable(const struct suite_kind *kind, unsigned int way, uint64_t foll)
+static bool movable(const struct suite_kind *kind, unsigned int call, uint64_t gup_flags)
 {
 	const unsigned int stays = IS_SWAPPED | IS_HINTED | IS_DAX | IS_DRIVER;
 
-	return pinnable(kind, way, foll) && !(kind->is & stays) &&
-	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_PAGE)) &&
+	return pinnable(kind, call, gup_flags) && !(kind->is & stays) &&
+	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO)) &&
 	       !(kind->has & PINSCOPE_STATE_HUGETLB);
 }
 
