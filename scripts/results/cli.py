@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The sub-commands of scripts/results.py."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Iterable, List, Optional, Sequence
+
+from . import coverage, errata, kunit, matrix, mutants, selftests, tap
+
+GOOD, BAD, USAGE = 0, 1, 2
+
+
+def _lines(path: Path) -> List[str]:
+    """Lines of a log, whatever bytes are in it."""
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _known(args: argparse.Namespace) -> List[errata.Erratum]:
+    return errata.read(args.errata)
+
+
+def do_count(args: argparse.Namespace) -> int:
+    totals = tap.count(_lines(args.log), args.name or args.log.stem, args.status)
+    for line in totals.details:
+        print(line, file=sys.stderr)
+    print(totals.passed, totals.failed, totals.skipped, totals.xfailed)
+    return BAD if totals.failed else GOOD
+
+
+def do_errata(args: argparse.Namespace) -> int:
+    text = errata.markdown(_known(args))
+    if args.write:
+        args.page.write_text(text, encoding="utf-8")
+    elif args.check:
+        there = args.page.read_text(encoding="utf-8") if args.page.exists() else ""
+        if there != text:
+            print(f"{args.page.name}: expected what suite/errata says, found something "
+                  "else: run 'scripts/results.py errata --write'")
+            return BAD
+    elif args.markdown:
+        sys.stdout.write(text)
+    else:
+        kernel = errata.Kernel.named(args.kernel) if args.kernel else None
+        for erratum in _known(args):
+            if not kernel or erratum.concerns(kernel):
+                print(f"{erratum.ident}\t{erratum.effect}\t{erratum.what}")
+    return GOOD
+
+
+def do_selftests(args: argparse.Namespace) -> int:
+    programs: List[selftests.Program] = []
+    for source, log, names in args.run:
+        programs += selftests.parse(_lines(Path(log)), source, names.split(","))
+    judgement = selftests.judge(programs, _known(args), errata.Kernel.named(args.kernel),
+                                not args.part)
+    _print(selftests.tsv(judgement, args.kernel) if args.tsv
+           else selftests.tap(judgement))
+    return GOOD if selftests.is_good(judgement) else BAD
+
+
+def do_kunit(args: argparse.Namespace) -> int:
+    with open(args.json, encoding="utf-8") as file:
+        verdicts = kunit.judge(json.load(file), args.source, args.arch, _known(args),
+                               not args.part)
+    lines, good = kunit.summary(verdicts)
+    _print(lines)
+    with open(args.results, "a", encoding="utf-8") as file:
+        file.writelines(v.line() + "\n" for v in verdicts)
+    return GOOD if good else BAD
+
+
+def do_kunit_tap(args: argparse.Namespace) -> int:
+    with open(args.results, encoding="utf-8") as file:
+        _print(kunit.tap(map(kunit.Verdict.of_line, file)))
+    return GOOD
+
+
+def do_matrix(args: argparse.Namespace) -> int:
+    with open(args.results, encoding="utf-8") as file:
+        found = matrix.parse(file)
+    kernels = args.kernel
+    notes = matrix.notes(found)
+    if args.json:
+        args.json.write_text(json.dumps(matrix.as_json(found), indent=2) + "\n",
+                             encoding="utf-8")
+    if args.markdown:
+        lines = [*matrix.table(found, kernels, True), "", *notes]
+        args.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _print([*matrix.table(found, kernels, False), "", *notes, "",
+            f"{len(found.cells)} programs on kernels, "
+            f"{found.not_as_expected} not as expected"])
+    return BAD if not found.cells or found.not_as_expected else GOOD
+
+
+def do_mutants(args: argparse.Namespace) -> int:
+    _print(mutant.name for mutant in mutants.read(args.list))
+    return GOOD
+
+
+def do_mutant_file(args: argparse.Namespace) -> int:
+    print(mutants.named(mutants.read(args.list), args.name).file)
+    return GOOD
+
+
+def do_mutate(args: argparse.Namespace) -> int:
+    mutants.apply(mutants.named(mutants.read(args.list), args.name), args.tree)
+    return GOOD
+
+
+def do_mutant_results(args: argparse.Namespace) -> int:
+    convert = mutants.of_suite if args.of == "suite" else mutants.of_selftests
+    _print(convert(line for line in _lines(args.log) if line))
+    return GOOD
+
+
+def do_mutant_baseline(args: argparse.Namespace) -> int:
+    problem = mutants.baseline(args.by, args.dir)
+    if problem:
+        print(f"mutants: {problem}", file=sys.stderr)
+    return BAD if problem else GOOD
+
+
+def do_mutant_report(args: argparse.Namespace) -> int:
+    known = mutants.read(args.list)
+    runs = [mutants.run(mutants.named(known, name), args.by, args.dir)
+            for name in args.name]
+    if args.table:
+        args.table.write_text("\n".join(mutants.table(runs, args.by)) + "\n",
+                              encoding="utf-8")
+    if args.totals:
+        _print(mutants.totals(runs, args.by))
+    elif runs:
+        _print(runs[-1].report())
+    return GOOD if all(run.is_good for run in runs) else BAD
+
+
+def do_gcda(args: argparse.Namespace) -> int:
+    files, rest = coverage.extract(_lines(args.log))
+    for name in args.object:
+        if not files.get(name):
+            raise coverage.BadCoverage(f"expected counts of {name} in {args.log}, "
+                                       "found none")
+        (args.dir / f"{name}.gcda").write_bytes(files[name])
+    _print(line for line in rest if line)
+    return GOOD
+
+
+def do_coverage(args: argparse.Namespace) -> int:
+    tree = str(args.tree)
+    ours, theirs = (coverage.outcomes(path.read_text(encoding="utf-8"), tree,
+                                      args.function)
+                    for path in (args.ours, args.theirs))
+    lines = coverage.table(ours, theirs, args.function)
+    if args.table:
+        args.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    known = coverage.reasons(args.known.read_text(encoding="utf-8"), args.known.name)
+    missed = coverage.missed(ours, args.tree, known)
+    _print([*lines, "", *map(str, missed)])
+    return GOOD if all(m.why for m in missed) else BAD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="results.py", description="Count, compare and tabulate what tests print.",
+        epilog="Exit status: 0 good, 1 something failed or is not as it should be, "
+               "2 wrong usage or input that cannot be read.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, do, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(do=do)
+        return sub
+
+    def with_errata(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--errata", type=Path, default=errata.ERRATA, metavar="FILE",
+                         help="the list of kernel bugs [userspace/suite/errata]")
+
+    def with_part(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--part", action="store_true",
+                         help="not all test cases ran: report no unexpected pass")
+
+    sub = command("count", do_count, "count the results in a TAP log: prints 'PASSED "
+                  "FAILED SKIPPED XFAILED', and on stderr what failed or was skipped")
+    sub.add_argument("--name", help="what ran, for messages [the name of the log]")
+    sub.add_argument("--status", type=int, default=0, help="its exit status [0]")
+    sub.add_argument("log", type=Path)
+
+    sub = command("errata", do_errata, "list the kernel bugs, or make their page")
+    with_errata(sub)
+    sub.add_argument("--page", type=Path, default=errata.PAGE, metavar="FILE",
+                     help="the page [userspace/KERNEL-BUGS.md]")
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--markdown", action="store_true", help="print the page")
+    how.add_argument("--write", action="store_true", help="write the page")
+    how.add_argument("--check", action="store_true",
+                     help="is the page what the list says?")
+    how.add_argument("--kernel", help="list only those of this kernel")
+
+    sub = command("selftests", do_selftests, "judge logs of scripts/selftests, as TAP")
+    with_errata(sub)
+    with_part(sub)
+    sub.add_argument("--kernel", required=True, help="its name, or build directory")
+    sub.add_argument("--tsv", action="store_true", help="lines of 'KERNEL SOURCE "
+                     "PROGRAM kind text seconds' with tabs between")
+    sub.add_argument("--run", nargs=3, action="append", required=True,
+                     metavar=("SOURCE", "LOG", "PROGRAMS"),
+                     help="one log; PROGRAMS were started, with commas between")
+
+    sub = command("kunit", do_kunit, "judge what kunit.py --json wrote")
+    with_errata(sub)
+    with_part(sub)
+    sub.add_argument("--source", required=True, help="the kernel")
+    sub.add_argument("--arch", required=True, help="um, x86_64 or module")
+    sub.add_argument("--results", required=True, metavar="FILE",
+                     help="append a line for each case there")
+    sub.add_argument("json")
+
+    sub = command("kunit-tap", do_kunit_tap, "print the results of 'kunit' as TAP")
+    sub.add_argument("results")
+
+    sub = command("matrix", do_matrix, "make the table of scripts/matrix")
+    sub.add_argument("--json", type=Path, metavar="FILE")
+    sub.add_argument("--markdown", type=Path, metavar="FILE")
+    sub.add_argument("results", help="lines of scripts/selftests --tsv")
+    sub.add_argument("kernel", nargs="+", help="columns of the table, in order")
+
+    def with_list(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--list", type=Path, default=mutants.LIST, metavar="FILE",
+                         help="the mutants [scripts/mutants.list]")
+
+    def with_by(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--by", choices=("kunit", "suite"), required=True)
+        sub.add_argument("--dir", type=Path, required=True,
+                         help="of the files of results")
+
+    sub = command("mutants", do_mutants, "print the names of the mutants")
+    with_list(sub)
+    sub = command("mutant-file", do_mutant_file, "print the source file that a mutant "
+                  "changes")
+    with_list(sub)
+    sub.add_argument("name")
+    sub = command("mutate", do_mutate, "put a mutant into a source tree")
+    with_list(sub)
+    sub.add_argument("name")
+    sub.add_argument("tree", type=Path)
+    sub = command("mutant-results", do_mutant_results, "turn a log into results, as "
+                  "scripts/kunit --results writes them")
+    sub.add_argument("of", choices=("suite", "selftests"))
+    sub.add_argument("log", type=Path)
+    sub = command("mutant-baseline", do_mutant_baseline,
+                  "are there results without a mutant, and no failures?")
+    with_by(sub)
+    sub = command("mutant-report", do_mutant_report,
+                  "say what noticed the last of the mutants, or how many were noticed")
+    with_list(sub)
+    with_by(sub)
+    sub.add_argument("--table", type=Path, metavar="FILE",
+                     help="write a table of all of them there, in Markdown")
+    sub.add_argument("--totals", action="store_true")
+    sub.add_argument("name", nargs="+")
+
+    sub = command("gcda", do_gcda, "write the data files of gcov that a log has, and "
+                  "print what follows them")
+    sub.add_argument("log", type=Path)
+    sub.add_argument("dir", type=Path)
+    sub.add_argument("object", nargs="+", help="names without .gcda")
+
+    sub = command("coverage", do_coverage, "make the table of scripts/coverage, and list "
+                  "the outcomes that did not come to pass")
+    sub.add_argument("--tree", type=Path, required=True, help="the source")
+    sub.add_argument("--ours", type=Path, required=True, help="JSON of pinscope test")
+    sub.add_argument("--theirs", type=Path, required=True,
+                     help="JSON of the kernel's selftests")
+    sub.add_argument("--known", type=Path, default=coverage.KNOWN, metavar="FILE",
+                     help="the reasons [scripts/coverage.known]")
+    sub.add_argument("--table", type=Path, metavar="FILE")
+    sub.add_argument("function", nargs="+")
+    return parser
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run a sub-command; returns the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.do(args)
+    except (errata.BadErrata, mutants.BadMutant, coverage.BadCoverage, OSError,
+            ValueError) as err:
+        print(f"results.py: {err}", file=sys.stderr)
+        return USAGE

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Counts of gcov, for scripts/coverage: which outcomes of branches came to pass."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+
+KNOWN = Path(__file__).resolve().parents[1] / "coverage.known"
+
+# (function, file, line, number of the outcome): how many times
+Outcomes = Dict[Tuple[str, str, int, int], int]
+
+
+class BadCoverage(Exception):
+    """Something that was to be counted is not there."""
+
+
+def extract(lines: Iterable[str]) -> Tuple[Dict[str, bytes], List[str]]:
+    """Data files of gcov in a log, and the lines after the last of them.
+
+    A line '@@ OBJECT' begins one, in base64; '@@ end' ends the last.
+    """
+    files: Dict[str, List[str]] = {}
+    rest: List[str] = []
+    to = None
+    for line in lines:
+        line = line.rstrip("\r\n")
+        if line.startswith("@@ "):
+            name = line.split()[1]
+            to = rest if name == "end" else files.setdefault(name, [])
+        elif to is not None:
+            to.append(line)
+    return {name: base64.b64decode("".join(text)) for name, text in files.items()}, rest
+
+
+def _documents(text: str) -> Iterator[dict]:
+    """JSON documents that follow each other, as gcov writes them."""
+    decoder = json.JSONDecoder()
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        document, at = decoder.raw_decode(text, at)
+        yield document
+
+
+def outcomes(text: str, tree: str, functions: Sequence[str]) -> Outcomes:
+    """Counts in what gcov --json-format wrote, of some functions.
+
+    tree  the source tree, which is left out of the names of files
+
+    What the compiler has put into several functions adds up.
+    """
+    found: Outcomes = {}
+    for document in _documents(text):
+        for file in document["files"]:
+            name = file["file"]
+            for prefix in (tree.rstrip("/") + "/", "./"):
+                if name.startswith(prefix):
+                    name = name[len(prefix):]
+            for line in file["lines"]:
+                if line.get("function_name") not in functions:
+                    continue
+                for nr, branch in enumerate(line["branches"]):
+                    key = (line["function_name"], name, line["line_number"], nr)
+                    found[key] = found.get(key, 0) + branch["count"]
+    return dict(sorted(found.items()))
+
+
+def table(ours: Outcomes, theirs: Outcomes, functions: Sequence[str]) -> List[str]:
+    """Outcomes by function: all, and those that came to pass; in Markdown."""
+    if not ours:
+        raise BadCoverage("expected branches of the functions, found none in gcov's JSON")
+    lines = ["| function | outcomes of branches | pinscope test | cow and gup_longterm |",
+             "|---|---|---|---|"]
+
+    def reached(of: Outcomes, function: str) -> int:
+        return sum(count > 0 for key, count in of.items() if key[0] == function)
+
+    rows = [(f, sum(key[0] == f for key in ours), reached(ours, f), reached(theirs, f))
+            for f in functions]
+    lines += [f"| {f} | {n} | {o} | {t} |" for f, n, o, t in rows]
+    n, o, t = (sum(row[i] for row in rows) for i in (1, 2, 3))
+    lines.append(f"| all | {n} | {o} ({100 * o // n}%) | {t} ({100 * t // n}%) |")
+    return lines
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why outcomes do not come to pass: in a function ('*': any), in lines with text."""
+
+    function: str
+    text: str
+    why: str
+
+
+def reasons(text: str, name: str = "coverage.known") -> List[Reason]:
+    """Read lines 'FUNCTION ; TEXT ; WHY'; raises BadCoverage."""
+    found = []
+    for nr, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.split(" ; ", 2)
+        if len(parts) != 3:
+            raise BadCoverage(f"{name}:{nr}: expected 'FUNCTION ; TEXT ; WHY', found "
+                              f"'{line}'")
+        found.append(Reason(*parts))
+    return found
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A line with outcomes that did not come to pass: how many, and why."""
+
+    function: str
+    file: str
+    line: int
+    number: int
+    text: str
+    why: str
+
+    def __str__(self) -> str:
+        return (f"{self.function}, {self.file}:{self.line}, {self.number}: {self.text}\n"
+                f"    {self.why or 'NO REASON IS GIVEN'}")
+
+
+def missed(ours: Outcomes, tree: Path, known: Sequence[Reason]) -> List[Missed]:
+    """Lines with outcomes that did not come to pass; the first reason that fits."""
+    sources: Dict[str, List[str]] = {}
+    found = []
+    zero = [key[:3] for key, count in ours.items() if not count]
+    for (function, file, line), group in groupby(zero):
+        if file not in sources:
+            sources[file] = (tree / file).read_text(errors="replace").splitlines()
+        text = sources[file][line - 1].strip(" \t")
+        why = next((r.why for r in known
+                    if r.function in (function, "*") and r.text in text), "")
+        found.append(Missed(function, file, line, len(list(group)), text, why))
+    return found

@@ -1,0 +1,868 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of scripts/results.py, as TAP; needs neither network nor VM.
+
+usage: scripts/test_results.py [NAME]...
+
+A test's name is the first line of its docstring, and NAME is a part of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import List, Tuple
+
+from results import cli, coverage, errata, kunit, matrix, mutants, selftests, tap
+
+BUGS = errata.parse("""\
+# a comment
+[stale-pin]
+what = A pin is
+	stale.
+kernels = -6.2
+effect = fail
+suite = *zeropage.*/*[a-z]+LONGTERM:reliable hugetlb-private\\[*
+	memfd-private.*
+kunit = x86_64|module pinscope_gup\\.pin_(fast_)?longterm_read\\.zeropage
+selftest =
+	.* cow 2 ^R/O longterm GUP(-fast)? pin \\.\\.\\. with (shared zeropage|memfd):
+
+[livelock]
+what = A pin never ends.
+kernels = 6.2-7.4
+effect = hang
+kunit = x86_64|module pinscope_unshare\\.unshare_page\\.memfd-private-thp
+selftest = 6\\.12 gup_longterm - ^hang
+
+[flaky]
+what = A count is wrong at times.
+effect = sometimes
+selftest = .* ksm_functional_tests - updated after merging
+
+[no-thp]
+what = The kernel has no THP.
+release = -rt
+effect = skip
+selftest = .* soft-dirty - Transparent Hugepages
+""")
+
+
+def ids(entries) -> List[str]:
+    return [entry.ident for entry in entries]
+
+
+def run(*argv: str) -> Tuple[int, str, str]:
+    """Run a sub-command: exit status, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = cli.main(argv)
+        except SystemExit as stop:
+            status = stop.code
+    return status, out.getvalue(), err.getvalue()
+
+
+class WithDirectory(unittest.TestCase):
+    """Has a directory for files, self.dir."""
+
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.dir = Path(temporary.name)
+
+    def file(self, name: str, text: str) -> str:
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+
+class ErrataTest(unittest.TestCase):
+
+    def test_fields(self):
+        """errata: all keys are read, continued lines are joined"""
+        bug = BUGS[0]
+        self.assertEqual(ids(BUGS), ["stale-pin", "livelock", "flaky", "no-thp"])
+        self.assertEqual(bug.what, "A pin is stale.")
+        self.assertEqual(bug.effect, "fail")
+        self.assertEqual((bug.first, bug.before), (None, (6, 2)))
+        self.assertEqual(bug.suite, ["*zeropage.*/*[a-z]+LONGTERM:reliable",
+                                     "hugetlb-private\\[*", "memfd-private.*"])
+        self.assertEqual(bug.selftest[0].count, 2)
+        self.assertIsNone(BUGS[1].selftest[0].count)
+
+    def test_kernels(self):
+        """errata: FROM is inclusive, BEFORE exclusive, minor numbers are numbers"""
+        for name, expected in (("6.1", ["stale-pin", "flaky"]),
+                               ("6.2", ["livelock", "flaky"]),
+                               ("6.12-full", ["livelock", "flaky"]),
+                               ("7.3", ["livelock", "flaky"]),
+                               ("7.4", ["flaky"]),
+                               ("6.12-rt", ["livelock", "flaky", "no-thp"])):
+            with self.subTest(kernel=name):
+                kernel = errata.Kernel.named(name)
+                self.assertEqual(ids(errata.of_kernel(BUGS, kernel)), expected)
+
+    def test_build_directory(self):
+        """errata: a build directory is the kernel of its kernel.release"""
+        with tempfile.TemporaryDirectory() as build:
+            release = Path(build) / "include" / "config" / "kernel.release"
+            release.parent.mkdir(parents=True)
+            release.write_text("6.12.117-rt5\n")
+            kernel = errata.Kernel.named(build)
+        self.assertEqual(kernel.version, (6, 12))
+        self.assertIn("no-thp", ids(errata.of_kernel(BUGS, kernel)))
+
+    def test_no_kernel(self):
+        """errata: what is no kernel is said to be none"""
+        with self.assertRaisesRegex(ValueError, "expected the name of a kernel.*'foo'"):
+            errata.Kernel.named("foo")
+
+    def test_bad(self):
+        """errata: a line that cannot be read is named, with what was expected"""
+        head = "[a]\nwhat = X.\n"
+        for text, message in (
+                ("what = X.\n", "errata:1: expected '[id]' before the first key, found 'what'"),
+                (head + "effect = fails\n", "errata:3: expected an effect (fail, hang, "
+                 "sometimes, skip), found 'fails'"),
+                (head, "errata:1: expected 'effect =' in [a], found none"),
+                ("[a]\neffect = fail\n[b]\n", "errata:1: expected 'what =' in [a], found none"),
+                (head + "kernels = 6.2\n", "errata:3: expected kernels as FROM-BEFORE, such "
+                 "as 6.2-6.13, 6.2- or -6.2, found '6.2'"),
+                (head + "kernels = -\n", "errata:3: expected kernels as FROM-BEFORE, such "
+                 "as 6.2-6.13, 6.2- or -6.2, found '-'"),
+                (head + "efect = fail\n", "errata:3: expected a key (what, why, kernels, "
+                 "release, effect, introduced, fixed, report, suite, kunit, selftest), "
+                 "found 'efect'"),
+                (head + "what = Y.\n", "errata:3: expected 'what' once in [a], found it "
+                 "again, after line 2"),
+                (head + "effect = fail\n[a]\n", "errata:4: expected an id that is new, "
+                 "found [a], which line 1 has"),
+                (head + "kunit = x86_64\n", "errata:3: expected ARCH-REGEX CASE-REGEX, "
+                 "found 'x86_64'"),
+                (head + "selftest =\n\t.* cow many x\n", "errata:4: expected COUNT to be a "
+                 "number or '-', found 'many'"),
+                (head + "selftest =\n\t.* cow 1\n", "errata:4: expected SOURCE-REGEX "
+                 "PROGRAM-REGEX COUNT TEXT-REGEX, found '.* cow 1'"),
+                (head + "release = (\n", "errata:3: expected a regular expression, found "
+                 "'(' (missing ), unterminated subpattern at position 0)"),
+                (head + "suite =\n", "errata:3: expected a value for 'suite', found nothing"),
+                (head + "some words\n", "errata:3: expected 'key = value' or '[id]', found "
+                 "'some words'"),
+                ("\tsome words\n", "errata:1: expected 'key = value' or '[id]', found "
+                 "'some words'"),
+                ("[A b]\n", "errata:1: expected 'key = value' or '[id]', found '[A b]'")):
+            with self.subTest(text=text):
+                with self.assertRaises(errata.BadErrata) as caught:
+                    errata.parse(text)
+                self.assertEqual(str(caught.exception), message)
+
+    def test_markdown(self):
+        """errata: the page has bugs first, then what kernels lack"""
+        page = errata.markdown(BUGS)
+        self.assertLess(page.index("### flaky"), page.index("## What kernels lack"))
+        self.assertLess(page.index("## What kernels lack"), page.index("### no-thp"))
+        self.assertIn("- Kernels: from 6.2, before 7.4; its test cases never return\n", page)
+        self.assertIn("- Kernels: all, release matches `-rt`; its test cases are skipped\n",
+                      page)
+
+    def test_own_list(self):
+        """errata: the project's own list can be read, and its page is up to date"""
+        self.assertTrue(errata.read())
+        self.assertEqual(run("errata", "--check"), (0, "", ""))
+
+
+class ErrataCommandTest(WithDirectory):
+
+    def test_page(self):
+        """errata --check: a page that is out of date is, until --write"""
+        options = ("--errata", self.file("errata", "[a]\nwhat = X.\neffect = fail\n"),
+                   "--page", self.file("PAGE.md", "old\n"))
+        status, out, _ = run("errata", "--check", *options)
+        self.assertEqual((status, out), (1, "PAGE.md: expected what suite/errata says, found "
+                         "something else: run 'scripts/results.py errata --write'\n"))
+        run("errata", "--write", *options)
+        self.assertEqual(run("errata", "--check", *options)[0], 0)
+
+    def test_bad(self):
+        """errata: a bad file is an error of usage"""
+        status, _, err = run("errata", "--errata", self.file("errata", "x\n"))
+        self.assertEqual((status, err), (2, "results.py: errata:1: expected 'key = value' or "
+                                         "'[id]', found 'x'\n"))
+
+
+class CountTest(WithDirectory):
+
+    def count(self, text: str, status: int = 0) -> tap.Totals:
+        return tap.count(text.splitlines(), "suite-6.12", status)
+
+    def test_verdicts(self):
+        """count: passed, failed, skipped, XFAIL is a pass, XPASS a failure"""
+        totals = self.count("""\
+KTAP version 1
+1..5
+ok 1 anon.fresh/pin:setup
+not ok 2 anon.fresh/pin:replaced # PFN 0x1234 became 0x1235
+ok 3 thp.cma/pin:setup # SKIP no CMA
+ok 4 zeropage.fresh/pin+LONGTERM:reliable # XFAIL stale-pin: A pin is stale.
+ok 5 erratum livelock # XPASS expected failures, all 3 of its test cases passed
+""")
+        self.assertEqual((totals.passed, totals.failed, totals.skipped, totals.xfailed),
+                         (2, 2, 1, 1))
+
+    def test_details(self):
+        """count: what failed or was skipped is shown with the lines before it"""
+        totals = self.count("""\
+# about the first
+ok 1 - PIN: a page
+# before: PFN 0x12
+not ok 2 - PIN: two pages
+ok 3 - PIN: THP # SKIP no THP
+# about all
+1..3
+""")
+        self.assertEqual(totals.details, ["# before: PFN 0x12", "not ok 2 - PIN: two pages",
+                                          "ok 3 - PIN: THP # SKIP no THP", "# about all"])
+
+    def test_plan(self):
+        """count: fewer results than planned are a failure"""
+        totals = self.count("1..3\nok 1 a\nok 2 b\n")
+        self.assertEqual((totals.passed, totals.failed), (2, 1))
+        self.assertEqual(totals.details, ["not ok - suite-6.12: expected the 3 results of the "
+                                          "plan, found 2"])
+
+    def test_no_plan(self):
+        """count: an empty log is a failure"""
+        totals = self.count("")
+        self.assertEqual(totals.failed, 1)
+        self.assertEqual(totals.details, ["not ok - suite-6.12: expected a plan '1..N', found "
+                                          "none beside 0 results"])
+
+    def test_status(self):
+        """count: an exit status is a failure unless there is one already"""
+        good, bad = "ok 1 a\n1..1\n", "not ok 1 a\n1..1\n"
+        self.assertEqual(self.count(good, 125).details,
+                         ["not ok - suite-6.12: exit status 125, expected 0 when nothing fails"])
+        self.assertEqual(self.count(bad, 1).failed, 1)
+        self.assertEqual(self.count("ok 1 erratum x # XPASS\n1..1\n", 125).failed, 2)
+
+    def test_no_result(self):
+        """count: words that only begin with ok are no result"""
+        self.assertEqual(self.count("okay\nnot okay\nok 1\n1..1\n").passed, 1)
+
+    def test_command(self):
+        """count: totals go to stdout, details to stderr"""
+        log = self.file("tool-6.1.tap", "not ok 1 - info\nok 2 - shell\n1..2\n")
+        self.assertEqual(run("count", log), (1, "1 1 0 0\n", "not ok 1 - info\n"))
+        self.assertEqual(run("count", self.file("a.tap", "ok 1 - a\n1..1\n")),
+                         (0, "1 0 0 0\n", ""))
+
+
+COW = """\
+@@ begin cow
+# [INFO] detected THP size: 2048 KiB
+TAP version 13
+1..4
+# [INFO] Anonymous memory tests in private mappings
+# [RUN] Basic COW after fork() ... with base page
+ok 1 No leak from parent into child
+# [RUN] vmsplice() + unmap in child ... with hugetlb (2048 kB)
+ok 2 # XFAIL Leak from parent into child
+# [RUN] R/O longterm GUP pin ... with shared zeropage
+not ok 3 Longterm R/O pin is reliable
+# [RUN] R/O longterm GUP-fast pin ... with memfd
+not ok 4 Longterm R/O pin is reliable
+# 2 out of 4 tests failed
+# Totals: pass:1 fail:2 xfail:1 xpass:0 skip:0 error:0
+
+@@ end cow 1 14
+"""
+
+
+class SelftestsTest(WithDirectory):
+
+    def judge(self, log: str, kernel: str, *programs: str, source: str = "6.12",
+              whole: bool = True) -> selftests.Judgement:
+        found = selftests.parse(log.splitlines(), source, programs)
+        return selftests.judge(found, BUGS, errata.Kernel.named(kernel), whole)
+
+    def kinds(self, judgement: selftests.Judgement) -> List[Tuple[str, str]]:
+        return [(c.kind, c.text) for p in judgement.programs for c in p.cases]
+
+    def test_tap(self):
+        """selftests: TAP, each result with the test that it is of"""
+        judgement = self.judge(COW, "6.12", "cow")
+        self.assertEqual(self.kinds(judgement), [
+            ("ok", "Basic COW after fork() ... with base page: No leak from parent into child"),
+            ("xfail", "vmsplice() + unmap in child ... with hugetlb (2048 kB): # XFAIL Leak "
+             "from parent into child"),
+            ("fail", "R/O longterm GUP pin ... with shared zeropage: Longterm R/O pin is "
+             "reliable"),
+            ("fail", "R/O longterm GUP-fast pin ... with memfd: Longterm R/O pin is reliable")])
+        self.assertFalse(selftests.is_good(judgement))
+        self.assertEqual(judgement.programs[0].seconds, 14)
+
+    def test_known(self):
+        """selftests: failures of an erratum are XFAIL, and the program passes"""
+        judgement = self.judge(COW, "6.1", "cow")
+        self.assertTrue(selftests.is_good(judgement))
+        self.assertEqual(selftests.tap(judgement), [
+            "ok 1 6.12 cow: R/O longterm GUP pin ... with shared zeropage: Longterm R/O pin is "
+            "reliable # XFAIL stale-pin: A pin is stale.",
+            "ok 2 6.12 cow: R/O longterm GUP-fast pin ... with memfd: Longterm R/O pin is "
+            "reliable # XFAIL stale-pin: A pin is stale.",
+            "ok 3 6.12 cow: 1 ok, 2 expected failures, 1 xfail, 14 s",
+            "1..3"])
+
+    def test_number(self):
+        """selftests: another number of failures than the erratum's is a failure"""
+        log = COW.replace("not ok 4", "ok 4")
+        judgement = self.judge(log, "6.1", "cow")
+        self.assertIn(("fail", "erratum stale-pin: expected 2 results that match '^R/O longterm "
+                       "GUP(-fast)? pin \\.\\.\\. with (shared zeropage|memfd):', found 1"),
+                      self.kinds(judgement))
+        self.assertEqual(judgement.unexpected, [])
+
+    def test_unexpected_pass(self):
+        """selftests: an erratum that nothing shows is XPASS, but not of a part"""
+        log = COW.replace("not ok", "ok").replace("end cow 1", "end cow 0")
+        judgement = self.judge(log, "6.1", "cow")
+        self.assertTrue(selftests.is_good(judgement))
+        self.assertEqual(selftests.tap(judgement)[-2:], [
+            "ok 2 erratum stale-pin # XPASS expected failures, all 2 of its test cases passed: "
+            "is it mended here? narrow kernels= in errata", "1..2"])
+        self.assertEqual(selftests.tsv(judgement, "6.1")[-1].split("\t")[:4],
+                         ["6.1", "-", "-", "xpass"])
+        part = self.judge(log, "6.1", "cow", whole=False)
+        self.assertEqual(part.unexpected, [])
+        self.assertFalse(selftests.is_good(part))
+
+    def test_sometimes(self):
+        """selftests: an erratum of effect sometimes may show or not"""
+        log = ("@@ begin ksm_functional_tests\nTAP version 13\n1..1\n# [RUN] test_unmerge\n"
+               "{}ok 1 'ksm_zero_pages' updated after merging\n"
+               "@@ end ksm_functional_tests {} 3\n")
+        for bad, status in (("not ", 1), ("", 0)):
+            judgement = self.judge(log.format(bad, status), "7.3", "ksm_functional_tests")
+            self.assertTrue(selftests.is_good(judgement))
+            self.assertEqual(judgement.unexpected, [])
+
+    def test_skip(self):
+        """selftests: a skip is bad, but for what the kernel lacks"""
+        log = ("@@ begin soft-dirty\nTAP version 13\n1..2\nok 1 Test test_simple\n"
+               "ok 2 # SKIP Transparent Hugepages not available\n@@ end soft-dirty 0 1\n")
+        judgement = self.judge(log, "6.12", "soft-dirty")
+        self.assertFalse(selftests.is_good(judgement))
+        self.assertEqual(selftests.tap(judgement)[0],
+                         "# 6.12 soft-dirty: skip: # SKIP Transparent Hugepages not available")
+        judgement = self.judge(log, "6.12-rt", "soft-dirty")
+        self.assertTrue(selftests.is_good(judgement))
+        self.assertEqual(selftests.tap(judgement)[0],
+                         "# 6.12 soft-dirty: skip: # SKIP Transparent Hugepages not available "
+                         "(no-thp: The kernel has no THP.)")
+
+    def test_own_text(self):
+        """selftests: text of uffd-unit-tests and of programs with a status only"""
+        log = ("@@ begin uffd-unit-tests\n"
+               "Testing UFFDIO_API (with syscall)... done\n"
+               "Testing register-ioctls on anon... done\n"
+               "Testing minor-collapse on shmem... skipped [reason: feature missing]\n"
+               "Testing wp-fork on hugetlb-private... failed [reason: pagemap]\n"
+               "Testing sigbus on anon... ERROR: pthread_create\n"
+               "Userfaults unit tests: pass=2, skip=1, fail=1 (total=4)\n"
+               "@@ end uffd-unit-tests 1 20\n"
+               "@@ begin hugetlb-madvise\n\n@@ end hugetlb-madvise 0 1\n"
+               "@@ begin mkdirty\nno memory\n\n@@ end mkdirty 4 0\n"
+               "@@ begin migration\nSegmentation fault\n\n@@ end migration 139 0\n")
+        judgement = self.judge(log, "6.12", "uffd-unit-tests", "hugetlb-madvise", "mkdirty",
+                               "migration")
+        self.assertEqual([kind for kind, _ in self.kinds(judgement)],
+                         ["ok", "ok", "skip", "fail", "fail", "ok", "skip", "fail"])
+        self.assertEqual(self.kinds(judgement)[-3:],
+                         [("ok", "hugetlb-madvise"), ("skip", "no memory"),
+                          ("fail", "exit status 139: Segmentation fault")])
+
+    def test_never_ends(self):
+        """selftests: a program that never ends, or never begins, is a failure"""
+        log = "@@ begin cow\n# [RUN] Basic COW after fork() ... with base page\nok 1 No leak\n"
+        judgement = self.judge(log, "6.12", "cow", "gup_longterm")
+        self.assertEqual(self.kinds(judgement), [
+            ("ok", "Basic COW after fork() ... with base page: No leak"),
+            ("fail", "did not finish"), ("fail", "did not finish")])
+        self.assertFalse(selftests.is_good(judgement))
+
+    def test_status(self):
+        """selftests: a status that no result explains is a failure"""
+        for status, expected in ((0, True), (1, False), (4, False), (143, False)):
+            log = f"@@ begin mkdirty\nTAP version 13\n1..1\nok 1 a\n@@ end mkdirty {status} 0\n"
+            self.assertEqual(selftests.is_good(self.judge(log, "6.12", "mkdirty")), expected)
+
+    def test_command(self):
+        """selftests: TSV has a line for each result and an end for each program"""
+        log = self.file("log", COW)
+        bugs = self.file("errata", "")
+        status, out, _ = run("selftests", "--errata", bugs, "--kernel", "6.1", "--tsv",
+                             "--run", "6.12", log, "cow,gup_test")
+        lines = [line.split("\t") for line in out.splitlines()]
+        self.assertEqual(status, 1)
+        self.assertTrue(all(len(line) == 6 for line in lines))
+        self.assertEqual([line for line in lines if line[3] == "end"],
+                         [["6.1", "6.12", "cow", "end", "not ok", "14"],
+                          ["6.1", "6.12", "gup_test", "end", "not ok", "0"]])
+
+
+# What kunit.py of 6.12 writes, without the keys that nobody reads.
+KUNIT = {
+    "name": "KUnit Test Group", "test_cases": [], "arch": "", "git_branch": "kselftest",
+    "sub_groups": [{
+        "name": "pinscope_unshare", "arch": "",
+        "sub_groups": [{
+            "name": "unshare_page", "sub_groups": [], "arch": "",
+            "test_cases": [{"name": "zeropage", "status": "PASS"},
+                           {"name": "anon.cow-shared", "status": "PASS"},
+                           {"name": "memfd-private-thp", "status": "FAIL"},
+                           {"name": "hugetlb-anon[2M]", "status": "SKIP"}],
+        }],
+        "test_cases": [{"name": "gigantic", "status": "ERROR"}],
+    }],
+}
+
+
+class KunitTest(WithDirectory):
+
+    def judge(self, arch: str, whole: bool = True, **statuses: str) -> List[kunit.Verdict]:
+        group = json.loads(json.dumps(KUNIT))
+        for case in group["sub_groups"][0]["sub_groups"][0]["test_cases"]:
+            case["status"] = statuses.get(case["name"].replace("-", "_"), case["status"])
+        return kunit.judge(group, "6.12", arch, BUGS, whole)
+
+    def test_verdicts(self):
+        """kunit: verdicts by the path of a case, an erratum's failure is xfail"""
+        self.assertEqual([(v.case, v.verdict, v.reason) for v in self.judge("x86_64")], [
+            ("pinscope_unshare.gigantic", "fail", ""),
+            ("pinscope_unshare.unshare_page.zeropage", "pass", ""),
+            ("pinscope_unshare.unshare_page.anon.cow-shared", "pass", ""),
+            ("pinscope_unshare.unshare_page.memfd-private-thp", "xfail",
+             "livelock: A pin never ends."),
+            ("pinscope_unshare.unshare_page.hugetlb-anon[2M]", "skip", "")])
+
+    def test_architecture(self):
+        """kunit: an erratum is of the architectures that it names"""
+        self.assertIn(("pinscope_unshare.unshare_page.memfd-private-thp", "fail"),
+                      [(v.case, v.verdict) for v in self.judge("um")])
+
+    def test_summary(self):
+        """kunit: the summary lists what is not as expected"""
+        lines, good = kunit.summary(self.judge("x86_64"))
+        self.assertEqual(lines, ["not as expected: pinscope_unshare.gigantic",
+                                 "6.12 on x86_64: 2 passed, 1 failed, 1 expected failures, 1 "
+                                 "skipped"])
+        self.assertFalse(good)
+        self.assertFalse(kunit.summary([])[1])
+
+    def test_unexpected_pass(self):
+        """kunit: an erratum that nothing shows is XPASS, which fails nothing itself"""
+        verdicts = self.judge("x86_64", memfd_private_thp="PASS")[1:]
+        self.assertEqual(verdicts[-1].verdict, "xpass")
+        self.assertTrue(kunit.summary(verdicts)[1])
+        self.assertEqual(kunit.tap(verdicts)[-2:], [
+            "ok 5 erratum livelock # XPASS expected failures, all 1 of its test cases passed: "
+            "is it mended here? narrow kernels= in errata", "1..5"])
+        verdicts = self.judge("x86_64", whole=False, memfd_private_thp="PASS")
+        self.assertNotIn("xpass", [v.verdict for v in verdicts])
+
+    def test_tap(self):
+        """kunit: TAP leaves out what is skipped, but on x86_64"""
+        self.assertEqual(kunit.tap(self.judge("x86_64")), [
+            "not ok 1 6.12 x86_64 pinscope_unshare.gigantic",
+            "ok 2 6.12 x86_64 pinscope_unshare.unshare_page.zeropage",
+            "ok 3 6.12 x86_64 pinscope_unshare.unshare_page.anon.cow-shared",
+            "ok 4 6.12 x86_64 pinscope_unshare.unshare_page.memfd-private-thp # XFAIL livelock: "
+            "A pin never ends.",
+            "ok 5 6.12 x86_64 pinscope_unshare.unshare_page.hugetlb-anon[2M] # SKIP",
+            "1..5"])
+        self.assertEqual(kunit.tap(self.judge("um"))[-2:],
+                         ["1..4", "# 1 cases need what UML or a module does not have"])
+
+    def test_commands(self):
+        """kunit: results of several runs are appended, and printed as one TAP"""
+        group, bugs = self.file("k.json", json.dumps(KUNIT)), self.file("errata", "")
+        lines = str(self.dir / "results")
+        for arch in ("um", "x86_64"):
+            self.assertEqual(run("kunit", "--source", "6.12", "--arch", arch, "--errata", bugs,
+                                 "--results", lines, group)[0], 1)
+        status, out, _ = run("kunit-tap", lines)
+        self.assertEqual(status, 0)
+        self.assertIn("\nok 6 6.12 x86_64 pinscope_unshare.unshare_page.zeropage\n", out)
+        self.assertIn("\n1..9\n", out)
+
+
+MATRIX = """\
+6.1\t6.12\tcow\tok\tBasic COW: No leak\t0
+6.1\t6.12\tcow\tknown-fail\tR/O pin: reliable # XFAIL stale-pin: A pin is stale.\t0
+6.1\t6.12\tcow\tend\tok\t14
+6.12\t6.12\tcow\tok\tBasic COW: No leak\t0
+6.12\t6.12\tcow\tskip\tcollapsing: # SKIP no THP\t0
+6.12\t6.12\tcow\tend\tnot ok\t15
+6.1\t7.3\tcow\tskip\tcollapsing: # SKIP no THP\t0
+6.1\t7.3\tcow\tend\tok\t4
+"""
+XPASS = "6.1\t-\t-\txpass\terratum {} # XPASS expected failures, all 2 of ...\t0\n"
+
+
+class MatrixTest(WithDirectory):
+
+    def parse(self, text: str) -> matrix.Matrix:
+        return matrix.parse(text.splitlines(True))
+
+    def test_table(self):
+        """matrix: a cell has numbers and seconds, '!' when not as expected"""
+        rows = matrix.table(self.parse(MATRIX), ["6.12", "6.1"], True)
+        self.assertEqual([re.sub(" +", " ", row) for row in rows], [
+            "| | 6.12 | 6.1 |", "| --- | --- | --- |",
+            "| 6.12 cow | 1/0/0/1, 15 s ! | 1/1/0/0, 14 s |",
+            "| 7.3 cow | | 0/0/0/1, 4 s |"])
+
+    def test_notes(self):
+        """matrix: a note names the kernels that it is about"""
+        self.assertEqual(matrix.notes(self.parse(MATRIX + MATRIX.replace("6.1\t", "7.2\t"))), [
+            "- known-fail: 6.12 cow: R/O pin: reliable # XFAIL stale-pin: A pin is stale. "
+            "[6.1 7.2]",
+            "- skip: 6.12 cow: collapsing: # SKIP no THP [6.12]",
+            "- skip: 7.3 cow: collapsing: # SKIP no THP [6.1 7.2]"])
+
+    def test_unexpected_pass(self):
+        """matrix: an erratum that one source shows is no unexpected pass"""
+        found = self.parse(MATRIX + XPASS.format("stale-pin") + XPASS.format("other") * 2)
+        self.assertEqual([text.split()[1] for _, text in found.unexpected], ["other"])
+        self.assertEqual(found.not_as_expected, 2)
+
+    def test_command(self):
+        """matrix: JSON, Markdown and the table"""
+        outputs = [str(self.dir / name) for name in ("a.json", "a.md")]
+        status, out, _ = run("matrix", "--json", outputs[0], "--markdown", outputs[1],
+                             self.file("all", MATRIX), "6.12", "6.1")
+        self.assertEqual(status, 1)
+        self.assertTrue(out.endswith("\n3 programs on kernels, 1 not as expected\n"))
+        first = json.loads(Path(outputs[0]).read_text())[0]
+        self.assertEqual(first, {
+            "kernel": "6.1", "source": "6.12", "program": "cow", "ok": 1, "not_ok": 1,
+            "xfail": 0, "skip": 0, "failures": [], "skipped": [], "seconds": 14,
+            "known_failures": ["R/O pin: reliable # XFAIL stale-pin: A pin is stale."],
+            "as_expected": True})
+        self.assertIn("| --- ", Path(outputs[1]).read_text())
+
+    def test_nothing(self):
+        """matrix: no results are not as expected"""
+        self.assertEqual(run("matrix", self.file("all", ""), "6.12")[0], 1)
+
+
+SOURCE = """\
+static inline bool is_cow(vm_flags_t flags)
+{
+	return flags & VM_MAYWRITE;
+}
+
+static vm_fault_t do_wp_page(struct vm_fault *vmf)
+	__releases(vmf->ptl)
+{
+	if (unlikely(unshare)) {
+		return 0;
+	}
+	return is_cow(flags);
+}
+
+int other(void)
+{
+	return do_wp_page(vmf);
+	if (unlikely(unshare)) {
+	}
+}
+"""
+LIST = """\
+# NAME PATCH FILE FUNCTION
+wp-writable 6 mm/memory.c do_wp_page
+	unshare does not make it writable
+	- if (unlikely(unshare)) {
+	+ if (0) {
+
+wp-none 6 mm/memory.c do_wp_page
+	nothing
+	- return 0;
+	+ return 0 ;
+	= It is the same.
+
+huge-pmd 7 mm/memory.c is_cow
+	huge_fault() is called
+	- VM_MAYWRITE
+	+ 0
+	@ Only a driver sees it.
+"""
+
+
+class MutantsTest(WithDirectory):
+
+    def results(self, name: str, *lines: Tuple[str, str, str]) -> None:
+        self.file(name, "".join(f"6.12\t{where}\t{case}\t{verdict}\n"
+                                for where, case, verdict in lines))
+
+    def run_of(self, name: str, by: str) -> mutants.Run:
+        return mutants.run(mutants.named(mutants.parse(LIST), name), by, self.dir)
+
+    def test_list(self):
+        """mutants: the list is read; reasons depend on what tests"""
+        first, none, huge = mutants.parse(LIST)
+        self.assertEqual((first.name, first.patch, first.file, first.function),
+                         ("wp-writable", "6", "mm/memory.c", "do_wp_page"))
+        self.assertEqual((first.rule, first.old, first.new),
+                         ("unshare does not make it writable", "if (unlikely(unshare)) {",
+                          "if (0) {"))
+        self.assertEqual(none.why_not("kunit"), "It is the same.")
+        self.assertEqual((huge.why_not("kunit"), huge.why_not("suite")),
+                         ("", "Only a driver sees it."))
+
+    def test_bad_list(self):
+        """mutants: a line of the list that cannot be read is named"""
+        for text, message in (
+                ("a 1 b\n", "mutants.list:1: expected NAME PATCH FILE FUNCTION, found 'a 1 b'"),
+                ("a 1 b c\n\trule\n\t! x\n", "mutants.list:3: expected one of - + = @ after the "
+                 "tab, found '! x'"),
+                ("a 1 b c\n\trule\n", "mutants.list: expected a rule, '-' and '+' for a")):
+            with self.assertRaises(mutants.BadMutant) as caught:
+                mutants.parse(text)
+            self.assertEqual(str(caught.exception), message)
+
+    def test_own_list(self):
+        """mutants: the project's own list can be read"""
+        self.assertGreater(len(mutants.read()), 40)
+
+    def test_mutate(self):
+        """mutate: text is replaced in the one function only"""
+        text = mutants.mutate(SOURCE, "do_wp_page", "if (unlikely(unshare)) {", "if (0) {")
+        self.assertEqual(text, SOURCE.replace("if (unlikely(unshare)) {", "if (0) {", 1))
+
+    def test_mutate_bad(self):
+        """mutate: a function or text that is not there once is an error"""
+        for function, old, message in (
+                ("do_wp", "x", "expected 1 definition of do_wp(), found 0"),
+                ("other", "VM_WRITE", "expected 'VM_WRITE' once in other(), found it 0 times"),
+                ("do_wp_page", "return", "expected 'return' once in do_wp_page(), found it 2 "
+                 "times")):
+            with self.subTest(function=function):
+                with self.assertRaises(mutants.BadMutant) as caught:
+                    mutants.mutate(SOURCE, function, old, "")
+                self.assertEqual(str(caught.exception), message)
+
+    def test_apply(self):
+        """mutate: the file is replaced, another link to it stays as it was"""
+        path = Path(self.file("tree/mm/memory.c", SOURCE))
+        link = self.dir / "link.c"
+        os.link(path, link)
+        self.assertEqual(run("mutate", "--list", self.file("list", LIST), "wp-writable",
+                             str(self.dir / "tree")), (0, "", ""))
+        self.assertEqual(link.read_text(), SOURCE)
+        self.assertNotEqual(path.read_text(), SOURCE)
+
+    def test_suite_log(self):
+        """mutants: results of the suite, expected failures and skips left out"""
+        self.assertEqual(list(mutants.of_suite("""\
+KTAP version 1
+1..4
+ok 1 anon.fresh/pin:setup
+# before: PFN 0x1
+not ok 2 hugetlb-private[2M].fresh/pin+LONGTERM:setup # it does not come to an end
+ok 3 zeropage.fresh/pin:setup # SKIP no memory
+ok 4 memfd-private-thp.fresh/pin+LONGTERM:setup # XFAIL livelock: A pin never ends.
+""".splitlines(True))), [
+            "-\tsuite\tanon.fresh/pin:setup\tpass",
+            "-\tsuite\thugetlb-private[2M].fresh/pin+LONGTERM:setup\tfail"])
+
+    def test_kunit(self):
+        """mutants: test cases of KUnit that fail, by test, with their kinds"""
+        case = "pinscope_unshare.unshare_page."
+        kinds = ("anon.cow-shared", "ksm", "thp", "zeropage", "huge-zeropage")
+        self.results("none", *(("x86_64", case + kind, "pass") for kind in kinds),
+                     ("x86_64", "pinscope_huge.pmd", "pass"),
+                     ("x86_64", "erratum x # XPASS", "xpass"))
+        self.results("wp-writable", *(("x86_64", case + kind, "fail") for kind in kinds),
+                     ("x86_64", "pinscope_huge.pmd", "fail"))
+        run_of = self.run_of("wp-writable", "kunit")
+        self.assertTrue(run_of.is_good)
+        self.assertEqual(run_of.report(), [
+            "wp-writable (patch 6): unshare does not make it writable",
+            "  unshare.unshare_page: anon.cow-shared, ksm, thp, zeropage, huge-zeropage",
+            "  huge.pmd"])
+        self.assertEqual(run_of.row(), "| 6 | wp-writable | unshare does not make it writable | "
+                         "unshare.unshare_page: 5 kinds; huge.pmd |")
+
+    def test_crash(self):
+        """mutants: fewer results than without a mutant are no kill"""
+        self.results("none", ("x86_64", "a.b.c", "pass"), ("x86_64", "a.b.d", "pass"))
+        self.results("wp-writable", ("x86_64", "a.b.c", "fail"))
+        self.assertFalse(self.run_of("wp-writable", "kunit").is_good)
+        self.assertIn("NOT KILLED by a verdict",
+                      self.run_of("wp-writable", "kunit").report()[1])
+
+    def test_suite(self):
+        """mutants: the suite's first failure, and the first of the kernel's own"""
+        self.results("none", ("suite", "a", "pass"))
+        self.results("none.upstream", ("cow", "x", "pass"), ("cow", "y", "fail"))
+        self.results("wp-writable", ("suite", "zeropage.fresh/pin:replaced", "fail"))
+        self.results("wp-writable.upstream", ("cow", "exit status 143: Terminated", "fail"),
+                     ("cow", "x", "fail"), ("cow", "y", "fail"))
+        self.assertEqual(self.run_of("wp-writable", "suite").row(),
+                         "| 6 | wp-writable | unshare does not make it writable | "
+                         "`zeropage.fresh/pin:replaced` | cow: hangs; and 1 more |")
+
+    def test_unnoticed(self):
+        """mutants: not noticed is bad, but where the list says so, and the other way"""
+        self.results("none", ("x86_64", "a.b", "pass"))
+        for name in ("wp-writable", "wp-none", "huge-pmd"):
+            self.results(name, ("x86_64", "a.b", "pass"))
+        self.assertEqual(self.run_of("wp-writable", "kunit").report()[1:], ["  NOT KILLED"])
+        self.assertEqual(self.run_of("wp-none", "kunit").report()[1:],
+                         ["  cannot be noticed: It is the same."])
+        self.assertTrue(self.run_of("huge-pmd", "suite").is_good)
+        self.assertFalse(self.run_of("huge-pmd", "kunit").is_good)
+        self.results("wp-none", ("x86_64", "a.b", "fail"))
+        self.assertFalse(self.run_of("wp-none", "kunit").is_good)
+
+    def test_baseline(self):
+        """mutants: without a mutant there are results, and no failures"""
+        options = ("mutant-baseline", "--by", "suite", "--dir", str(self.dir))
+        self.assertIn("found none", run(*options)[2])
+        self.results("none", ("suite", "a", "pass"))
+        self.results("none.upstream", ("cow", "a", "pass"))
+        self.assertEqual(run(*options), (0, "", ""))
+        self.results("none", ("suite", "a", "fail"))
+        self.assertIn("found 1, such as a", run(*options)[2])
+
+    def test_commands(self):
+        """mutants: a report of the last, a table of all, totals"""
+        self.results("none", ("x86_64", "a.b", "pass"))
+        self.results("wp-writable", ("x86_64", "a.b", "fail"))
+        self.results("wp-none", ("x86_64", "a.b", "pass"))
+        table = self.dir / "table.md"
+        options = ("mutant-report", "--list", self.file("list", LIST), "--by", "kunit",
+                   "--dir", str(self.dir), "--table", str(table))
+        self.assertEqual(run(*options, "wp-writable", "wp-none"), (
+            0, "wp-none (patch 6): nothing\n  cannot be noticed: It is the same.\n", ""))
+        self.assertEqual(table.read_text().count("\n"), 4)
+        self.assertEqual(run(*options, "--totals", "wp-writable", "wp-none")[1],
+                         "1 of 2 mutants killed\n")
+        self.assertEqual(run("mutant-report", *options[1:], "no-such")[0], 2)
+
+
+# What gcov 12 writes with --json-format, without the keys that nobody reads.
+GCOV = {
+    "gcc_version": "12.2.0", "format_version": "1", "data_file": "memory.gcda",
+    "files": [{
+        "file": "./mm/memory.c", "functions": [],
+        "lines": [
+            {"line_number": 2, "function_name": "do_wp_page", "count": 1,
+             "branches": [{"fallthrough": True, "count": 3, "throw": False},
+                          {"fallthrough": False, "count": 0, "throw": False}]},
+            {"line_number": 1, "function_name": "do_wp_page", "count": 1,
+             "branches": [{"fallthrough": True, "count": 0, "throw": False},
+                          {"fallthrough": False, "count": 0, "throw": False}]},
+            {"line_number": 3, "function_name": "other", "count": 1,
+             "branches": [{"fallthrough": True, "count": 1, "throw": False}]},
+            {"line_number": 4, "count": 0, "branches": []},
+        ],
+    }],
+}
+
+
+class CoverageTest(WithDirectory):
+
+    def test_outcomes(self):
+        """coverage: counts of one branch in several documents add up"""
+        text = json.dumps(GCOV) + "\n" + json.dumps(GCOV).replace("./mm", "/src/mm")
+        self.assertEqual(coverage.outcomes(text, "/src", ["do_wp_page"]), {
+            ("do_wp_page", "mm/memory.c", 1, 0): 0, ("do_wp_page", "mm/memory.c", 1, 1): 0,
+            ("do_wp_page", "mm/memory.c", 2, 0): 6, ("do_wp_page", "mm/memory.c", 2, 1): 0})
+
+    def test_command(self):
+        """coverage: the table, and each line that was missed with its reason"""
+        ours = self.file("ours.json", json.dumps(GCOV))
+        theirs = self.file("theirs.json", json.dumps(GCOV).replace('"count": 3', '"count": 0'))
+        self.file("src/mm/memory.c", "\tif (pte_same(a, b))\n\tif (unlikely(unshare))\n")
+        known = self.file("known", "# comment\n* ; pte_same( ; a race\n")
+        options = ("coverage", "--tree", str(self.dir / "src"), "--ours", ours, "--theirs",
+                   theirs, "--known", known)
+        status, out, _ = run(*options, "do_wp_page")
+        self.assertEqual((status, out), (1, """\
+| function | outcomes of branches | pinscope test | cow and gup_longterm |
+|---|---|---|---|
+| do_wp_page | 4 | 1 | 0 |
+| all | 4 | 1 (25%) | 0 (0%) |
+
+do_wp_page, mm/memory.c:1, 2: if (pte_same(a, b))
+    a race
+do_wp_page, mm/memory.c:2, 1: if (unlikely(unshare))
+    NO REASON IS GIVEN
+"""))
+        self.file("known", "* ; pte_same( ; a race\ndo_wp_page ; unshare ; a reason\n")
+        self.assertEqual(run(*options, "do_wp_page")[0], 0)
+        status, _, err = run(*options, "no_such")
+        self.assertEqual((status, err), (2, "results.py: expected branches of the functions, "
+                                         "found none in gcov's JSON\n"))
+
+    def test_known(self):
+        """coverage: a bad line of the reasons is named"""
+        with self.assertRaisesRegex(coverage.BadCoverage, "coverage.known:2: expected "
+                                    "'FUNCTION ; TEXT ; WHY', found 'x ; y'"):
+            coverage.reasons("# c\nx ; y\n")
+
+    def test_gcda(self):
+        """gcda: data files come out of a log as they went in"""
+        data = bytes(range(256))
+        text = base64.encodebytes(data).decode()
+        log = self.file("log", f"noise\n@@ gup\n{text}@@ memory\n{text}@@ end\nok 3 last\n")
+        status, out, _ = run("gcda", log, str(self.dir), "gup", "memory")
+        self.assertEqual((status, out), (0, "ok 3 last\n"))
+        self.assertEqual((self.dir / "memory.gcda").read_bytes(), data)
+        status, _, err = run("gcda", log, str(self.dir), "gup", "hugetlb")
+        self.assertEqual(status, 2)
+        self.assertIn("expected counts of hugetlb in", err)
+
+
+class TapResult(unittest.TestResult):
+    """Prints a line of TAP for each test, with what went wrong before it."""
+
+    def name(self, test: unittest.TestCase) -> str:
+        return test.shortDescription() or test.id()
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        bad = [text for case, text in self.failures + self.errors
+               if case is test or getattr(case, "test_case", None) is test]
+        for text in bad:
+            print("\n".join(f"# {line}" for line in text.splitlines()))
+        print(f"{'not ' if bad else ''}ok {self.testsRun} - {self.name(test)}")
+
+
+def main(wanted: List[str]) -> int:
+    if wanted and wanted[0] in ("-h", "--help"):
+        print(__doc__.split("\n\n", 1)[1].strip())
+        return 0
+    tests = [test for suite in unittest.defaultTestLoader.loadTestsFromModule(
+             sys.modules["__main__"]) for test in suite
+             if not wanted or any(part in str(test.shortDescription()) for part in wanted)]
+    result = TapResult()
+    unittest.TestSuite(tests).run(result)
+    print(f"1..{result.testsRun}")
+    return 0 if tests and result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
