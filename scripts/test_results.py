@@ -155,6 +155,11 @@ class ErrataTest(unittest.TestCase):
                  "PROGRAM-REGEX COUNT TEXT-REGEX, found '.* cow 1'"),
                 (head + "release = (\n", "errata:3: expected a regular expression, found "
                  "'(' (missing ), unterminated subpattern at position 0)"),
+                (head + "suite = *\n\t@(thp|file\\[*).*\n", "errata:4: expected no backslash "
+                 "between '(' and ')', which fnmatch() does not match, found "
+                 "'@(thp|file\\[*).*'"),
+                (head + "suite = hugetlb-anon[1G].*\n", "errata:3: expected '\\[' or a range "
+                 "such as [a-z], found 'hugetlb-anon[1G].*'"),
                 (head + "suite =\n", "errata:3: expected a value for 'suite', found nothing"),
                 (head + "some words\n", "errata:3: expected 'key = value' or '[id]', found "
                  "'some words'"),
@@ -368,7 +373,7 @@ class SelftestsTest(WithDirectory):
         self.assertTrue(selftests.is_good(judgement))
         self.assertEqual(selftests.tap(judgement)[0],
                          "# 6.12 soft-dirty: skip: # SKIP Transparent Hugepages not available "
-                         "(no-thp: The kernel has no THP.)")
+                         "(no-thp)")
 
     def test_own_text(self):
         """selftests: text of uffd-unit-tests and of programs with a status only"""

@@ -151,6 +151,15 @@ class _Reader:
         erratum.first = self.version(line, first)
         erratum.before = self.version(line, before)
 
+    def glob(self, line: int, text: str) -> str:
+        """Find what fnmatch() would silently take for something else."""
+        if re.search(r"\([^)]*\\", text):
+            raise self.bad(line, "no backslash between '(' and ')', which fnmatch() does "
+                           "not match", f"'{text}'")
+        if re.search(r"(?<!\\)\[(?![a-zA-Z0-9]-[a-zA-Z0-9]\])", text):
+            raise self.bad(line, "'\\[' or a range such as [a-z]", f"'{text}'")
+        return text
+
     def add_kunit(self, erratum: Erratum, line: int, text: str) -> None:
         parts = text.split()
         if len(parts) != 2:
@@ -186,7 +195,8 @@ class _Reader:
         elif key == "release":
             erratum.release = self.regex(first, whole)
         elif key == "suite":
-            erratum.suite = whole.split()
+            erratum.suite = [self.glob(line, glob) for line, text in lines
+                             for glob in text.split()]
         else:
             add = self.add_kunit if key == "kunit" else self.add_selftest
             for line, text in lines:

@@ -194,7 +194,7 @@ def tsv(judgement: Judgement, kernel: str) -> List[str]:
         for case in program.cases:
             text = case.text
             if case.erratum and case.kind == "skip":
-                text += f" ({case.erratum.reason()})"
+                text += f" ({case.erratum.ident})"
             elif case.erratum:
                 text += f" # XFAIL {case.erratum.reason()}"
             lines.append("\t".join((*about, case.kind, text.replace("\t", " "), "0")))
@@ -218,7 +218,7 @@ def tap(judgement: Judgement) -> List[str]:
                 lines.append(f"ok {nr} {name}: {case.text} "
                              f"# XFAIL {case.erratum.reason()}")
             elif case.kind == "skip" and case.erratum:
-                lines.append(f"# {name}: skip: {case.text} ({case.erratum.reason()})")
+                lines.append(f"# {name}: skip: {case.text} ({case.erratum.ident})")
             elif case.kind in ("fail", "skip"):
                 lines.append(f"# {name}: {case.kind}: {case.text}")
         totals = [f"{program.number('ok')} ok"]
