@@ -307,9 +307,12 @@ def _entry(erratum: Erratum) -> List[str]:
     lines = [f"### {erratum.ident}", "", _wrapped(erratum.what), ""]
     if erratum.why:
         lines += [_wrapped(erratum.why), ""]
-    lines.append(f"- Kernels: {_range(erratum)}; {_EFFECT_TEXT[erratum.effect]}")
+    shown = erratum.suite or erratum.kunit or erratum.selftest
+    lines.append(f"- Kernels: {_range(erratum)}; " + (
+        _EFFECT_TEXT[erratum.effect] if shown else "no test case shows it"))
+    ends = "Added by" if erratum.effect == "skip" else "Fixed by"
     for title, text in (("Introduced by", erratum.introduced),
-                        ("Fixed by", erratum.fixed), ("Reported", erratum.report)):
+                        (ends, erratum.fixed), ("Reported", erratum.report)):
         if text:
             lines.append(_wrapped(f"- {title}: {text}", "  "))
     if erratum.suite:
