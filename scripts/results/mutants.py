@@ -204,7 +204,8 @@ class Run:
     def row(self) -> str:
         """Its row of the table."""
         if not self.killers:
-            cell = f"none: {self.mutant.why_not(self.by)}"
+            why = self.mutant.why_not(self.by)
+            cell = f"none: {why}" if why else "none"
         elif self.by == "suite":
             cell = f"`{next(iter(self.killers))}`"
         else:
