@@ -21,6 +21,9 @@ import unittest
 from pathlib import Path
 from typing import List, Tuple
 
+# For 'python3 -m unittest', which does not look beside this file.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from results import cli, coverage, errata, kunit, matrix, mutants, selftests, tap
 
 BUGS = errata.parse("""\
