@@ -72,6 +72,24 @@ locked()
 	) 9>"$lock"
 }
 
+# need GROUP...: have scripts/setup install what is missing, which the scripts that
+# this one calls need not look for again
+need()
+{
+	local group groups=()
+
+	for group; do
+		case " ${PINSCOPE_READY-} " in
+		*" $group "*)	;;
+		*" "[a-z]*" ")	[ "$group" = run ] || groups+=("$group") ;;
+		*)		groups+=("$group") ;;
+		esac
+	done
+	[ ${#groups[@]} -gt 0 ] || return 0
+	"$top/scripts/setup" "${groups[@]}"
+	export PINSCOPE_READY="${PINSCOPE_READY-} ${groups[*]}"
+}
+
 # What a kernel prints when something is wrong with it.
 # shellcheck disable=SC2034
 splats='WARNING:|BUG:|Oops|Kernel panic|general protection fault|INFO: possible|INFO: suspicious|INFO: task .* blocked|INFO: trying to register|KASAN|UBSAN|KCSAN|KFENCE:|KMSAN|kmemleak|detected stall|soft lockup|Bad page|bad_page|refcount_t:|list_(add|del) corruption|Unable to handle'
@@ -108,23 +126,31 @@ with_apt()
 	local apt=$cache/apt/$1
 
 	shift
-	if [ ! -e "$apt/fresh" ]; then
-		mkdir -p "$apt"/lists/partial "$apt"/archives/partial "$apt"/none
-		sources "$(basename "$apt")" >"$apt/sources.list"
-		cat >"$apt/apt.conf" <<-CONF
-			Dir::Etc::sourcelist "$apt/sources.list";
-			Dir::Etc::sourceparts "$apt/none";
-			Dir::State "$apt";
-			Dir::State::status "/dev/null";
-			Dir::Cache "$apt";
-			APT::Sandbox::User "";
-			Acquire::Languages "none";
-		CONF
-		APT_CONFIG=$apt/apt.conf quietly "$apt/log" apt-get update ||
-			die "cannot update the package lists of $(basename "$apt")"
-		touch "$apt/fresh"
-	fi
+	# For several kernels of one suite at a time.
+	[ -e "$apt/fresh" ] || locked "apt-$(basename "$apt")" get_lists "$apt"
 	APT_CONFIG=$apt/apt.conf "$@"
+}
+
+# get_lists DIR: SUITE's package lists, and the configuration for apt to use them
+get_lists()
+{
+	local apt=$1
+
+	[ ! -e "$apt/fresh" ] || return 0
+	mkdir -p "$apt"/lists/partial "$apt"/archives/partial "$apt"/none
+	sources "$(basename "$apt")" >"$apt/sources.list"
+	cat >"$apt/apt.conf" <<-CONF
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "$apt/none";
+		Dir::State "$apt";
+		Dir::State::status "/dev/null";
+		Dir::Cache "$apt";
+		APT::Sandbox::User "";
+		Acquire::Languages "none";
+	CONF
+	APT_CONFIG=$apt/apt.conf quietly "$apt/log" apt-get update ||
+		die "cannot update the package lists of $(basename "$apt")"
+	touch "$apt/fresh"
 }
 
 # QEMU and all that it needs, extracted but not installed.
@@ -135,6 +161,7 @@ get_qemu()
 	[ ! -e "$cache/qemu" ] || return 0
 	say "fetching QEMU"
 	rm -rf "$tmp"
+	need run
 	sources trixie >"$cache/qemu.list"
 	quietly "$cache/qemu.log" mmdebstrap --variant=extract --skip=check/empty \
 		--include=qemu-system-x86 trixie "$tmp" "$cache/qemu.list" ||
