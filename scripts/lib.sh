@@ -9,6 +9,7 @@ export PINSCOPE_STARTED=${PINSCOPE_STARTED:-$EPOCHSECONDS}
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$top/.cache
+export PYTHONDONTWRITEBYTECODE=1	# not beside the sources
 PATH=$PATH:/usr/sbin:/sbin	# which users do not have in theirs
 me=$(basename "$0")
 
