@@ -28,6 +28,9 @@ run:
 check:
 	@scripts/check
 
+check-long:
+	@scripts/check --long
+
 kunit:
 	@scripts/kunit
 
@@ -35,7 +38,6 @@ matrix:
 	@scripts/matrix
 
 lint:
-	@scripts/setup check
 	@scripts/lint
 
 install: userspace
@@ -48,11 +50,12 @@ clean:
 help:
 	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
 	@echo 'make run          pinscope check on stock kernels in VMs'
-	@echo 'make check        all tests'
+	@echo 'make check        the tests: 15 minutes at most'
+	@echo 'make check-long   the rest of the tests: an hour at most'
 	@echo 'make kunit        the KUnit suites by kunit.py, on UML and in QEMU'
 	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
 	@echo 'make lint         only the checks of the source'
 	@echo 'make install      the tool and its manual page (PREFIX=, DESTDIR=)'
 	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
 
-.PHONY: all module userspace run check kunit matrix lint install clean help
+.PHONY: all module userspace run check check-long kunit matrix lint install clean help

@@ -39,6 +39,17 @@ bad_usage()
 	exit 2
 }
 
+# at_exit COMMAND: run it when the script ends, by a signal as well. Another signal,
+# which a process group may get twice, does not interrupt it.
+at_exit()
+{
+	# Now.
+	# shellcheck disable=SC2064
+	trap "trap '' INT TERM; $1" EXIT
+	trap 'trap "" INT TERM; exit 130' INT
+	trap 'trap "" INT TERM; exit 143' TERM
+}
+
 # quietly LOG COMMAND...: run it, show LOG only if it fails; what takes long
 # shows how far it is
 quietly()
