@@ -51,7 +51,8 @@ at_exit()
 }
 
 # quietly LOG COMMAND...: run it, show LOG only if it fails; what takes long
-# shows how far it is
+# shows how far it is, after what about has, for there may be several at a time
+about=
 quietly()
 {
 	local log=$1 status=0 beat
@@ -62,7 +63,7 @@ quietly()
 	# that keeps a pipe of ours. Nor may it keep the lock of locked(), or
 	# outlive what it is about.
 	while kill -0 $$ && ! read -rt 8 _; do
-		say "  ... $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-66)"
+		say "  ... $about$(tail -n 1 "$log" 2>/dev/null | tr -cd '[:print:]' | cut -c 1-66)"
 	done <> <(:) 9>&- &
 	beat=$!
 	"$@" >"$log" 2>&1 || status=$?
@@ -168,7 +169,7 @@ get_lists()
 # QEMU and all that it needs, extracted but not installed.
 get_qemu()
 {
-	local tmp=$cache/qemu.tmp
+	local tmp=$cache/qemu.tmp about='QEMU: '
 
 	[ ! -e "$cache/qemu" ] || return 0
 	say "fetching QEMU"
