@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The ABI of the kernel's own /sys/kernel/debug/gup_test, as the programs of
- * its selftests use it: numbers, names and layout are those of mm/gup_test.h.
- * gup_flags are the running kernel's FOLL_* numbers.
+ * The ABI of the kernel's own /sys/kernel/debug/gup_test, which its selftests use:
+ * numbers, names and layouts are those of mm/gup_test.h. Unlike in pinscope_abi.h,
+ * FOLL flags have the running kernel's numbers.
  */
 #ifndef PINSCOPE_GUP_TEST_ABI_H
 #define PINSCOPE_GUP_TEST_ABI_H
@@ -10,22 +10,22 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* In test_flags: DUMP_USER_PAGES_TEST pins instead of getting references. */
+/* In @test_flags: DUMP_USER_PAGES_TEST pins, instead of getting references. */
 #define GUP_TEST_FLAG_DUMP_PAGES_USE_PIN	0x1
 
 #define GUP_TEST_MAX_PAGES_TO_DUMP		8
 
 /**
- * struct gup_test - pin or get a range, look at it, and release it
- * @get_delta_usec: out: time spent in GUP
- * @put_delta_usec: out: time that the release took
+ * struct gup_test - pin a range or get references, check or dump it, release it
+ * @get_delta_usec: out: microseconds spent in GUP
+ * @put_delta_usec: out: microseconds spent in the release
  * @addr: in: first address, page aligned
  * @size: in: bytes, a multiple of the page size; out: bytes that were pinned
- * @nr_pages_per_call: in: pages that GUP is asked for at a time, not 0
- * @gup_flags: in: FOLL_*
- * @test_flags: in: GUP_TEST_FLAG_*
- * @which_pages: in: DUMP_USER_PAGES_TEST: 1 is the first page, 0 none; out: 0
- *	for those beyond the end
+ * @nr_pages_per_call: in: pages to ask GUP for at a time, not 0
+ * @gup_flags: in: the running kernel's FOLL_* bits
+ * @test_flags: in: GUP_TEST_FLAG_* bits
+ * @which_pages: in: DUMP_USER_PAGES_TEST: which pages to dump, 1 for the first
+ *	page, 0 for none; out: 0 for those beyond the end
  */
 struct gup_test {
 	__u64 get_delta_usec;
@@ -42,10 +42,10 @@ struct gup_test {
 #define PIN_LONGTERM_TEST_FLAG_USE_FAST		2
 
 /**
- * struct pin_longterm_test - what to pin until it is stopped
+ * struct pin_longterm_test - pin a range until PIN_LONGTERM_TEST_STOP
  * @addr: in: first address, page aligned
  * @size: in: bytes, a multiple of the page size
- * @flags: in: PIN_LONGTERM_TEST_FLAG_*
+ * @flags: in: PIN_LONGTERM_TEST_FLAG_* bits
  */
 struct pin_longterm_test {
 	__u64 addr;
@@ -61,7 +61,7 @@ struct pin_longterm_test {
 #define DUMP_USER_PAGES_TEST	_IOWR('g', 6, struct gup_test)
 #define PIN_LONGTERM_TEST_START	_IOW('g', 7, struct pin_longterm_test)
 #define PIN_LONGTERM_TEST_STOP	_IO('g', 8)
-/* Takes a pointer to a __u64: the address of a buffer as large as the pin. */
+/* The argument points to a __u64: the address of a buffer as long as the pin. */
 #define PIN_LONGTERM_TEST_READ	_IOW('g', 9, __u64)
 
 #endif

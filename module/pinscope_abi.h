@@ -1,21 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The ABI of /sys/kernel/debug/pinscope/ctl, and of map next to it, which
- * takes the same ioctls and can be mapped.
+ * The ABI of /sys/kernel/debug/pinscope/ctl and /sys/kernel/debug/pinscope/map.
+ * Both files take the same ioctls; map also supports mmap().
  *
- * One ABI for every kernel: the flag bits below are pinscope's own and never
- * change; the module translates them to what the running kernel calls them.
- * INFO tells what the running kernel has.
+ * The ABI is the same on every kernel. The numbers of the flags below are
+ * pinscope's own and never change; the module translates them to the numbers of
+ * the running kernel. INFO reports what the running kernel supports.
  *
- * Every struct starts with its own size and grows at the end only. A caller
- * with a shorter struct gets zeroes for what it does not know; a caller with a
- * longer one gets E2BIG unless the bytes that the module does not know are
- * zero. All structs have the same layout for 32-bit and 64-bit callers.
+ * Every struct begins with its own size in bytes, and later versions only add
+ * fields at the end. A caller with a shorter struct than the module's gets the
+ * fields that it has, and the module takes the others as 0. A caller with a
+ * longer struct gets E2BIG unless all bytes beyond the module's struct are 0.
+ * All structs have the same layout for 32-bit and for 64-bit callers.
  *
- * Common errors: ENOTTY unknown command; EINVAL size below the minimum, or a
- * field with a value it does not take; E2BIG see above; EFAULT bad pointer, or
- * an address range that is not (wholly) user memory; EOVERFLOW a range that
- * wraps around; EINTR killed.
+ * In the descriptions, "in" is a field that the caller sets and "out" one that
+ * the module sets. "Page" is a base page where nothing else is said. Fields
+ * described as "0" are reserved: EINVAL when they are not 0.
+ *
+ * Errors that every ioctl can return:
+ *	ENOTTY	there is no such ioctl
+ *	EINVAL	@size is less than the struct had when the ioctl was introduced;
+ *		or a field has a value that it cannot have
+ *	E2BIG	the struct is longer than the module's and not 0 there, or it is
+ *		longer than a page
+ *	EFAULT	a pointer is not valid; or a range of addresses is not in user
+ *		memory
+ *	EOVERFLOW a range of addresses wraps around
+ *	ENOMEM	the kernel has no memory for the ioctl's own buffers
+ *	EINTR	the process was killed
+ *
+ * Versions:
+ *	1	INFO, PIN, UNPIN, READ, INSPECT, COMPARE; the calls PIN and PIN_FAST;
+ *		FOLL_WRITE to FOLL_HONOR_NUMA_FAULT; STATE_PRESENT to
+ *		STATE_SWAPBACKED; memory of the calling process only
+ *	2	WRITE, FAULT, MAP_COUNTS, and the file map with mmap();
+ *		all other calls, and FOLL_GET;
+ *		targets: PID, PIDFD, PIN, MEMFD;
+ *		page states from STATE_PROTNONE on;
+ *		INFO: @fault, @vm_fault, @maps;
+ *		PIN: @target_type, @target_nr, @lock;
+ *		UNPIN: everything after @id;
+ *		INSPECT: @target_type, @target_nr; struct pinscope_page: @node, which
+ *		was reserved, and everything after it;
+ *		COMPARE: everything after @first_mismatch
+ *	3	PIN: @batch, which was reserved
+ *	4	RSS
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -25,28 +54,29 @@
 #include <linux/types.h>
 
 #ifndef PINSCOPE_ABI_VERSION
-/* Goes up whenever something is added. */
+/* The version of this header: goes up whenever something is added. */
 #define PINSCOPE_ABI_VERSION	4U
 #endif
-/* The oldest caller that the module still serves. */
+/* The oldest version that a caller of the module may have been built for. */
 #define PINSCOPE_ABI_OLDEST	1U
 
 #define PINSCOPE_IOC_MAGIC	0xB1
 
 enum pinscope_cmd {
-	PINSCOPE_CMD_INFO,
-	PINSCOPE_CMD_PIN,
-	PINSCOPE_CMD_UNPIN,
-	PINSCOPE_CMD_READ,
-	PINSCOPE_CMD_INSPECT,
-	PINSCOPE_CMD_COMPARE,
-	PINSCOPE_CMD_WRITE,		/* from version 2 on, like what follows */
-	PINSCOPE_CMD_FAULT,
-	PINSCOPE_CMD_MAP_COUNTS,
-	PINSCOPE_CMD_RSS,		/* from version 4 on */
+	PINSCOPE_CMD_INFO,		/* struct pinscope_info */
+	PINSCOPE_CMD_PIN,		/* struct pinscope_pin */
+	PINSCOPE_CMD_UNPIN,		/* struct pinscope_unpin */
+	PINSCOPE_CMD_READ,		/* struct pinscope_io */
+	PINSCOPE_CMD_INSPECT,		/* struct pinscope_inspect */
+	PINSCOPE_CMD_COMPARE,		/* struct pinscope_compare */
+	PINSCOPE_CMD_WRITE,		/* struct pinscope_io */
+	PINSCOPE_CMD_FAULT,		/* struct pinscope_fault */
+	PINSCOPE_CMD_MAP_COUNTS,	/* struct pinscope_map_counts */
+	PINSCOPE_CMD_RSS,		/* struct pinscope_rss */
+	PINSCOPE_CMDS,			/* how many this header has */
 };
 
-/* Like iommufd's, the numbers do not encode the size: the structs carry it. */
+/* The numbers do not encode the size of the struct: the struct contains it. */
 #define PINSCOPE_IOC_INFO	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_INFO)
 #define PINSCOPE_IOC_PIN	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_PIN)
 #define PINSCOPE_IOC_UNPIN	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_UNPIN)
@@ -59,42 +89,50 @@ enum pinscope_cmd {
 #define PINSCOPE_IOC_RSS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_RSS)
 
 /*
- * Whose memory, in the fields @target_type and @target_nr of the structs below.
+ * The memory that an ioctl works on: the type and the number of the target, in
+ * the fields @target_type and @target_nr of the structs below.
  *
- * Another process is one that the caller could attach a debugger to; who may
- * is asked of procfs, so /proc must be mounted. Errors: EPERM or EACCES not
- * permitted; ESRCH no such process, or one without memory (a kernel thread, a
- * zombie); EBADF not a pidfd; ENOENT also when /proc is not mounted.
+ * PID and PIDFD need the permission that PTRACE_ATTACH needs. Procfs checks it,
+ * so procfs must be mounted on /proc.
+ *
+ * Errors: EINVAL the ioctl does not take this type; EPERM or EACCES the caller
+ * may not attach to the process; ESRCH there is no such process, or it has no
+ * memory (a kernel thread, a zombie), or it called exec at the same time; EBADF the
+ * file descriptor is not open, or is not a pidfd; ENOENT the process is not in
+ * /proc, or /proc is not procfs.
  */
 enum pinscope_target_type {
-	PINSCOPE_TARGET_CALLER,	/* the calling process's; @target_nr is 0 */
-	PINSCOPE_TARGET_PID,	/* of the process @target_nr, in the caller's pid namespace */
-	PINSCOPE_TARGET_PIDFD,	/* of the process that the pidfd @target_nr stands for */
-	PINSCOPE_TARGET_PIN,	/* INSPECT: what the pin @target_nr of this open file holds */
-	PINSCOPE_TARGET_MEMFD,	/* PIN with CALL_PIN_MEMFD: of the memfd or hugetlbfs
-				 * file @target_nr; addresses are file offsets
+	PINSCOPE_TARGET_CALLER,	/* the calling process; @target_nr is 0 */
+	PINSCOPE_TARGET_PID,	/* process id in the caller's pid namespace */
+	PINSCOPE_TARGET_PIDFD,	/* a pidfd */
+	PINSCOPE_TARGET_PIN,	/* INSPECT only: the pages of a pin, by its id */
+	PINSCOPE_TARGET_MEMFD,	/* PIN with CALL_PIN_MEMFD only: a file descriptor
+				 * of a memfd or of a file on hugetlbfs; addresses
+				 * are offsets in the file
 				 */
 };
 
-/* How to pin: which call of mm/gup.c. */
+/*
+ * The functions of mm/gup.c that PIN can call. The pin calls take pins, the get
+ * calls take references, which put_page() drops.
+ */
 enum pinscope_call {
 	PINSCOPE_CALL_PIN,		/* pin_user_pages() */
 	PINSCOPE_CALL_PIN_FAST,		/* pin_user_pages_fast() */
-	PINSCOPE_CALL_PIN_FAST_ONLY,		/* pin_user_pages_fast_only(); gone in 6.3 */
-	PINSCOPE_CALL_PIN_UNLOCKED,		/* pin_user_pages_unlocked() */
-	PINSCOPE_CALL_PIN_REMOTE,		/* pin_user_pages_remote() */
-	/* References instead of pins, dropped with put_page(). */
+	PINSCOPE_CALL_PIN_FAST_ONLY,	/* pin_user_pages_fast_only(), before 6.3 */
+	PINSCOPE_CALL_PIN_UNLOCKED,	/* pin_user_pages_unlocked() */
+	PINSCOPE_CALL_PIN_REMOTE,	/* pin_user_pages_remote() */
 	PINSCOPE_CALL_GET,		/* get_user_pages() */
 	PINSCOPE_CALL_GET_FAST,		/* get_user_pages_fast() */
 	PINSCOPE_CALL_GET_FAST_ONLY,	/* get_user_pages_fast_only() */
 	PINSCOPE_CALL_GET_UNLOCKED,	/* get_user_pages_unlocked() */
 	PINSCOPE_CALL_GET_REMOTE,	/* get_user_pages_remote() */
-	PINSCOPE_CALL_PIN_MEMFD,		/* memfd_pin_folios(), from 6.11 on */
-	PINSCOPE_CALLS,			/* how many this header knows */
-	PINSCOPE_CALLS_MAX = 16,
+	PINSCOPE_CALL_PIN_MEMFD,	/* memfd_pin_folios(), since 6.11 */
+	PINSCOPE_CALLS,			/* how many this header has */
+	PINSCOPE_CALLS_MAX = 16,	/* how many there may ever be */
 };
 
-/* F(CALL, name) for each of them. */
+/* F(CALL, name) for each call. */
 #define PINSCOPE_CALL_NAMES(F)						\
 	F(PIN, "pin") F(PIN_FAST, "pin-fast")				\
 	F(PIN_FAST_ONLY, "pin-fast-only")				\
@@ -104,20 +142,23 @@ enum pinscope_call {
 	F(GET_UNLOCKED, "get-unlocked") F(GET_REMOTE, "get-remote")	\
 	F(PIN_MEMFD, "pin-memfd")
 
-/* FOLL flags, in pinscope's own stable numbers. */
-#define PINSCOPE_FOLL_WRITE		_BITULL(0)
-#define PINSCOPE_FOLL_FORCE		_BITULL(1)
-#define PINSCOPE_FOLL_DUMP		_BITULL(2)
-#define PINSCOPE_FOLL_NOWAIT		_BITULL(3)
-#define PINSCOPE_FOLL_NOFAULT		_BITULL(4)
-#define PINSCOPE_FOLL_HWPOISON		_BITULL(5)
-#define PINSCOPE_FOLL_ANON		_BITULL(6)
-#define PINSCOPE_FOLL_LONGTERM		_BITULL(7)
-#define PINSCOPE_FOLL_SPLIT_PMD		_BITULL(8)
-#define PINSCOPE_FOLL_PCI_P2PDMA	_BITULL(9)
-#define PINSCOPE_FOLL_INTERRUPTIBLE	_BITULL(10)
-#define PINSCOPE_FOLL_HONOR_NUMA_FAULT	_BITULL(11)
-#define PINSCOPE_FOLL_GET		_BITULL(12)	/* the get ways imply it */
+/*
+ * The kernel's FOLL_* flags, in pinscope's own numbers. INFO reports which of them
+ * each call takes on this kernel.
+ */
+#define PINSCOPE_FOLL_WRITE		_BITULL(0)	/* for writing */
+#define PINSCOPE_FOLL_FORCE		_BITULL(1)	/* despite VMA permissions */
+#define PINSCOPE_FOLL_DUMP		_BITULL(2)	/* fail on the zeropage */
+#define PINSCOPE_FOLL_NOWAIT		_BITULL(3)	/* do not wait for I/O */
+#define PINSCOPE_FOLL_NOFAULT		_BITULL(4)	/* do not fault pages in */
+#define PINSCOPE_FOLL_HWPOISON		_BITULL(5)	/* report EHWPOISON */
+#define PINSCOPE_FOLL_ANON		_BITULL(6)	/* only anonymous VMAs */
+#define PINSCOPE_FOLL_LONGTERM		_BITULL(7)	/* held indefinitely */
+#define PINSCOPE_FOLL_SPLIT_PMD		_BITULL(8)	/* split huge PMDs first */
+#define PINSCOPE_FOLL_PCI_P2PDMA	_BITULL(9)	/* allow PCI P2PDMA pages */
+#define PINSCOPE_FOLL_INTERRUPTIBLE	_BITULL(10)	/* any signal ends it */
+#define PINSCOPE_FOLL_HONOR_NUMA_FAULT	_BITULL(11)	/* fault on NUMA hints */
+#define PINSCOPE_FOLL_GET		_BITULL(12)	/* implied by get calls */
 
 /* F(NAME) for each of them. */
 #define PINSCOPE_FOLL_NAMES(F)						\
@@ -126,21 +167,21 @@ enum pinscope_call {
 	F(HONOR_NUMA_FAULT) F(GET)
 
 /**
- * struct pinscope_info - what the module and the running kernel can do
+ * struct pinscope_info - INFO: what the module and the running kernel support
  * @size: in: sizeof(struct pinscope_info)
  * @abi_version: out: PINSCOPE_ABI_VERSION of the module
- * @abi_oldest: out: the oldest version that the module still serves
- * @page_shift: out: log2 of the base page size in bytes
- * @commands: out: bit n is set when command n exists
- * @states: out: PINSCOPE_STATE_* bits that INSPECT can tell on this kernel
- * @gup_flags: out: per way the PINSCOPE_FOLL_* bits that it takes; meaningful only
- *	where @calls has the way's bit
- * @calls: out: bit n is set when way n exists
- * @pinned_pages: out: base pages pinned now, over all users
- * @max_pages: out: limit on @pinned_pages
- * @fault: out: PINSCOPE_FAULT_* bits that FAULT takes
- * @vm_fault: out: PINSCOPE_VM_FAULT_* bits that this kernel has
- * @maps: out: bit n is set when map n exists
+ * @abi_oldest: out: the oldest version whose callers the module serves
+ * @page_shift: out: log2 of the page size in bytes
+ * @commands: out: bit n is set when the module has enum pinscope_cmd n
+ * @states: out: the PINSCOPE_STATE_* bits that INSPECT can report
+ * @gup_flags: out: by enum pinscope_call, the PINSCOPE_FOLL_* bits that the call
+ *	takes; 0 for a call that this kernel does not have
+ * @calls: out: bit n is set when this kernel has enum pinscope_call n
+ * @pinned_pages: out: pages pinned now, by all users together
+ * @max_pages: out: the highest value that @pinned_pages may have
+ * @fault: out: the PINSCOPE_FAULT_* bits that FAULT takes; version 2
+ * @vm_fault: out: the PINSCOPE_VM_FAULT_* bits that this kernel has; version 2
+ * @maps: out: bit n is set when this kernel can have enum pinscope_map n; version 2
  */
 struct pinscope_info {
 	__u32 size;
@@ -158,42 +199,52 @@ struct pinscope_info {
 	__u64 maps;
 };
 
-/* Keep what was pinned when fewer pages than asked for could be. */
+/* In @flags of PIN: keep the pages that were pinned before an error. */
 #define PINSCOPE_PIN_PARTIAL	_BITUL(0)
 
+/* The highest value of @batch of PIN. */
 #define PINSCOPE_BATCH_MAX	0x40000U
 
-/* Whether GUP dropped the mmap lock on its way. */
+/* What became of the mmap lock during a call. */
 enum pinscope_lock {
-	PINSCOPE_LOCK_UNKNOWN,	/* the call takes and drops it by itself */
-	PINSCOPE_LOCK_KEPT,
-	PINSCOPE_LOCK_DROPPED,
-	PINSCOPE_LOCK_NONE,	/* the call never takes it */
+	PINSCOPE_LOCK_UNKNOWN,	/* the call takes and drops the lock itself */
+	PINSCOPE_LOCK_KEPT,	/* the call was made with it held, and kept it */
+	PINSCOPE_LOCK_DROPPED,	/* likewise, but the call dropped it */
+	PINSCOPE_LOCK_NONE,	/* the call does not use the lock */
 };
 
 /**
- * struct pinscope_pin - pin pages
+ * struct pinscope_pin - PIN: pin pages, or get references to them
  * @size: in: sizeof(struct pinscope_pin)
  * @call: in: enum pinscope_call
- * @gup_flags: in: PINSCOPE_FOLL_*
- * @addr: in: first address, page aligned
+ * @gup_flags: in: PINSCOPE_FOLL_* bits
+ * @addr: in: first address, page aligned; an offset in the file with
+ *	TARGET_MEMFD
  * @len: in: bytes, a multiple of the page size, not 0
- * @flags: in: PINSCOPE_PIN_*
- * @id: out: names the pin in later calls on the same open file; never 0
- * @pages: out: base pages pinned; fewer than @len asked for is a partial pin
- * @elapsed_ns: out: time spent in GUP
- * @target_type: in: enum pinscope_target_type; other processes only with the remote ways
- * @target_nr: in: see there
- * @lock: out: enum pinscope_lock
- * @batch: in: base pages that GUP is asked for at a time, at most
- *	PINSCOPE_BATCH_MAX; 0 for what suits, as also with CALL_PIN_MEMFD; from
- *	version 3 on
+ * @flags: in: PINSCOPE_PIN_* bits
+ * @id: out: the id of the pin in later ioctls on the same open file, from 1 on
+ * @pages: out: pages that were pinned; less than @len only with PIN_PARTIAL
+ * @elapsed_ns: out: nanoseconds spent in the call of GUP, over all batches
+ * @target_type: in: enum pinscope_target_type: CALLER; PID and PIDFD only with
+ *	CALL_PIN_REMOTE and CALL_GET_REMOTE; MEMFD only, and always, with
+ *	CALL_PIN_MEMFD; version 2
+ * @target_nr: in: the number for @target_type; version 2
+ * @lock: out: enum pinscope_lock: DROPPED when any batch dropped the lock, else
+ *	what the last batch did; version 2
+ * @batch: in: pages to ask GUP for at a time, at most PINSCOPE_BATCH_MAX; 0 for
+ *	the module's choice; 0 with CALL_PIN_MEMFD; version 3
  *
- * Without PINSCOPE_PIN_PARTIAL it is all or nothing. Errors: those of GUP;
- * EINVAL for a flag that the way does not take on this kernel or a combination
- * that GUP refuses with a warning; EOPNOTSUPP for a way that this kernel does
- * not have; EAGAIN when GUP made no progress and gave no reason; ENOMEM also
- * when the module's limit on pinned pages is reached.
+ * The pages are pinned until UNPIN releases them, or until the open file is
+ * closed, be it by the end of the process. Without PIN_PARTIAL, PIN pins all pages
+ * or none. With it, PIN succeeds when at least one page was pinned.
+ *
+ * Errors: those of GUP, EFAULT for example when nothing is mapped; EINVAL also for
+ * a FOLL flag that the call does not take on this kernel, and for a combination
+ * that makes GUP warn; EOPNOTSUPP the kernel does not have this call; EFAULT also
+ * for a COW mapping of PFNs where GUP would warn; EAGAIN GUP pinned nothing and
+ * returned no error; ENOMEM also when more pages would be pinned than the module
+ * allows (@max_pages of INFO), or when a page has too many references; those of
+ * the target.
  */
 struct pinscope_pin {
 	__u32 size;
@@ -211,23 +262,29 @@ struct pinscope_pin {
 	__u32 batch;
 };
 
-/* Mark the pages dirty first. EACCES unless pinned with FOLL_WRITE. */
+/* In @flags of UNPIN: mark the pages dirty before they are released. */
 #define PINSCOPE_UNPIN_DIRTY	_BITUL(0)
 
 /**
- * struct pinscope_unpin - release a pin, or a part of it
+ * struct pinscope_unpin - UNPIN: release a pin, or some pages of it
  * @size: in: sizeof(struct pinscope_unpin)
- * @id: in: the pin; ENOENT when this open file has none of that id
- * @flags: in: PINSCOPE_UNPIN_*
+ * @id: in: the pin
+ * @flags: in: PINSCOPE_UNPIN_* bits; version 2
  * @reserved: 0
- * @offset: in: bytes from the start of the pin, a multiple of the page size
- * @len: in: bytes, likewise; 0 with @offset 0 releases all of it; ERANGE
- *	unless @offset + @len is inside the pin
- * @left: out: base pages that are still pinned; with 0 the id is gone
+ * @offset: in: bytes from the start of the pin, a multiple of the page size;
+ *	version 2
+ * @len: in: bytes, a multiple of the page size; 0 together with @offset 0
+ *	releases the whole pin; version 2
+ * @left: out: pages of the pin that are still pinned; when it is 0, the pin no
+ *	longer exists; version 2
  *
- * Offsets into the rest of the pin stay what they were, and releasing what is
- * released already does nothing. What CALL_PIN_MEMFD pinned is released by whole
- * folios: EINVAL for a part of one.
+ * The pages that remain keep their offsets in the pin. Releasing a page that was
+ * released before has no effect. UNPIN waits for ioctls of other threads that use
+ * the pin.
+ *
+ * Errors: ENOENT the open file has no such pin; ERANGE @offset + @len is beyond
+ * the end of the pin; EACCES UNPIN_DIRTY for a pin without FOLL_WRITE; EINVAL also
+ * for a part of a folio that CALL_PIN_MEMFD pinned, since the folio has one pin.
  */
 struct pinscope_unpin {
 	__u32 size;
@@ -240,16 +297,21 @@ struct pinscope_unpin {
 };
 
 /**
- * struct pinscope_io - READ or WRITE through a pin, as a device would
+ * struct pinscope_io - READ and WRITE: copy from or to the pages of a pin
  * @size: in: sizeof(struct pinscope_io)
- * @id: in: the pin; ENOENT when this open file has none of that id
- * @offset: in: bytes from the start of the pin, any alignment
- * @len: in: bytes; ERANGE unless @offset + @len is inside the pin
- * @buf: in: user pointer to @len bytes
+ * @id: in: the pin
+ * @offset: in: bytes from the start of the pin, with any alignment
+ * @len: in: bytes; may be 0
+ * @buf: in: address of @len bytes of the caller: READ writes them, WRITE reads
+ *	them
  *
- * Other errors: EACCES WRITE through a pin without FOLL_WRITE; ENXIO a part
- * that was released; EHWPOISON a page that is broken. What was copied before
- * an error stays copied.
+ * The access does not use page tables, like the DMA of a device. After WRITE, all
+ * pages of the pin are marked dirty when they are released. What was copied
+ * before an error stays copied.
+ *
+ * Errors: ENOENT the open file has no such pin; ERANGE @offset + @len is beyond
+ * the end of the pin; EACCES WRITE to a pin without FOLL_WRITE; ENXIO a page was
+ * released by UNPIN; EHWPOISON a page has a memory error.
  */
 struct pinscope_io {
 	__u32 size;
@@ -259,48 +321,72 @@ struct pinscope_io {
 	__u64 buf;
 };
 
-/* What INSPECT says of a page table entry and of the page in it. */
-#define PINSCOPE_STATE_PRESENT		_BITULL(0)
-#define PINSCOPE_STATE_WRITABLE		_BITULL(1)	/* entry is writable */
-#define PINSCOPE_STATE_DIRTY		_BITULL(2)	/* entry is dirty */
-#define PINSCOPE_STATE_YOUNG		_BITULL(3)	/* entry is accessed */
-#define PINSCOPE_STATE_SOFT_DIRTY	_BITULL(4)
-#define PINSCOPE_STATE_UFFD_WP		_BITULL(5)
-#define PINSCOPE_STATE_SPECIAL		_BITULL(6)	/* no struct page to touch */
-#define PINSCOPE_STATE_HAS_FOLIO		_BITULL(7)	/* folio fields are valid */
-#define PINSCOPE_STATE_ANON		_BITULL(8)
-#define PINSCOPE_STATE_EXCLUSIVE	_BITULL(9)	/* PageAnonExclusive() */
-#define PINSCOPE_STATE_KSM		_BITULL(10)
-#define PINSCOPE_STATE_ZEROPAGE		_BITULL(11)	/* shared zeropage */
-#define PINSCOPE_STATE_HUGE_ZEROPAGE	_BITULL(12)	/* huge zeropage */
-#define PINSCOPE_STATE_HUGETLB		_BITULL(13)
-#define PINSCOPE_STATE_SWAPBACKED	_BITULL(14)
-/* Entries that are not present but for PROTNONE and NUMA_HINT. */
-#define PINSCOPE_STATE_PROTNONE		_BITULL(15)	/* present, no access */
-#define PINSCOPE_STATE_NUMA_HINT	_BITULL(16)	/* and only for hinting */
-#define PINSCOPE_STATE_SWAP		_BITULL(17)	/* @swap_* are valid */
+/*
+ * Page states: what INSPECT reports of a page table entry, and of the folio of the
+ * page in it.
+ *
+ * First, present entries. WRITABLE, SOFT_DIRTY and UFFD_WP are also reported of
+ * entries that are not present, if they have them.
+ */
+#define PINSCOPE_STATE_PRESENT		_BITULL(0)	/* the entry is present */
+#define PINSCOPE_STATE_WRITABLE		_BITULL(1)	/* pte_write() */
+#define PINSCOPE_STATE_DIRTY		_BITULL(2)	/* pte_dirty() */
+#define PINSCOPE_STATE_YOUNG		_BITULL(3)	/* pte_young() */
+#define PINSCOPE_STATE_SOFT_DIRTY	_BITULL(4)	/* pte_soft_dirty() */
+#define PINSCOPE_STATE_UFFD_WP		_BITULL(5)	/* pte_uffd_wp() */
+#define PINSCOPE_STATE_SPECIAL		_BITULL(6)	/* pte_special(): mm does
+							 * not use a struct page
+							 */
+/* Of the folio and the page. */
+#define PINSCOPE_STATE_HAS_FOLIO	_BITULL(7)	/* the folio's fields of the
+							 * record are valid
+							 */
+#define PINSCOPE_STATE_ANON		_BITULL(8)	/* anonymous */
+#define PINSCOPE_STATE_EXCLUSIVE	_BITULL(9)	/* PageAnonExclusive(); or of
+							 * a swap or migration
+							 * entry
+							 */
+#define PINSCOPE_STATE_KSM		_BITULL(10)	/* merged by KSM */
+#define PINSCOPE_STATE_ZEROPAGE		_BITULL(11)	/* the shared zeropage */
+#define PINSCOPE_STATE_HUGE_ZEROPAGE	_BITULL(12)	/* the huge zeropage */
+#define PINSCOPE_STATE_HUGETLB		_BITULL(13)	/* a hugetlb folio */
+#define PINSCOPE_STATE_SWAPBACKED	_BITULL(14)	/* anonymous or shmem */
+/* Present entries without access. */
+#define PINSCOPE_STATE_PROTNONE		_BITULL(15)	/* pte_protnone() */
+#define PINSCOPE_STATE_NUMA_HINT	_BITULL(16)	/* PROTNONE, while the VMA
+							 * permits access
+							 */
+/* Entries that are neither empty nor present. */
+#define PINSCOPE_STATE_SWAP		_BITULL(17)	/* swap entry: @swap_type and
+							 * @swap_offset are valid
+							 */
 #define PINSCOPE_STATE_MIGRATION	_BITULL(18)	/* @pfn is valid */
-#define PINSCOPE_STATE_HWPOISON		_BITULL(19)	/* of a page, or an entry
-							 * with a valid @pfn
+#define PINSCOPE_STATE_HWPOISON		_BITULL(19)	/* entry with a valid @pfn;
+							 * or a memory error in a
+							 * page that is mapped
 							 */
 #define PINSCOPE_STATE_DEVICE_PRIVATE	_BITULL(20)	/* @pfn is valid */
 #define PINSCOPE_STATE_DEVICE_EXCLUSIVE	_BITULL(21)	/* @pfn is valid */
-#define PINSCOPE_STATE_MARKER		_BITULL(22)	/* with UFFD_WP, POISON or GUARD */
+#define PINSCOPE_STATE_MARKER		_BITULL(22)	/* PTE marker, with UFFD_WP,
+							 * POISON or GUARD
+							 */
 #define PINSCOPE_STATE_POISON		_BITULL(23)	/* access gives SIGBUS */
 #define PINSCOPE_STATE_GUARD		_BITULL(24)	/* access gives SIGSEGV */
 /* Of the folio. */
-#define PINSCOPE_STATE_SWAPCACHE	_BITULL(25)
-#define PINSCOPE_STATE_LRU		_BITULL(26)
-#define PINSCOPE_STATE_MLOCKED		_BITULL(27)
-#define PINSCOPE_STATE_FOLIO_DIRTY	_BITULL(28)
-#define PINSCOPE_STATE_WRITEBACK	_BITULL(29)
-#define PINSCOPE_STATE_MEMCG		_BITULL(30)	/* charged to one */
-#define PINSCOPE_STATE_PARTIALLY_MAPPED	_BITULL(31)	/* some of its pages are nowhere */
-#define PINSCOPE_STATE_MAYBE_PINNED	_BITULL(32)	/* as mm decides it */
-#define PINSCOPE_STATE_ZONE_MOVABLE	_BITULL(33)
-#define PINSCOPE_STATE_CMA		_BITULL(34)
-#define PINSCOPE_STATE_LONGTERM_PINNABLE		_BITULL(35)	/* stays where it is when pinned
-							 * for long
+#define PINSCOPE_STATE_SWAPCACHE	_BITULL(25)	/* in the swap cache */
+#define PINSCOPE_STATE_LRU		_BITULL(26)	/* on an LRU list */
+#define PINSCOPE_STATE_MLOCKED		_BITULL(27)	/* mlocked */
+#define PINSCOPE_STATE_FOLIO_DIRTY	_BITULL(28)	/* the folio is dirty */
+#define PINSCOPE_STATE_WRITEBACK	_BITULL(29)	/* under writeback */
+#define PINSCOPE_STATE_MEMCG		_BITULL(30)	/* charged to a memory cgroup */
+#define PINSCOPE_STATE_PARTIALLY_MAPPED	_BITULL(31)	/* mapped by PTEs, but not all
+							 * of its pages
+							 */
+#define PINSCOPE_STATE_MAYBE_PINNED	_BITULL(32)	/* folio_maybe_dma_pinned() */
+#define PINSCOPE_STATE_ZONE_MOVABLE	_BITULL(33)	/* in ZONE_MOVABLE */
+#define PINSCOPE_STATE_CMA		_BITULL(34)	/* in a CMA area */
+#define PINSCOPE_STATE_LONGTERM_PINNABLE _BITULL(35)	/* in neither: FOLL_LONGTERM
+							 * does not migrate it
 							 */
 
 /* F(NAME) for each of them. */
@@ -316,29 +402,30 @@ struct pinscope_io {
 	F(LONGTERM_PINNABLE)
 
 /**
- * struct pinscope_page - one record of INSPECT: a run of equal pages
- * @addr: first address
- * @pages: base pages in the run
- * @state: PINSCOPE_STATE_*; EXCLUSIVE, WRITE, SOFT_DIRTY and UFFD_WP are told
- *	of swap and migration entries too
- * @pfn: of the first page, the others follow; valid with STATE_PRESENT and
- *	where it is said above
- * @folio_pfn: of the folio's head page; the folio fields are valid with
- *	STATE_HAS_FOLIO
- * @refcount: of the folio
- * @mapcount: of the folio: how many entries map it or a part of it
- * @pincount: of the folio. Exact for large folios; for a small one it is
- *	@refcount / 1024, as mm itself estimates it
- * @folio_order: log2 of the folio's base pages
- * @map_shift: log2 of the bytes that one page table entry maps here; 0 when
- *	a pin is looked at, which has no entries
- * @node: NUMA node of the folio, plus 1; 0 when there is none to tell
- * @unknown: PINSCOPE_STATE_* bits that cannot be told of these pages
- * @swap_offset: of the first page in its swap area, the others follow
- * @swap_type: number of the swap area
- * @reserved: 0
- *
- * The page table entry's bits are unknown when a pin is looked at.
+ * struct pinscope_page - one record of INSPECT: consecutive pages of equal state
+ * @addr: out: address of the first page; with TARGET_PIN its offset in the pin,
+ *	in bytes
+ * @pages: out: number of pages, not 0
+ * @state: out: PINSCOPE_STATE_* bits that all of these pages have
+ * @pfn: out: PFN of the first page; the next page has the next PFN. Valid with
+ *	PRESENT, HAS_FOLIO, and the states that say so above
+ * @folio_pfn: out: PFN of the folio's first page. This and the following fields of
+ *	the folio are valid with HAS_FOLIO
+ * @refcount: out: folio_ref_count()
+ * @mapcount: out: how many page table entries map the folio or a part of it
+ * @pincount: out: pins of the folio. Exact for a large folio. For a small one it is
+ *	@refcount / 1024, since mm adds 1024 to the reference count for each pin
+ * @folio_order: out: log2 of the number of pages of the folio
+ * @map_shift: out: log2 of the bytes that one page table entry maps here; 0 with
+ *	TARGET_PIN
+ * @node: out: NUMA node of the folio, plus 1; version 2, before that 0
+ * @unknown: out: PINSCOPE_STATE_* bits that cannot be read for these pages;
+ *	they are not set in @state. With TARGET_PIN, all bits of page table entries;
+ *	version 2
+ * @swap_offset: out: offset of the first page in its swap area, in pages; the next
+ *	page has the next offset. Valid with SWAP; version 2
+ * @swap_type: out: number of the swap area. Valid with SWAP; version 2
+ * @reserved: out: 0
  */
 struct pinscope_page {
 	__u64 addr;
@@ -359,24 +446,29 @@ struct pinscope_page {
 };
 
 /**
- * struct pinscope_inspect - look at page table entries, or at pinned pages
+ * struct pinscope_inspect - INSPECT: report page table entries, or pinned pages
  * @size: in: sizeof(struct pinscope_inspect)
- * @record_size: in: sizeof(struct pinscope_page), so that it can grow too
- * @addr: in: first address, page aligned; an offset into the pin with
- *	TARGET_PIN
- * @len: in: bytes, a multiple of the page size, not 0; ERANGE beyond a pin's
- *	end
- * @records: in: user pointer to an array of struct pinscope_page
- * @nr: in: records that fit, not 0; out: records written
+ * @record_size: in: sizeof(struct pinscope_page), which may grow like the structs
+ *	of the ioctls; at most the page size
+ * @addr: in: first address, page aligned; with TARGET_PIN an offset in the pin, in
+ *	bytes
+ * @len: in: bytes, a multiple of the page size, not 0
+ * @records: in: address of an array of @nr records of @record_size bytes
+ * @nr: in: number of records in the array, not 0; out: number of records written
  * @reserved: 0
- * @next: out: where to go on; @addr + @len when all was looked at
- * @target_type: in: enum pinscope_target_type
- * @target_nr: in: see there
+ * @next: out: @addr for the next call; @addr + @len when the range is done
+ * @target_type: in: enum pinscope_target_type: CALLER, PID, PIDFD or PIN;
+ *	version 2
+ * @target_nr: in: the number for @target_type; version 2
  *
- * Empty entries, holes, and what was released of a pin have no record. A
- * record is cut at the ends of the range. The state of one record is
- * consistent: it was read under the lock of its page table, or with a
- * reference to the pages held.
+ * Records come in order of their address. Addresses without a VMA, empty entries,
+ * and pages of a pin that UNPIN has released have no record. A record does not
+ * extend beyond the range, even if the page table entry does. The fields of one
+ * record are consistent with each other: they are read with the lock of the page
+ * table held, or while the pin keeps the pages.
+ *
+ * Errors: ENOENT the open file has no such pin; ERANGE the range extends beyond the
+ * end of the pin; those of the target.
  */
 struct pinscope_inspect {
 	__u32 size;
@@ -392,23 +484,25 @@ struct pinscope_inspect {
 };
 
 /**
- * struct pinscope_compare - is the pinned page the page that is mapped?
+ * struct pinscope_compare - COMPARE: are the pages of a pin the pages mapped?
  * @size: in: sizeof(struct pinscope_compare)
- * @id: in: the pin; ENOENT when this open file has none of that id
- * @addr: in: where the process maps what is to be the pin's first page, page
- *	aligned
- * @pages: out: base pages of the pin, released ones included
- * @same: out: how many of them are mapped at their place
- * @absent: out: how many places have no present entry
- * @first_mismatch: out: index of the first page that is not the same, @pages
- *	when all are; released ones do not count
- * @target_type: in: enum pinscope_target_type
- * @target_nr: in: see there
- * @released: out: how many pages were released and so not compared
- * @bitmap: in: user pointer to 64-bit words, or 0: bit n % 64 of word n / 64
- *	becomes 1 when page n is the same, else 0
- * @bitmap_size: in: bytes at @bitmap, a multiple of 8; ERANGE when too few for
- *	@pages
+ * @id: in: the pin
+ * @addr: in: the address where the pin's first page should be mapped, page aligned
+ * @pages: out: pages of the pin, including those that UNPIN has released
+ * @same: out: how many pages are mapped at their address
+ * @absent: out: for how many pages the address has no present entry
+ * @first_mismatch: out: index of the first page that is not the same, @pages when
+ *	there is none; pages that UNPIN has released are not compared
+ * @target_type: in: enum pinscope_target_type: CALLER, PID or PIDFD; version 2
+ * @target_nr: in: the number for @target_type; version 2
+ * @released: out: how many pages UNPIN has released; version 2
+ * @bitmap: in: address of an array of 64-bit words, or 0. Bit n % 64 of word n / 64
+ *	becomes 1 when page n is mapped at its address, else 0; version 2
+ * @bitmap_size: in: bytes at @bitmap, a multiple of 8; 0 when @bitmap is 0;
+ *	version 2
+ *
+ * Errors: ENOENT the open file has no such pin; ERANGE the bitmap is too short for
+ * @pages; those of the target.
  */
 struct pinscope_compare {
 	__u32 size;
@@ -425,71 +519,79 @@ struct pinscope_compare {
 	__u64 bitmap_size;
 };
 
-/* FAULT_FLAG_*, in pinscope's own stable numbers. */
-#define PINSCOPE_FAULT_WRITE		_BITULL(0)
-#define PINSCOPE_FAULT_ALLOW_RETRY	_BITULL(1)
-#define PINSCOPE_FAULT_RETRY_NOWAIT	_BITULL(2)
-#define PINSCOPE_FAULT_KILLABLE		_BITULL(3)
-#define PINSCOPE_FAULT_TRIED		_BITULL(4)
-#define PINSCOPE_FAULT_USER		_BITULL(5)
-#define PINSCOPE_FAULT_REMOTE		_BITULL(6)
-#define PINSCOPE_FAULT_INSTRUCTION	_BITULL(7)
-#define PINSCOPE_FAULT_INTERRUPTIBLE	_BITULL(8)
-#define PINSCOPE_FAULT_UNSHARE		_BITULL(9)
+/* The kernel's FAULT_FLAG_* flags, in pinscope's own numbers. */
+#define PINSCOPE_FAULT_WRITE		_BITULL(0)	/* a write fault */
+#define PINSCOPE_FAULT_ALLOW_RETRY	_BITULL(1)	/* the lock may be dropped */
+#define PINSCOPE_FAULT_RETRY_NOWAIT	_BITULL(2)	/* but do not drop it to wait */
+#define PINSCOPE_FAULT_KILLABLE		_BITULL(3)	/* a fatal signal ends a wait */
+#define PINSCOPE_FAULT_TRIED		_BITULL(4)	/* not the first attempt */
+#define PINSCOPE_FAULT_USER		_BITULL(5)	/* as if from user space */
+#define PINSCOPE_FAULT_REMOTE		_BITULL(6)	/* not for the current mm */
+#define PINSCOPE_FAULT_INSTRUCTION	_BITULL(7)	/* an instruction fetch */
+#define PINSCOPE_FAULT_INTERRUPTIBLE	_BITULL(8)	/* any signal ends a wait */
+#define PINSCOPE_FAULT_UNSHARE		_BITULL(9)	/* break COW, stay read-only */
 
 /* F(NAME) for each of them. */
 #define PINSCOPE_FAULT_NAMES(F)						\
 	F(WRITE) F(ALLOW_RETRY) F(RETRY_NOWAIT) F(KILLABLE) F(TRIED)	\
 	F(USER) F(REMOTE) F(INSTRUCTION) F(INTERRUPTIBLE) F(UNSHARE)
 
-/* VM_FAULT_*, likewise. The huge page index of HWPOISON_LARGE is not told. */
-#define PINSCOPE_VM_FAULT_OOM		_BITUL(0)
-#define PINSCOPE_VM_FAULT_SIGBUS	_BITUL(1)
-#define PINSCOPE_VM_FAULT_MAJOR		_BITUL(2)
-#define PINSCOPE_VM_FAULT_HWPOISON	_BITUL(3)
-#define PINSCOPE_VM_FAULT_HWPOISON_LARGE _BITUL(4)
-#define PINSCOPE_VM_FAULT_SIGSEGV	_BITUL(5)
-#define PINSCOPE_VM_FAULT_NOPAGE	_BITUL(6)
-#define PINSCOPE_VM_FAULT_LOCKED	_BITUL(7)
-#define PINSCOPE_VM_FAULT_RETRY		_BITUL(8)
-#define PINSCOPE_VM_FAULT_FALLBACK	_BITUL(9)
-#define PINSCOPE_VM_FAULT_DONE_COW	_BITUL(10)
-#define PINSCOPE_VM_FAULT_NEEDDSYNC	_BITUL(11)
-#define PINSCOPE_VM_FAULT_COMPLETED	_BITUL(12)
-#define PINSCOPE_VM_FAULT_WRITE		_BITUL(13)	/* gone in 6.2 */
-/* Bits that this module has no name for. */
-#define PINSCOPE_VM_FAULT_OTHER		_BITUL(31)
+/* The kernel's VM_FAULT_* results of a fault, in pinscope's own numbers. */
+#define PINSCOPE_VM_FAULT_OOM		_BITUL(0)	/* out of memory */
+#define PINSCOPE_VM_FAULT_SIGBUS	_BITUL(1)	/* bad access */
+#define PINSCOPE_VM_FAULT_MAJOR		_BITUL(2)	/* a major fault, with I/O */
+#define PINSCOPE_VM_FAULT_HWPOISON	_BITUL(3)	/* memory error in a page */
+#define PINSCOPE_VM_FAULT_HWPOISON_LARGE _BITUL(4)	/* in a huge page; its index
+							 * is not reported
+							 */
+#define PINSCOPE_VM_FAULT_SIGSEGV	_BITUL(5)	/* segmentation fault */
+#define PINSCOPE_VM_FAULT_NOPAGE	_BITUL(6)	/* the driver made the entry */
+#define PINSCOPE_VM_FAULT_LOCKED	_BITUL(7)	/* the page is locked */
+#define PINSCOPE_VM_FAULT_RETRY		_BITUL(8)	/* retry; lock dropped unless
+							 * RETRY_NOWAIT
+							 */
+#define PINSCOPE_VM_FAULT_FALLBACK	_BITUL(9)	/* huge fault: use base pages */
+#define PINSCOPE_VM_FAULT_DONE_COW	_BITUL(10)	/* page was copied (COW) */
+#define PINSCOPE_VM_FAULT_NEEDDSYNC	_BITUL(11)	/* DAX: sync metadata first */
+#define PINSCOPE_VM_FAULT_COMPLETED	_BITUL(12)	/* done, lock dropped */
+#define PINSCOPE_VM_FAULT_WRITE		_BITUL(13)	/* COW broken; before 6.2 */
+#define PINSCOPE_VM_FAULT_OTHER		_BITUL(31)	/* bits without a name here */
 
-/* F(NAME) for each of them but OTHER. */
+/* F(NAME) for each of them except OTHER. */
 #define PINSCOPE_VM_FAULT_NAMES(F)					\
 	F(OOM) F(SIGBUS) F(MAJOR) F(HWPOISON) F(HWPOISON_LARGE)		\
 	F(SIGSEGV) F(NOPAGE) F(LOCKED) F(RETRY) F(FALLBACK) F(DONE_COW)	\
 	F(NEEDDSYNC) F(COMPLETED) F(WRITE)
 
 /**
- * struct pinscope_fault - run handle_mm_fault() on each page of a range
+ * struct pinscope_fault - FAULT: call handle_mm_fault() on each page of a range
  * @size: in: sizeof(struct pinscope_fault)
- * @target_type: in: enum pinscope_target_type
- * @target_nr: in: see there
+ * @target_type: in: enum pinscope_target_type: CALLER, PID or PIDFD
+ * @target_nr: in: the number for @target_type
  * @reserved: 0
- * @flags: in: PINSCOPE_FAULT_*
+ * @flags: in: PINSCOPE_FAULT_* bits; ALLOW_RETRY without RETRY_NOWAIT implies
+ *	KILLABLE
  * @addr: in: first address, page aligned
  * @len: in: bytes, a multiple of the page size, not 0
- * @results: in: user pointer to a __u32 for each page, or 0: its
- *	PINSCOPE_VM_FAULT_* bits
- * @pages: out: base pages dealt with
- * @results_or: out: all results, or'ed
+ * @results: in: address of an array of __u32, or 0. Element n gets the
+ *	PINSCOPE_VM_FAULT_* bits of the last fault on page n
+ * @pages: out: on how many pages FAULT faulted
+ * @results_or: out: the bitwise or of all results
  * @reserved2: 0
- * @dropped: out: how often the mmap lock was dropped
- * @retries: out: how often that led to another try, as in GUP: with TRIED
- *	set, until it succeeds or a signal comes that the flags heed
+ * @dropped: out: how often mm dropped the mmap lock
+ * @retries: out: how often FAULT retried a fault. Like GUP, it retries after
+ *	VM_FAULT_RETRY unless RETRY_NOWAIT is set, with TRIED set from then on
  *
- * Stops early in front of a page where it cannot go on, which is an error when
- * it is the first: EFAULT nothing is mapped there; EACCES WRITE where mm warns
- * of it, without VM_MAYWRITE, or without VM_WRITE in a mapping that is not COW;
- * EINTR. Other errors: EINVAL for UNSHARE with WRITE, RETRY_NOWAIT or TRIED
- * without ALLOW_RETRY, another process without REMOTE. With the module's
- * parameter allow_warn=1 those that mm only warns of are let through.
+ * FAULT ends in front of a page that it cannot fault on; that is an error only
+ * when it is the first page: EFAULT there is no VMA; EACCES mm would warn of the
+ * fault, which is WRITE without VM_MAYWRITE, WRITE without VM_WRITE in a mapping
+ * that is not COW or is of hugetlb, or a copy of a PFN that mm cannot make; EINTR
+ * the process was killed, or with INTERRUPTIBLE got a signal.
+ *
+ * Other errors: EINVAL for UNSHARE with WRITE; RETRY_NOWAIT or TRIED without
+ * ALLOW_RETRY; RETRY_NOWAIT with TRIED; another process without REMOTE; those of
+ * the target. The module parameter allow_warn=1 permits UNSHARE with WRITE, and
+ * what otherwise is EACCES: mm then warns.
  */
 struct pinscope_fault {
 	__u32 size;
@@ -508,40 +610,50 @@ struct pinscope_fault {
 };
 
 /*
- * What mmap() of /sys/kernel/debug/pinscope/map makes: mappings that only a
- * driver can make. The map is chosen by the file offset. The memory belongs to
- * the open file; a base page n of it has n + 1 in each byte at first.
+ * The mappings that mmap() of /sys/kernel/debug/pinscope/map makes, which only a
+ * driver can make. The file offset says which: PINSCOPE_MAP_OFFSET() plus an offset
+ * into the PINSCOPE_MAP_SIZE bytes of memory behind it. The memory belongs to the
+ * open file. At first, each byte of page n of it is n + 1.
+ *
+ * Errors of mmap(): EINVAL this kernel cannot have the map, or the mapping extends
+ * beyond PINSCOPE_MAP_SIZE; ENOMEM.
  */
 enum pinscope_map {
-	PINSCOPE_MAP_PFNMAP,		/* shared: by vmf_insert_pfn(); private: all
-					 * of it, by remap_pfn_range()
-					 */
-	PINSCOPE_MAP_MIXED_PFN,		/* MIXEDMAP without a struct page to touch */
-	PINSCOPE_MAP_MIXED_PAGE,	/* MIXEDMAP of ordinary pages */
-	PINSCOPE_MAP_PMD,		/* by huge_fault, where it fits; 6.1 calls
-					 * it for DAX only
-					 */
-	PINSCOPE_MAPS,
+	PINSCOPE_MAP_PFNMAP,	/* VM_PFNMAP. MAP_SHARED: faults call
+				 * vmf_insert_pfn(). MAP_PRIVATE: mmap() calls
+				 * remap_pfn_range() for all of it
+				 */
+	PINSCOPE_MAP_MIXED_PFN,	/* VM_MIXEDMAP of PFNs without a struct page that mm
+				 * may use
+				 */
+	PINSCOPE_MAP_MIXED_PAGE, /* VM_MIXEDMAP of ordinary pages */
+	PINSCOPE_MAP_PMD,	/* huge_fault maps a PMD where one fits: VM_PFNMAP
+				 * when MAP_SHARED, VM_MIXEDMAP when MAP_PRIVATE. 6.1
+				 * calls huge_fault for DAX only
+				 */
+	PINSCOPE_MAPS,		/* how many this header has */
 };
 
 #define PINSCOPE_MAP_OFFSET(map)	((__u64)(map) << 40)
-#define PINSCOPE_MAP_SIZE		0x200000U	/* bytes behind each */
+#define PINSCOPE_MAP_SIZE		0x200000U	/* bytes */
 
-/* F(MAP, name) for each of them. */
+/* F(MAP, name) for each map. */
 #define PINSCOPE_MAP_NAMES(F)						\
 	F(PFNMAP, "pfnmap") F(MIXED_PFN, "mixed-pfn")			\
 	F(MIXED_PAGE, "mixed-page") F(PMD, "pmd")
 
 /**
- * struct pinscope_map_counts - how often mm called the driver of `map`
+ * struct pinscope_map_counts - MAP_COUNTS: how often mm called the driver of map
  * @size: in: sizeof(struct pinscope_map_counts)
  * @reserved: 0
- * @fault: out: calls of vm_operations_struct's fault
- * @huge_fault: out: of its huge_fault
- * @page_mkwrite: out: of its page_mkwrite
- * @pfn_mkwrite: out: of its pfn_mkwrite
+ * @fault: out: calls of fault() of struct vm_operations_struct
+ * @huge_fault: out: calls of huge_fault()
+ * @page_mkwrite: out: calls of page_mkwrite()
+ * @pfn_mkwrite: out: calls of pfn_mkwrite()
  *
- * For all mappings of this open file since it was opened. ENXIO on `ctl`.
+ * Counts since the file was opened, for all mappings of the open file together.
+ *
+ * Errors: ENXIO the open file is not of map.
  */
 struct pinscope_map_counts {
 	__u32 size;
@@ -553,20 +665,22 @@ struct pinscope_map_counts {
 };
 
 /**
- * struct pinscope_rss - what mm has counted of a process's pages, exactly
+ * struct pinscope_rss - RSS: the exact values of a process's RSS counters
  * @size: in: sizeof(struct pinscope_rss)
  * @target_type: in: enum pinscope_target_type: CALLER, PID or PIDFD
- * @target_nr: in: see there
+ * @target_nr: in: the number for @target_type
  * @reserved: 0
- * @file: out: base pages of files
- * @anon: out: of anonymous memory, those that KSM has merged, too
- * @swap: out: entries that stand for what is swapped out
- * @shmem: out: base pages of shared memory and tmpfs
+ * @file: out: MM_FILEPAGES: mapped pages of files, except shmem
+ * @anon: out: MM_ANONPAGES: mapped anonymous pages, including those of KSM
+ * @swap: out: MM_SWAPENTS: swap entries
+ * @shmem: out: MM_SHMEMPAGES: mapped pages of shmem and tmpfs
  *
- * What procfs says may be off by some pages for each processor. Neither
- * zeropages nor hugetlb pages count. Before 6.2 what other threads than the
- * caller have counted may not be in it yet. A number below zero is a defect of
- * the kernel.
+ * All counters are in pages. /proc/PID/status shows values that may be off by some
+ * pages for each processor. mm counts neither zeropages nor hugetlb pages. Before
+ * 6.2, pages that threads other than the caller have counted may be missing. A
+ * value below 0 is a kernel bug.
+ *
+ * Errors: those of the target.
  */
 struct pinscope_rss {
 	__u32 size;
