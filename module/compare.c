@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * COMPARE: is the page that a pin holds still the page that the process sees?
+ * COMPARE: is each page that a pin holds the page that a process has mapped at
+ * that place?
+ *
+ * Pages are compared by PFN. A pin keeps its pages from being freed, so an equal
+ * PFN is the same page.
+ *
+ * Owns nothing. Locks: ps_pin.lock for reading, then those of ps_walk().
  */
 #include <linux/bitmap.h>
 #include <linux/sched/mm.h>
@@ -9,30 +15,30 @@
 
 #include "pinscope.h"
 
-/* Pages that are gone through under the page table lock. */
-#define MAX_SKIP	1024
+/* How many pages without an entry to count with the page table lock held. */
+#define MAX_ABSENT_LOCKED	1024
 
 struct comparison {
 	struct pinscope_compare *cmd;
 	struct ps_pin *pin;
-	struct ps_pos pos;	/* of the page @next; entries come in order */
-	unsigned long next;	/* pages before this one are dealt with */
-	unsigned long *bitmap;	/* or NULL */
+	unsigned long next;	/* index of the first page not compared yet */
+	struct ps_pos pos;	/* of that page in the pin */
+	unsigned long *bitmap;	/* bit n: page n is the same; or NULL */
 };
 
-/* The next @pages places map @pfn and what follows, or nothing. */
-static void compare(struct comparison *c, bool present, unsigned long pfn,
-		    unsigned long pages)
+/*
+ * Compares the next @pages pages of the pin with the consecutive pages from @pfn
+ * on, or with nothing when no entry is @present.
+ */
+static void compare_run(struct comparison *c, bool present, unsigned long pfn,
+			unsigned long pages)
 {
 	struct pinscope_compare *cmd = c->cmd;
 	unsigned long pinned, n;
 
 	c->pos.pages = pages;
 	while (ps_pin_next(c->pin, &c->pos, &pinned, &n)) {
-		/*
-		 * Two runs of consecutive pages are the same all through or
-		 * nowhere.
-		 */
+		/* Both are consecutive: if the first is the same, all are. */
 		if (pinned == PS_HOLE) {
 			cmd->released += n;
 		} else if (present && pinned == pfn) {
@@ -50,34 +56,38 @@ static void compare(struct comparison *c, bool present, unsigned long pfn,
 	}
 }
 
-static void skip_to(struct comparison *c, unsigned long addr)
+/* Counts the pages in front of @addr, where no entry was found, as absent. */
+static void compare_absent(struct comparison *c, unsigned long addr)
 {
 	unsigned long index = (addr - c->cmd->addr) >> PAGE_SHIFT;
 
-	compare(c, false, 0, index - c->next);
+	compare_run(c, false, 0, index - c->next);
 }
 
 static bool compare_entry(const struct ps_entry *entry, void *arg)
 {
 	struct comparison *c = arg;
 
-	/* A long way is not gone with the lock held: ps_compare() does it. */
-	if (entry->addr - c->cmd->addr > ((c->next + MAX_SKIP) << PAGE_SHIFT))
+	/* After a long gap, let ps_compare() count it with no lock held. */
+	if (entry->addr - c->cmd->addr >
+	    ((c->next + MAX_ABSENT_LOCKED) << PAGE_SHIFT))
 		return false;
-	skip_to(c, entry->addr);
-	compare(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
-		entry->pages);
+	compare_absent(c, entry->addr);
+	compare_run(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
+		    entry->pages);
 	return true;
 }
 
 /**
- * ps_compare() - compare what a pin holds with what is mapped
- * @pin: the pin, its lock held
- * @mm: whose page tables
- * @cmd: in: @addr, in bounds; out: all that is said there to be
- * @bitmap: a bit for each page, all clear, or NULL
+ * ps_compare() - compare the pages of a pin with the pages that are mapped
+ * @pin: the pin
+ * @mm: the mm with the page tables
+ * @cmd: in: @addr, where ps_check_range() accepts the length of the pin; out: the
+ *	fields that struct pinscope_compare has as out
+ * @bitmap: out: @pin->pages bits, all clear before; or NULL
  *
- * Context: may sleep; takes and drops the mmap lock.
+ * Context: may sleep; the caller holds @pin->lock for reading and a reference to
+ * the users of @mm; takes and drops the mmap lock.
  * Return: 0, or -EINTR when killed.
  */
 int ps_compare(struct ps_pin *pin, struct mm_struct *mm,
@@ -97,11 +107,12 @@ int ps_compare(struct ps_pin *pin, struct mm_struct *mm,
 		ret = ps_walk(mm, &addr, end, compare_entry, &c);
 		if (ret)
 			return ret;
-		skip_to(&c, addr);
+		compare_absent(&c, addr);
 	}
 	return 0;
 }
 
+/* Compares, and copies the bitmap to the caller. */
 static int compare_pin(struct ps_pin *pin, struct mm_struct *mm,
 		       struct pinscope_compare *cmd)
 {
@@ -109,7 +120,8 @@ static int compare_pin(struct ps_pin *pin, struct mm_struct *mm,
 	unsigned long *bitmap = NULL;
 	int ret;
 
-	BUILD_BUG_ON(sizeof(long) != sizeof(u64));	/* as the ABI has it */
+	/* The ABI's bitmap consists of 64-bit words, the kernel's of longs. */
+	BUILD_BUG_ON(sizeof(long) != sizeof(u64));
 	ret = ps_check_range(cmd->addr, (u64)pin->pages << PAGE_SHIFT,
 			     mm->task_size);
 	if (ret)

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULT: handle_mm_fault() with chosen flags, and what it returns, page by page.
- * What GUP would look at before it calls it is looked at here only as far as mm
- * would warn otherwise.
+ * FAULT: calls handle_mm_fault() with the caller's flags on each page of a range,
+ * and reports what it returns.
+ *
+ * GUP checks VMA flags and page table entries before it faults. FAULT does not:
+ * it refuses only what would make mm warn.
+ *
+ * Owns nothing. Takes the mmap lock of the target for reading; handle_mm_fault()
+ * may drop it.
  */
 #include <linux/hugetlb.h>
 #include <linux/sched/mm.h>
@@ -13,20 +18,23 @@
 #include "pinscope.h"
 #include "trace.h"
 
-/* Results gathered before they are copied out, with no lock held. */
-#define BATCH	(PAGE_SIZE / sizeof(u32))
+/* Pages per batch; the results are copied out after each, with no lock held. */
+#define FAULT_BATCH	(PAGE_SIZE / sizeof(u32))
 
+/* One FAULT while it is served. */
 struct faults {
 	struct mm_struct *mm;
 	struct pinscope_fault *cmd;
-	unsigned int flags;	/* the kernel's bits */
-	bool locked;		/* do we hold the mmap lock? */
-	u32 *results;
+	unsigned int flags;	/* the running kernel's FAULT_FLAG_* */
+	bool locked;		/* is the mmap lock of @mm held? */
+	u32 *results;		/* of the batch, FAULT_BATCH of them */
 };
 
 /*
- * What sanitize_fault_flags() of mm/memory.c warns of, from 6.2 on, and
- * hugetlb_wp() up to some version; and a copy that cannot be made.
+ * Would mm warn? It does for a write fault without VM_MAYWRITE, and for one
+ * without VM_WRITE in a mapping that is not COW (sanitize_fault_flags() in
+ * mm/memory.c, from 6.2 on) or is hugetlb (hugetlb_wp(), while FOLL_FORCE does
+ * not work on hugetlb); and for some copies, see ps_cannot_copy().
  */
 static bool would_warn(struct vm_area_struct *vma, unsigned int flags)
 {
@@ -40,20 +48,24 @@ static bool would_warn(struct vm_area_struct *vma, unsigned int flags)
 		(!ps_is_cow(vma) || is_vm_hugetlb_page(vma)));
 }
 
-static bool interrupted(unsigned int flags)
+/* Does a signal end the faults? Only a fatal one does without INTERRUPTIBLE. */
+static bool signal_ends_faults(unsigned int flags)
 {
 	return fatal_signal_pending(current) ||
 	       ((flags & FAULT_FLAG_INTERRUPTIBLE) && signal_pending(current));
 }
 
-/* One page, to its end. Returns 0 or what keeps it from being dealt with. */
+/*
+ * Faults on one page and retries as GUP does, until mm asks for no more retries.
+ * Returns 0 with the last result, or the reason for not faulting.
+ */
 static int fault_page(struct faults *f, unsigned long addr, vm_fault_t *result)
 {
 	unsigned int flags = f->flags;
 	struct vm_area_struct *vma;
 
 	for (;;) {
-		if (interrupted(flags))
+		if (signal_ends_faults(flags))
 			return -EINTR;
 		if (!f->locked) {
 			if (mmap_read_lock_killable(f->mm))
@@ -72,7 +84,7 @@ static int fault_page(struct faults *f, unsigned long addr, vm_fault_t *result)
 			f->cmd->dropped++;
 			return 0;
 		}
-		/* With RETRY_NOWAIT it kept the lock, and there is no retry. */
+		/* With RETRY_NOWAIT, mm has kept the lock: do not retry. */
 		if (!(*result & VM_FAULT_RETRY) ||
 		    (flags & FAULT_FLAG_RETRY_NOWAIT))
 			return 0;
@@ -84,7 +96,7 @@ static int fault_page(struct faults *f, unsigned long addr, vm_fault_t *result)
 	}
 }
 
-/* Up to a batch of pages. Returns how many, or an error when it is none. */
+/* Faults on up to @nr pages. Returns how many, or an error when on none. */
 static long fault_batch(struct faults *f, unsigned long addr, unsigned long nr)
 {
 	unsigned long i;
@@ -110,6 +122,7 @@ static long fault_batch(struct faults *f, unsigned long addr, unsigned long nr)
 	return i ? i : ret;
 }
 
+/* Faults on the whole range, in batches. */
 static int fault_range(struct faults *f)
 {
 	struct pinscope_fault *cmd = f->cmd;
@@ -119,7 +132,7 @@ static int fault_range(struct faults *f)
 
 	while (cmd->pages < pages) {
 		nr = fault_batch(f, cmd->addr + (cmd->pages << PAGE_SHIFT),
-				 min_t(u64, pages - cmd->pages, BATCH));
+				 min_t(u64, pages - cmd->pages, FAULT_BATCH));
 		if (nr <= 0)
 			return cmd->pages ? 0 : nr;
 		if (to && copy_to_user(to + cmd->pages, f->results,
@@ -134,8 +147,8 @@ static int fault_range(struct faults *f)
  * ps_cmd_fault() - PINSCOPE_IOC_FAULT, see struct pinscope_fault
  * @ucmd: the ioctl
  *
- * Context: may sleep; takes and drops the mmap lock, killable.
- * Return: 0 or a negative errno; some pages may have been dealt with then.
+ * Context: may sleep; takes and drops the mmap lock; ends early when killed.
+ * Return: 0 or a negative errno; -EFAULT for @results may come after faults.
  */
 int ps_cmd_fault(struct ps_ucmd *ucmd)
 {
@@ -148,7 +161,10 @@ int ps_cmd_fault(struct ps_ucmd *ucmd)
 	ret = ps_fault_to_kernel(cmd->flags, &f.flags);
 	if (ret)
 		return ret;
-	/* A wait that a signal cannot end could be one for the caller itself. */
+	/*
+	 * mm may wait for userfaultfd, and the caller may be the one to serve
+	 * it. A fatal signal must be able to end that wait.
+	 */
 	if ((f.flags & FAULT_FLAG_ALLOW_RETRY) &&
 	    !(f.flags & FAULT_FLAG_RETRY_NOWAIT))
 		f.flags |= FAULT_FLAG_KILLABLE;
@@ -158,7 +174,10 @@ int ps_cmd_fault(struct ps_ucmd *ucmd)
 	ret = ps_check_range(cmd->addr, cmd->len, f.mm->task_size);
 	if (ret)
 		goto put;
-	/* The caller's protection keys say nothing of another's memory. */
+	/*
+	 * Without REMOTE mm checks the protection keys of current, which do not
+	 * apply to the mm of another process.
+	 */
 	if (f.mm != current->mm && !(f.flags & FAULT_FLAG_REMOTE)) {
 		ret = -EINVAL;
 		goto put;

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/gup_test: the kernel's own test interface for GUP, which no
- * distribution builds, so that its selftests run on any kernel.
+ * /sys/kernel/debug/gup_test: the ABI of the kernel's CONFIG_GUP_TEST, which no
+ * distribution enables, so that the kernel's selftests run on any kernel.
  *
- * Everything is done by the primitives of ctl; this file only translates. It
- * differs from mm/gup_test.c where that is wrong or would WARN: the long-term
- * pin belongs to the open file; flags that GUP does not take and ranges that
- * wrap around are refused; GUP making no progress ends a call; nothing pinned
- * at all is an error, and 'size' is what was pinned; 32-bit programs can use
- * it; the shared zeropage, which is not counted, is no unpinned page.
+ * This file translates each ioctl to the ioctls of ctl and calls their handlers.
+ * It differs from mm/gup_test.c where that is wrong or would warn:
+ * - The long-term pin belongs to the open file.
+ * - Flags that GUP does not accept, and ranges that wrap around, get an error.
+ * - An ioctl ends when GUP makes no progress, and fails when nothing was pinned.
+ *   @size is the number of bytes that were pinned.
+ * - 32-bit programs can use it.
+ * - The shared zeropage, whose pins mm does not count, passes as pinned.
+ *
+ * Owns a struct gup_file for each open, and the file in debugfs. Locks:
+ * gup_file.lock is taken before all others.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -26,31 +31,31 @@
 static bool gup_test = true;
 module_param(gup_test, bool, 0444);
 MODULE_PARM_DESC(gup_test,
-		 "offer gup_test in debugfs if the kernel does not (default: yes)");
+		 "create gup_test in debugfs unless the kernel has it (default: yes)");
 
 /*
- * FOLL_TOUCH of the selftests up to 6.12, to whom GUP is what touches the
- * pages. It always does; today the number is that of FOLL_GET, which GUP
- * also knows without being told.
+ * The selftests up to 6.12 pass the number that FOLL_TOUCH had. It is ignored: GUP
+ * marks pages as accessed without being asked. In today's kernels the number is
+ * that of FOLL_GET, which the get calls set themselves.
  */
 #define OLD_FOLL_TOUCH	0x02
 
 struct gup_file {
 	struct ps_file file;
-	struct mutex lock;	/* of what follows */
+	struct mutex lock;	/* for the fields below */
 	u32 longterm;		/* id of the pin between START and STOP, or 0 */
-	u64 longterm_len;
+	u64 longterm_len;	/* its length in bytes */
 };
 
-/* Nobody but us is told the id. */
-static int pin(struct gup_file *f, struct pinscope_pin *cmd)
+/* The caller of the ioctl never gets the id of the pin. */
+static int pin_for_test(struct gup_file *f, struct pinscope_pin *cmd)
 {
 	struct ps_ucmd ucmd = { .file = &f->file, .cmd = cmd };
 
 	return ps_cmd_pin(&ucmd);
 }
 
-static int unpin(struct gup_file *f, u32 id)
+static int unpin_for_test(struct gup_file *f, u32 id)
 {
 	struct pinscope_unpin cmd = { .id = id };
 	struct ps_ucmd ucmd = { .file = &f->file, .cmd = &cmd };
@@ -58,7 +63,10 @@ static int unpin(struct gup_file *f, u32 id)
 	return ps_cmd_unpin(&ucmd);
 }
 
-/* Is each folio one that @gup_flags allows? A bug in mm is what says no. */
+/*
+ * Checks that each folio is pinned and, with FOLL_LONGTERM, is not movable. It is a
+ * kernel bug if not.
+ */
 static int check_folios(struct ps_pin *pin)
 {
 	struct ps_pos pos = ps_pin_seek(pin, 0, pin->pages);
@@ -72,11 +80,11 @@ static int check_folios(struct ps_pin *pin)
 		if (page == ZERO_PAGE(0))
 			continue;
 		if (!folio_maybe_dma_pinned(folio))
-			why = "gup_test: a page that is not pinned";
+			why = "gup_test: page is not pinned";
 		else if ((pin->gup_flags & PINSCOPE_FOLL_LONGTERM) &&
 			 (ps_folio_is_cma(folio) ||
 			  page_zonenum(page) == ZONE_MOVABLE))
-			why = "gup_test: a movable page with a long-term pin";
+			why = "gup_test: movable page has a long-term pin";
 		else
 			continue;
 		dump_page(page, why);
@@ -85,6 +93,7 @@ static int check_folios(struct ps_pin *pin)
 	return 0;
 }
 
+/* Prints the pages that the caller wants to see to the kernel log. */
 static void dump_pages(struct ps_pin *pin, struct gup_test *arg)
 {
 	unsigned long pfn, n;
@@ -95,52 +104,58 @@ static void dump_pages(struct ps_pin *pin, struct gup_test *arg)
 	for (i = 0; i < ARRAY_SIZE(arg->which_pages); i++) {
 		nr = arg->which_pages[i];
 		if (nr > pin->pages) {
-			pr_notice("gup_test: page #%u is not one of %lu\n",
+			pr_notice("gup_test: cannot dump page #%u of %lu pages\n",
 				  nr - 1, pin->pages);
 			arg->which_pages[i] = 0;
 		} else if (nr) {
 			pos = ps_pin_seek(pin, nr - 1, 1);
 			ps_pin_next(pin, &pos, &pfn, &n);
-			pr_info("gup_test: page #%u from 0x%llx on\n", nr - 1,
+			pr_info("gup_test: page #%u behind 0x%llx\n", nr - 1,
 				arg->addr);
-			dump_page(pfn_to_page(pfn), "gup_test: asked for");
+			dump_page(pfn_to_page(pfn), "gup_test: dump of a page");
 		}
 	}
 }
 
-enum look { LOOK_AWAY, LOOK_CHECK, LOOK_DUMP };
-
-static const struct {
-	u8 call;
-	u8 look;
-	u64 gup_flags;
-} tests[] = {
-	[_IOC_NR(GUP_FAST_BENCHMARK)] = { PINSCOPE_CALL_GET_FAST, LOOK_AWAY },
-	[_IOC_NR(PIN_FAST_BENCHMARK)] = { PINSCOPE_CALL_PIN_FAST, LOOK_CHECK },
-	[_IOC_NR(PIN_LONGTERM_BENCHMARK)] = { PINSCOPE_CALL_PIN, LOOK_CHECK,
-					      PINSCOPE_FOLL_LONGTERM },
-	[_IOC_NR(GUP_BASIC_TEST)] = { PINSCOPE_CALL_GET, LOOK_AWAY },
-	[_IOC_NR(PIN_BASIC_TEST)] = { PINSCOPE_CALL_PIN, LOOK_CHECK },
-	[_IOC_NR(DUMP_USER_PAGES_TEST)] = { PINSCOPE_CALL_GET, LOOK_DUMP },
+/* What to do with the pages before they are released. */
+enum gup_test_use {
+	ONLY_RELEASE,
+	CHECK_FOLIOS,
+	DUMP_PAGES,
 };
 
-static int look(struct gup_file *f, u32 id, unsigned int nr,
-		struct gup_test *arg)
+/* By number of the ioctl: the call, and the FOLL flags that it adds. */
+static const struct {
+	u8 call;
+	u8 use;
+	u64 gup_flags;
+} gup_tests[] = {
+	[_IOC_NR(GUP_FAST_BENCHMARK)] = { PINSCOPE_CALL_GET_FAST, ONLY_RELEASE },
+	[_IOC_NR(PIN_FAST_BENCHMARK)] = { PINSCOPE_CALL_PIN_FAST, CHECK_FOLIOS },
+	[_IOC_NR(PIN_LONGTERM_BENCHMARK)] = { PINSCOPE_CALL_PIN, CHECK_FOLIOS,
+					      PINSCOPE_FOLL_LONGTERM },
+	[_IOC_NR(GUP_BASIC_TEST)] = { PINSCOPE_CALL_GET, ONLY_RELEASE },
+	[_IOC_NR(PIN_BASIC_TEST)] = { PINSCOPE_CALL_PIN, CHECK_FOLIOS },
+	[_IOC_NR(DUMP_USER_PAGES_TEST)] = { PINSCOPE_CALL_GET, DUMP_PAGES },
+};
+
+static int check_or_dump(struct gup_file *f, u32 id, unsigned int nr,
+			 struct gup_test *arg)
 {
 	struct ps_pin *pin = ps_pin_get_read(&f->file, id);
 	int ret = 0;
 
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
-	if (tests[nr].look == LOOK_CHECK)
+	if (gup_tests[nr].use == CHECK_FOLIOS)
 		ret = check_folios(pin);
-	else if (tests[nr].look == LOOK_DUMP)
+	else if (gup_tests[nr].use == DUMP_PAGES)
 		dump_pages(pin, arg);
 	ps_pin_put_read(pin);
 	return ret;
 }
 
-/* Pins, looks and releases. */
+/* Pins, checks or dumps, and releases: the ioctls with a struct gup_test. */
 static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 {
 	struct pinscope_pin cmd = { .flags = PINSCOPE_PIN_PARTIAL };
@@ -156,20 +171,20 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 	ret = ps_gup_flags_from_kernel(arg.gup_flags & ~OLD_FOLL_TOUCH, &cmd.gup_flags);
 	if (ret)
 		return ret;
-	cmd.call = tests[nr].call;
-	if (tests[nr].look == LOOK_DUMP && arg.test_flags)
+	cmd.call = gup_tests[nr].call;
+	if (gup_tests[nr].use == DUMP_PAGES && arg.test_flags)
 		cmd.call = PINSCOPE_CALL_PIN;
-	cmd.gup_flags |= tests[nr].gup_flags;
+	cmd.gup_flags |= gup_tests[nr].gup_flags;
 	cmd.addr = arg.addr;
 	cmd.len = arg.size;
 	cmd.batch = min(arg.nr_pages_per_call, PINSCOPE_BATCH_MAX);
-	ret = pin(f, &cmd);
+	ret = pin_for_test(f, &cmd);
 	if (ret)
 		return ret;
 
-	ret = look(f, cmd.id, nr, &arg);
+	ret = check_or_dump(f, cmd.id, nr, &arg);
 	start = ktime_get();
-	err = unpin(f, cmd.id);
+	err = unpin_for_test(f, cmd.id);
 	arg.put_delta_usec = ktime_us_delta(ktime_get(), start);
 	arg.get_delta_usec = div_u64(cmd.elapsed_ns, NSEC_PER_USEC);
 	arg.size = cmd.pages << PAGE_SHIFT;
@@ -200,7 +215,7 @@ static int longterm_start(struct gup_file *f, void __user *uarg)
 		  PINSCOPE_CALL_PIN_FAST : PINSCOPE_CALL_PIN;
 	cmd.addr = arg.addr;
 	cmd.len = arg.size;
-	ret = pin(f, &cmd);
+	ret = pin_for_test(f, &cmd);
 	if (ret)
 		return ret;
 	f->longterm = cmd.id;
@@ -213,7 +228,7 @@ static int longterm_stop(struct gup_file *f, void __user *uarg)
 	int ret = 0;
 
 	if (f->longterm)
-		ret = unpin(f, f->longterm);
+		ret = unpin_for_test(f, f->longterm);
 	if (!ret)
 		f->longterm = 0;
 	return ret;
@@ -231,8 +246,8 @@ static int longterm_read(struct gup_file *f, void __user *uarg)
 	return ps_cmd_read(&ucmd);
 }
 
-static int longterm(struct gup_file *f, void __user *uarg,
-		    int (*fn)(struct gup_file *f, void __user *uarg))
+static int call_locked(struct gup_file *f, void __user *uarg,
+		       int (*fn)(struct gup_file *f, void __user *uarg))
 {
 	int ret;
 
@@ -244,8 +259,8 @@ static int longterm(struct gup_file *f, void __user *uarg,
 }
 
 /*
- * The size is part of the number, and the padding at the end part of the size:
- * on some 32-bit machines there is none.
+ * The number of an ioctl without the padding at the end of its struct. The number
+ * contains the size of the struct, and 32-bit x86 does not pad it.
  */
 #define WITHOUT_PADDING(cmd, type, last)				\
 	(((cmd) & ~IOCSIZE_MASK) |					\
@@ -273,11 +288,11 @@ static long gup_test_ioctl(struct file *filp, unsigned int cmd,
 		return run_test(f, _IOC_NR(cmd), arg);
 	case PIN_LONGTERM_TEST_START:
 	case WITHOUT_PADDING(PIN_LONGTERM_TEST_START, pin_longterm_test, flags):
-		return longterm(f, arg, longterm_start);
+		return call_locked(f, arg, longterm_start);
 	case PIN_LONGTERM_TEST_STOP:
-		return longterm(f, arg, longterm_stop);
+		return call_locked(f, arg, longterm_stop);
 	case PIN_LONGTERM_TEST_READ:
-		return longterm(f, arg, longterm_read);
+		return call_locked(f, arg, longterm_read);
 	}
 	return -EINVAL;
 }
@@ -288,7 +303,7 @@ static int gup_test_open(struct inode *inode, struct file *filp)
 
 	if (!f)
 		return -ENOMEM;
-	ps_file_init(&f->file);
+	ps_init_pins(&f->file);
 	mutex_init(&f->lock);
 	filp->private_data = f;
 	return nonseekable_open(inode, filp);
@@ -315,9 +330,12 @@ static const struct file_operations gup_test_fops = {
 static struct dentry *gup_test_file;
 
 /**
- * ps_gup_test_init() - offer gup_test, unless it is there or not wanted
+ * ps_gup_test_init() - create gup_test in debugfs
  *
- * Context: module init; undone by ps_gup_test_exit().
+ * Does nothing if the kernel has a gup_test of its own, or if the module parameter
+ * gup_test is 0. The parameter then reads as N.
+ *
+ * Context: module init. ps_gup_test_exit() undoes it.
  */
 void ps_gup_test_init(void)
 {
@@ -328,17 +346,19 @@ void ps_gup_test_init(void)
 	theirs = debugfs_lookup("gup_test", NULL);
 	if (theirs) {
 		dput(theirs);
-		gup_test = false;	/* to be read in sysfs */
-		pr_info("the kernel has a gup_test of its own, which is left alone\n");
+		gup_test = false;	/* so that sysfs shows it */
+		pr_info("gup_test: the kernel has its own, so the module creates none\n");
 		return;
 	}
-	/* See ps_init() for why it is this call. */
+	/* ps_init() says why not debugfs_create_file(). */
 	gup_test_file = debugfs_create_file_unsafe("gup_test", 0600, NULL, NULL,
 						   &gup_test_fops);
 }
 
 /**
- * ps_gup_test_exit() - remove what ps_gup_test_init() made
+ * ps_gup_test_exit() - remove gup_test if ps_gup_test_init() created it
+ *
+ * Context: module exit.
  */
 void ps_gup_test_exit(void)
 {

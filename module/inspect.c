@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * INSPECT: what the page tables say, and what the pages in them are; or what
- * the pages are that a pin holds.
+ * INSPECT: reports the page table entries of a range and the folios in them, or
+ * the folios of the pages that a pin holds.
  *
- * Records are gathered under the page table lock, or with the pin's references,
- * into a kernel buffer and copied out with no lock held. Each is the state of
- * one moment; two records may be of two moments.
+ * Records are collected in a kernel buffer, with the page table lock held or with
+ * the pins of the pages, and copied out with no lock held. The contents of one
+ * record were read at one time; two records may have been read at two times.
+ *
+ * Owns nothing. Locks: those of ps_walk(), or ps_pin.lock for reading.
  */
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -15,7 +17,7 @@
 
 #include "pinscope.h"
 
-/* Told of the folio. */
+/* Page states that are read from the folio, and not from the entry. */
 #define FOLIO_STATES							\
 	(PINSCOPE_STATE_HAS_FOLIO | PINSCOPE_STATE_ANON |		\
 	 PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_KSM |		\
@@ -28,41 +30,47 @@
 	 PINSCOPE_STATE_ZONE_MOVABLE | PINSCOPE_STATE_CMA |		\
 	 PINSCOPE_STATE_LONGTERM_PINNABLE)
 
-/* Of these, what each page has for itself. */
+/* Those that each page of the folio has for itself. */
 #define PAGE_STATES	(PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_HWPOISON)
 
-/* Told of a page table entry; some of them of the page instead, if there is. */
+/*
+ * Page states that are read from the page table entry; EXCLUSIVE and HWPOISON are
+ * read from the page instead when there is one.
+ */
 #define ENTRY_STATES							\
 	((2 * PINSCOPE_STATE_LONGTERM_PINNABLE - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
 
-/* What the first version of the ABI ended with. */
+/* The size of a record in the first version of the ABI. */
 #define PINSCOPE_PAGE_MIN_SIZE	offsetofend(struct pinscope_page, node)
 
-struct gather {
+/* The kernel buffer that records are collected in. */
+struct record_buf {
 	struct pinscope_page *records;
 	unsigned int nr;
 	unsigned int max;
-	struct ps_pos pos;	/* of a pin: where to go on */
+	struct ps_pos pos;	/* with a pin: the pages that are still to come */
 };
 
-/* Cannot be told of any page on this kernel. */
-static u64 never_known(void)
+/* Page states of folios that cannot be read on this kernel. */
+static u64 unreadable_states(void)
 {
 	return (ps_has_cma() ? 0 : PINSCOPE_STATE_CMA | PINSCOPE_STATE_LONGTERM_PINNABLE) |
 	       (ps_has_page_mapcount() ? 0 : PINSCOPE_STATE_PARTIALLY_MAPPED);
 }
 
 /**
- * ps_inspect_states() - which states INSPECT can tell on this kernel
+ * ps_inspect_states() - which page states INSPECT can report on this kernel
  *
+ * Context: any.
  * Return: PINSCOPE_STATE_* bits.
  */
 u64 ps_inspect_states(void)
 {
 	return (ENTRY_STATES & ps_walk_states()) |
-	       (FOLIO_STATES & ~never_known());
+	       (FOLIO_STATES & ~unreadable_states());
 }
 
+/* For small folios, which have no counter for it, estimates as mm does. */
 static int pincount(struct folio *folio)
 {
 	if (folio_test_large(folio))
@@ -71,9 +79,10 @@ static int pincount(struct folio *folio)
 }
 
 /*
- * The kernel's own test is not exported. Nothing else is mapped by a read-only
- * PMD, is a folio of that size and belongs neither to a file nor to anonymous
- * memory: page cache is unmapped before it loses its mapping.
+ * is_huge_zero_folio() is not exported to modules. The huge zeropage is a folio of
+ * PMD size that is mapped by a read-only PMD and is neither anonymous nor of a
+ * file. Nothing else is all of that: a truncated folio of the page cache is
+ * unmapped before its ->mapping is cleared.
  */
 static bool is_huge_zero(struct folio *folio, const struct ps_entry *entry)
 {
@@ -83,7 +92,7 @@ static bool is_huge_zero(struct folio *folio, const struct ps_entry *entry)
 	       !folio_test_hugetlb(folio) && !READ_ONCE(folio->mapping);
 }
 
-/* Some of its pages are mapped by themselves, and others not at all. */
+/* Is a large folio mapped by PTEs, but not all of its pages? */
 static bool partially_mapped(struct folio *folio)
 {
 	long i, mapped = 0, nr = folio_nr_pages(folio);
@@ -97,40 +106,43 @@ static bool partially_mapped(struct folio *folio)
 	return mapped && mapped < nr;
 }
 
-#define IF(condition, name)	((condition) ? PINSCOPE_STATE_##name : 0)
+/* A page state bit, if the condition for it holds. */
+#define STATE_IF(condition, name)	((condition) ? PINSCOPE_STATE_##name : 0)
 
-/* What is the same for all pages of a folio. */
+/* The page states that all pages of a folio have in common. */
 static u64 folio_states(struct folio *folio)
 {
 	bool cma = ps_folio_is_cma(folio);
 	bool movable = page_zonenum(&folio->page) == ZONE_MOVABLE;
 
 	return PINSCOPE_STATE_HAS_FOLIO |
-	       IF(folio_test_hugetlb(folio), HUGETLB) |
-	       IF(folio_test_swapbacked(folio), SWAPBACKED) |
-	       IF(folio_test_ksm(folio), KSM) |
-	       IF(folio_test_anon(folio), ANON) |
-	       IF(folio_test_swapcache(folio), SWAPCACHE) |
-	       IF(folio_test_lru(folio), LRU) |
-	       IF(folio_test_mlocked(folio), MLOCKED) |
-	       IF(folio_test_dirty(folio), FOLIO_DIRTY) |
-	       IF(folio_test_writeback(folio), WRITEBACK) |
-	       IF(ps_folio_charged(folio), MEMCG) |
-	       IF(partially_mapped(folio), PARTIALLY_MAPPED) |
-	       IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
-	       IF(movable, ZONE_MOVABLE) |
-	       IF(cma, CMA) |
-	       IF(!movable && !cma, LONGTERM_PINNABLE);
+	       STATE_IF(folio_test_hugetlb(folio), HUGETLB) |
+	       STATE_IF(folio_test_swapbacked(folio), SWAPBACKED) |
+	       STATE_IF(folio_test_ksm(folio), KSM) |
+	       STATE_IF(folio_test_anon(folio), ANON) |
+	       STATE_IF(folio_test_swapcache(folio), SWAPCACHE) |
+	       STATE_IF(folio_test_lru(folio), LRU) |
+	       STATE_IF(folio_test_mlocked(folio), MLOCKED) |
+	       STATE_IF(folio_test_dirty(folio), FOLIO_DIRTY) |
+	       STATE_IF(folio_test_writeback(folio), WRITEBACK) |
+	       STATE_IF(ps_folio_charged(folio), MEMCG) |
+	       STATE_IF(partially_mapped(folio), PARTIALLY_MAPPED) |
+	       STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
+	       STATE_IF(movable, ZONE_MOVABLE) |
+	       STATE_IF(cma, CMA) |
+	       STATE_IF(!movable && !cma, LONGTERM_PINNABLE);
 }
 
 /*
- * What each page has for itself; huge mappings have it on their first page.
- * Without a mapping to look at, one of the whole folio is assumed if there is.
+ * The page states that each page has for itself. PageAnonExclusive is set on the
+ * first page that a huge entry maps. @shift is log2 of the bytes that the entry
+ * maps; 0 for a pin, where no entry is known: then a folio that some PMD maps is
+ * taken to be mapped by a PMD here.
  */
 static u64 page_states(struct folio *folio, struct page *page,
 		       unsigned int shift)
 {
-	u64 state = IF(is_page_hwpoison(page), HWPOISON);
+	u64 state = STATE_IF(is_page_hwpoison(page), HWPOISON);
 
 	if (!folio_test_anon(folio))
 		return state;
@@ -139,12 +151,12 @@ static u64 page_states(struct folio *folio, struct page *page,
 		page = &folio->page;
 	else if (shift > PAGE_SHIFT)
 		page -= (page_to_pfn(page) & (BIT(shift - PAGE_SHIFT) - 1));
-	return state | IF(PageAnonExclusive(page), EXCLUSIVE);
+	return state | STATE_IF(PageAnonExclusive(page), EXCLUSIVE);
 }
 
-/* Does @rec go on where @last ends, with the same to say? */
-static bool continues(const struct pinscope_page *last,
-		      const struct pinscope_page *rec)
+/* Is @rec the continuation of @last, with the same page states? */
+static bool extends_run(const struct pinscope_page *last,
+			const struct pinscope_page *rec)
 {
 	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
 			    PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_HWPOISON |
@@ -163,35 +175,46 @@ static bool continues(const struct pinscope_page *last,
 	       rec->folio_pfn == last->folio_pfn;
 }
 
-/*
- * Adds what @rec says so far, of a page of @folio unless that is NULL, to the
- * last record or as a new one. Returns false when there is no room for it.
- */
-static bool gather(struct gather *g, struct pinscope_page *rec,
-		   struct folio *folio, struct page *page)
+/* Adds to a record the page states of the folio that has its first page. */
+static void add_folio_states(const struct record_buf *buf,
+			     struct pinscope_page *rec, struct folio *folio,
+			     struct page *page)
 {
-	struct pinscope_page *last = g->nr ? &g->records[g->nr - 1] : NULL;
+	const struct pinscope_page *last = buf->nr ? &buf->records[buf->nr - 1] :
+						     NULL;
 
-	if (folio) {
-		rec->folio_pfn = folio_pfn(folio);
-		/*
-		 * To look at all pages of a folio once is enough, as long as
-		 * the lock of one table is held.
-		 */
-		if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
-		    (last->state & PINSCOPE_STATE_HAS_FOLIO) &&
-		    last->folio_pfn == rec->folio_pfn)
-			rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
-		else
-			rec->state |= folio_states(folio);
-		rec->state |= page_states(folio, page, rec->map_shift);
-		rec->unknown |= never_known();
-	}
-	if (last && continues(last, rec)) {
+	rec->folio_pfn = folio_pfn(folio);
+	/*
+	 * partially_mapped() looks at all pages of the folio. To do so once for
+	 * each folio is enough, while the lock of one page table is held.
+	 */
+	if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
+	    (last->state & PINSCOPE_STATE_HAS_FOLIO) &&
+	    last->folio_pfn == rec->folio_pfn)
+		rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
+	else
+		rec->state |= folio_states(folio);
+	rec->state |= page_states(folio, page, rec->map_shift);
+	rec->unknown |= unreadable_states();
+}
+
+/*
+ * Completes @rec, for pages of @folio from @page on unless that is NULL, and adds
+ * it to the buffer, to the last record if it extends that. Returns false when the
+ * buffer is full.
+ */
+static bool add_record(struct record_buf *buf, struct pinscope_page *rec,
+		       struct folio *folio, struct page *page)
+{
+	struct pinscope_page *last = buf->nr ? &buf->records[buf->nr - 1] : NULL;
+
+	if (folio)
+		add_folio_states(buf, rec, folio, page);
+	if (last && extends_run(last, rec)) {
 		last->pages += rec->pages;
 		return true;
 	}
-	if (g->nr == g->max)
+	if (buf->nr == buf->max)
 		return false;
 	if (folio) {
 		rec->folio_order = folio_order(folio);
@@ -200,11 +223,12 @@ static bool gather(struct gather *g, struct pinscope_page *rec,
 		rec->pincount = pincount(folio);
 		rec->node = folio_nid(folio) + 1;
 	}
-	g->records[g->nr++] = *rec;
+	buf->records[buf->nr++] = *rec;
 	return true;
 }
 
-static bool gather_entry(const struct ps_entry *entry, void *arg)
+/* The function that ps_walk() calls for each entry. */
+static bool record_entry(const struct ps_entry *entry, void *arg)
 {
 	struct folio *folio = entry->page ? page_folio(entry->page) : NULL;
 	struct pinscope_page rec = {
@@ -219,112 +243,119 @@ static bool gather_entry(const struct ps_entry *entry, void *arg)
 	};
 
 	if (folio)
-		rec.state |= IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
-	/* There may be one, but there is no way to look it up. */
+		rec.state |= STATE_IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
+	/* The lookup in the swap cache is not exported to modules. */
 	if (entry->state & PINSCOPE_STATE_SWAP)
 		rec.unknown |= PINSCOPE_STATE_SWAPCACHE;
-	return gather(arg, &rec, folio, entry->page);
+	return add_record(arg, &rec, folio, entry->page);
+}
+
+/* Adds a record for @pages consecutive pages of a pin, with no entry to read. */
+static bool record_pinned(struct record_buf *buf, unsigned long addr,
+			  unsigned long pfn, unsigned long pages)
+{
+	struct page *page = pfn_to_page(pfn);
+	struct folio *folio = page_folio(page);
+	struct pinscope_page rec = {
+		.addr = addr,
+		.pages = pages,
+		.pfn = pfn,
+		.state = STATE_IF(page == ZERO_PAGE(0), ZEROPAGE),
+		.unknown = ENTRY_STATES & ~PAGE_STATES & ~PINSCOPE_STATE_ZEROPAGE,
+	};
+
+	/* It is the huge zeropage, or a page of a file that was truncated. */
+	if (folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
+	    !READ_ONCE(folio->mapping))
+		rec.unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
+	return add_record(buf, &rec, folio, page);
 }
 
 /*
- * Moves *@addr on. Returns 0 when there is more to do, or none is left; the
- * buffer may be full.
+ * Adds records for the pages of a pin at @buf->pos, until the buffer is full or a
+ * limited amount of work is done, and moves @buf->pos and *@addr on as far.
+ * Returns 0, or -EINTR when killed.
  */
-static int gather_pin(struct gather *g, struct ps_pin *pin, unsigned long *addr,
-		      unsigned long end)
+static int record_pin(struct record_buf *buf, struct ps_pin *pin,
+		      unsigned long *addr)
 {
 	unsigned long pfn, pages, n, budget = SZ_16K;
-	struct ps_pos was = g->pos;
+	struct ps_pos rest = buf->pos;	/* behind the last page recorded */
 	bool full = false;
 
-	for (; !full && budget && ps_pin_next(pin, &g->pos, &pfn, &pages);
-	     was = g->pos) {
-		struct folio *folio;
-
+	for (; !full && budget && ps_pin_next(pin, &buf->pos, &pfn, &pages);
+	     rest = buf->pos) {
 		budget--;
 		if (pfn == PS_HOLE) {
 			*addr += pages << PAGE_SHIFT;
 			continue;
 		}
-		folio = page_folio(pfn_to_page(pfn));
 		for (; pages && budget; budget--) {
-			struct page *page = pfn_to_page(pfn);
-			struct pinscope_page rec = {
-				.addr = *addr,
-				.pfn = pfn,
-				.state = IF(page == ZERO_PAGE(0), ZEROPAGE),
-				.unknown = ENTRY_STATES & ~PAGE_STATES &
-					   ~PINSCOPE_STATE_ZEROPAGE,
-			};
-
-			/* Or a page of a file that was truncated. */
-			if (folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
-			    !READ_ONCE(folio->mapping))
-				rec.unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
-
-			/* Pages of hugetlb are not told apart. */
-			n = folio_test_hugetlb(folio) ? pages : 1;
-			rec.pages = n;
-			full = !gather(g, &rec, folio, page);
+			/* All pages of a hugetlb folio have the same states. */
+			n = folio_test_hugetlb(page_folio(pfn_to_page(pfn))) ?
+			    pages : 1;
+			full = !record_pinned(buf, *addr, pfn, n);
 			if (full)
 				break;
 			*addr += n << PAGE_SHIFT;
 			pages -= n;
 			pfn += n;
-			was.skip += n;
-			was.pages -= n;
+			rest.skip += n;
+			rest.pages -= n;
 		}
+		/* Not all of the run: go on with what is left of it. */
 		if (pages)
-			g->pos = was;
+			buf->pos = rest;
 	}
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/* Copies the buffer to the caller, behind the @done records from before. */
 static int copy_records(struct pinscope_inspect *cmd, unsigned int done,
-			const struct gather *g)
+			const struct record_buf *buf)
 {
 	char __user *to = u64_to_user_ptr(cmd->records);
-	size_t known = min_t(size_t, cmd->record_size, sizeof(*g->records));
+	size_t known = min_t(size_t, cmd->record_size, sizeof(*buf->records));
 	unsigned int i;
 
 	to += (size_t)done * cmd->record_size;
-	for (i = 0; i < g->nr; i++, to += cmd->record_size) {
-		if (copy_to_user(to, &g->records[i], known) ||
+	for (i = 0; i < buf->nr; i++, to += cmd->record_size) {
+		if (copy_to_user(to, &buf->records[i], known) ||
 		    clear_user(to + known, cmd->record_size - known))
 			return -EFAULT;
 	}
 	return 0;
 }
 
-/* Of a process or, when @mm is NULL, of a pin. */
-static int inspect(struct pinscope_inspect *cmd, struct mm_struct *mm,
-		   struct ps_pin *pin)
+/* INSPECT of a checked range of @mm or, when that is NULL, of @pin. */
+static int inspect_range(struct pinscope_inspect *cmd, struct mm_struct *mm,
+			 struct ps_pin *pin)
 {
 	unsigned long addr = cmd->addr, end = addr + cmd->len;
-	struct gather g = {};
+	struct record_buf buf = {};
 	unsigned int done = 0;
 	int ret = 0;
 
-	g.records = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!g.records)
+	buf.records = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!buf.records)
 		return -ENOMEM;
 	if (pin)
-		g.pos = ps_pin_seek(pin, addr >> PAGE_SHIFT,
-				    cmd->len >> PAGE_SHIFT);
+		buf.pos = ps_pin_seek(pin, addr >> PAGE_SHIFT,
+				      cmd->len >> PAGE_SHIFT);
 	while (addr < end && done < cmd->nr) {
-		g.nr = 0;
-		g.max = min_t(size_t, cmd->nr - done,
-			      PAGE_SIZE / sizeof(*g.records));
-		ret = mm ? ps_walk(mm, &addr, end, gather_entry, &g) :
-			   gather_pin(&g, pin, &addr, end);
+		buf.nr = 0;
+		buf.max = min_t(size_t, cmd->nr - done,
+				PAGE_SIZE / sizeof(*buf.records));
+		ret = mm ? ps_walk(mm, &addr, end, record_entry, &buf) :
+			   record_pin(&buf, pin, &addr);
 		if (!ret)
-			ret = copy_records(cmd, done, &g);
+			ret = copy_records(cmd, done, &buf);
 		if (ret)
 			break;
-		done += g.nr;
+		done += buf.nr;
 	}
-	kfree(g.records);
+	kfree(buf.records);
 	cmd->nr = done;
 	cmd->next = addr;
 	return ret;
@@ -341,7 +372,7 @@ static int inspect_pin(struct ps_file *file, struct pinscope_inspect *cmd)
 	if (!ret && cmd->addr + cmd->len > (u64)pin->pages << PAGE_SHIFT)
 		ret = -ERANGE;
 	if (!ret)
-		ret = inspect(cmd, NULL, pin);
+		ret = inspect_range(cmd, NULL, pin);
 	ps_pin_put_read(pin);
 	return ret;
 }
@@ -355,7 +386,7 @@ static int inspect_mm(struct pinscope_inspect *cmd)
 		return PTR_ERR(mm);
 	ret = ps_check_range(cmd->addr, cmd->len, mm->task_size);
 	if (!ret)
-		ret = inspect(cmd, mm, NULL);
+		ret = inspect_range(cmd, mm, NULL);
 	mmput(mm);
 	return ret;
 }
@@ -364,9 +395,9 @@ static int inspect_mm(struct pinscope_inspect *cmd)
  * ps_cmd_inspect() - PINSCOPE_IOC_INSPECT, see struct pinscope_inspect
  * @ucmd: the ioctl
  *
- * Context: may sleep; takes and drops the mmap lock, or takes the pin's for
- * reading; killable.
- * Return: 0 or a negative errno; some records may be written then.
+ * Context: may sleep; takes and drops the mmap lock, or takes the pin's lock for
+ * reading; ends early when killed.
+ * Return: 0, or a negative errno with some of the records written.
  */
 int ps_cmd_inspect(struct ps_ucmd *ucmd)
 {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * READ and WRITE: through a pin, as the device that holds it would.
+ * READ and WRITE: access to the pages of a pin, as a device with DMA would access
+ * them. The page tables of the process that was pinned are not used.
+ *
+ * Owns nothing. Takes ps_pin.lock for reading; copying from and to the caller
+ * can fault and so take the caller's mmap lock.
  */
 #include <linux/highmem.h>
 #include <linux/sched/signal.h>
@@ -9,20 +13,24 @@
 
 #include "pinscope.h"
 
+/* Copies a part of a page to the caller. */
 static int read_page(struct page *page, size_t offset, size_t len,
 		     void __user *to)
 {
 	void *from;
 	int ret;
 
-	/* Local mappings, unlike atomic ones, allow copy_to_user() to fault. */
+	/* copy_to_user() may sleep, which a local mapping allows. */
 	from = kmap_local_page(page);
 	ret = copy_to_user(to, from + offset, len) ? -EFAULT : 0;
 	kunmap_local(from);
 	return ret;
 }
 
-/* By way of a buffer: what cannot be copied from there would become zeroes. */
+/*
+ * Copies from the caller to a part of a page, through @buf: copy_from_user() may
+ * fail halfway, and must then have changed nothing in the page.
+ */
 static int write_page(struct page *page, size_t offset, size_t len,
 		      const void __user *from, void *buf)
 {
@@ -32,14 +40,13 @@ static int write_page(struct page *page, size_t offset, size_t len,
 	return 0;
 }
 
-/* Writes when there is a buffer to do it with, else reads. */
-static int io_pin(struct ps_pin *pin, const struct pinscope_io *cmd,
-		  void *write_buf)
+/* Reads, or writes through @write_buf (PAGE_SIZE bytes) unless it is NULL. */
+static int copy_pages(struct ps_pin *pin, const struct pinscope_io *cmd,
+		      void *write_buf)
 {
 	size_t in_page = offset_in_page(cmd->offset);
-	struct ps_pos pos = ps_pin_seek(pin, cmd->offset >> PAGE_SHIFT,
-					DIV_ROUND_UP_ULL(in_page + cmd->len,
-							 PAGE_SIZE));
+	u64 pages = DIV_ROUND_UP_ULL(in_page + cmd->len, PAGE_SIZE);
+	struct ps_pos pos = ps_pin_seek(pin, cmd->offset >> PAGE_SHIFT, pages);
 	void __user *user = u64_to_user_ptr(cmd->buf);
 	unsigned long pfn, n;
 	u64 len = cmd->len;
@@ -72,7 +79,8 @@ static int io_pin(struct ps_pin *pin, const struct pinscope_io *cmd,
 	return 0;
 }
 
-static int io(struct ps_ucmd *ucmd, void *write_buf)
+/* READ, or WRITE when there is a buffer for it. */
+static int read_or_write(struct ps_ucmd *ucmd, void *write_buf)
 {
 	struct pinscope_io *cmd = ucmd->cmd;
 	struct ps_pin *pin;
@@ -87,12 +95,12 @@ static int io(struct ps_ucmd *ucmd, void *write_buf)
 	if (cmd->offset > size || cmd->len > size - cmd->offset) {
 		ret = -ERANGE;
 	} else if (write_buf && !(pin->gup_flags & PINSCOPE_FOLL_WRITE)) {
-		/* It could be the shared zeropage that is written to, or a file. */
+		/* The page could be the shared zeropage, or in the page cache. */
 		ret = -EACCES;
 	} else {
 		if (write_buf)
 			WRITE_ONCE(pin->written, true);
-		ret = cmd->len ? io_pin(pin, cmd, write_buf) : 0;
+		ret = cmd->len ? copy_pages(pin, cmd, write_buf) : 0;
 	}
 	ps_pin_put_read(pin);
 	return ret;
@@ -103,21 +111,21 @@ static int io(struct ps_ucmd *ucmd, void *write_buf)
  * @ucmd: the ioctl
  *
  * Context: may sleep; takes the pin's lock for reading.
- * Return: 0 or a negative errno; part of the buffer may be written then.
+ * Return: 0, or a negative errno with a part of the caller's buffer written.
  */
 int ps_cmd_read(struct ps_ucmd *ucmd)
 {
-	return io(ucmd, NULL);
+	return read_or_write(ucmd, NULL);
 }
 
 /**
  * ps_cmd_write() - PINSCOPE_IOC_WRITE, see struct pinscope_io
  * @ucmd: the ioctl
  *
- * The pages are marked dirty when they are released.
+ * All pages of the pin are marked dirty when they are released.
  *
  * Context: may sleep; takes the pin's lock for reading.
- * Return: 0 or a negative errno; part of the pin may be written then.
+ * Return: 0, or a negative errno with a part of the pin written.
  */
 int ps_cmd_write(struct ps_ucmd *ucmd)
 {
@@ -126,7 +134,7 @@ int ps_cmd_write(struct ps_ucmd *ucmd)
 
 	if (!buf)
 		return -ENOMEM;
-	ret = io(ucmd, buf);
+	ret = read_or_write(ucmd, buf);
 	kfree(buf);
 	return ret;
 }

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pinscope.ko: the debugfs directory, open files, and the table of ioctls.
+ * pinscope.ko: the files in debugfs, what opening and closing them does, and
+ * the table of ioctls.
+ *
+ * Owns the debugfs directory, and a struct ps_file for each open of ctl or map.
+ * Takes no locks; the handlers of the ioctls do, in the order that pinscope.h
+ * gives.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -9,54 +14,12 @@
 #include <linux/uaccess.h>
 
 #include "pinscope.h"
+#include "version.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/**
- * ps_respond() - give the caller the struct back
- * @ucmd: the ioctl, its struct as it is to be seen by the caller
- *
- * A caller with a shorter struct gets what it has room for; one of size 0 is the
- * module itself, which has the struct already.
- *
- * Return: 0 or -EFAULT.
- */
-int ps_respond(struct ps_ucmd *ucmd)
-{
-	if (copy_to_user(ucmd->uptr, ucmd->cmd,
-			 min(ucmd->user_size, ucmd->kernel_size)))
-		return -EFAULT;
-	return 0;
-}
-
-/**
- * ps_check_range() - is this a range of pages below a limit?
- * @addr: first address
- * @len: bytes
- * @limit: task_size of the mm that it is about
- *
- * Says nothing of what is mapped there.
- *
- * Return: 0; -EINVAL not aligned to pages or empty, -EOVERFLOW wraps around,
- * -EFAULT beyond the limit.
- */
-int ps_check_range(u64 addr, u64 len, u64 limit)
-{
-	u64 end;
-
-	if (!len || !PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len))
-		return -EINVAL;
-	if (check_add_overflow(addr, len, &end))
-		return -EOVERFLOW;
-	if (end > limit)
-		return -EFAULT;
-	return 0;
-}
-EXPORT_SYMBOL_FOR_KUNIT(ps_check_range);
-
-static int ps_cmd_info(struct ps_ucmd *ucmd);
-
+/* Room for the struct of any ioctl. */
 union ps_cmds {
 	struct pinscope_info info;
 	struct pinscope_pin pin;
@@ -69,52 +32,38 @@ union ps_cmds {
 	struct pinscope_rss rss;
 };
 
-/* The minimum is what the struct ended with when the ioctl was new. */
-#define CMD(nr, fn, type, last)						\
+/*
+ * @last is the last field that the struct had in the version of the ABI that
+ * introduced the ioctl: a caller of that version is still served.
+ */
+#define PS_IOCTL(nr, fn, type, last)					\
 	[PINSCOPE_CMD_##nr] = {						\
 		.size = sizeof(struct type) +				\
-			BUILD_BUG_ON_ZERO(offsetof(struct type, size)),	\
+			BUILD_BUG_ON_ZERO(offsetof(struct type, size)) + \
+			BUILD_BUG_ON_ZERO(sizeof(union ps_cmds) <	\
+					  sizeof(struct type)),		\
 		.min_size = offsetofend(struct type, last),		\
 		.execute = fn,						\
 	}
 
 static const struct {
-	u32 size;
-	u32 min_size;
+	u32 size;		/* of the struct, in bytes */
+	u32 min_size;		/* the least that a caller's struct may have */
 	int (*execute)(struct ps_ucmd *ucmd);
 } ps_ioctls[] = {
-	CMD(INFO,	ps_cmd_info,	pinscope_info,		max_pages),
-	CMD(PIN,	ps_cmd_pin,	pinscope_pin,		elapsed_ns),
-	CMD(UNPIN,	ps_cmd_unpin,	pinscope_unpin,		id),
-	CMD(READ,	ps_cmd_read,	pinscope_io,		buf),
-	CMD(INSPECT,	ps_cmd_inspect,	pinscope_inspect,	next),
-	CMD(COMPARE,	ps_cmd_compare,	pinscope_compare,	first_mismatch),
-	CMD(WRITE,	ps_cmd_write,	pinscope_io,		buf),
-	CMD(FAULT,	ps_cmd_fault,	pinscope_fault,		retries),
-	CMD(MAP_COUNTS,	ps_cmd_map_counts, pinscope_map_counts,	pfn_mkwrite),
-	CMD(RSS,	ps_cmd_rss,	pinscope_rss,		shmem),
+	PS_IOCTL(INFO,	ps_cmd_info,	pinscope_info,	max_pages),
+	PS_IOCTL(PIN,	ps_cmd_pin,	pinscope_pin,	elapsed_ns),
+	PS_IOCTL(UNPIN,	ps_cmd_unpin,	pinscope_unpin,	id),
+	PS_IOCTL(READ,	ps_cmd_read,	pinscope_io,	buf),
+	PS_IOCTL(INSPECT, ps_cmd_inspect, pinscope_inspect, next),
+	PS_IOCTL(COMPARE, ps_cmd_compare, pinscope_compare, first_mismatch),
+	PS_IOCTL(WRITE,	ps_cmd_write,	pinscope_io,	buf),
+	PS_IOCTL(FAULT,	ps_cmd_fault,	pinscope_fault,	retries),
+	PS_IOCTL(MAP_COUNTS, ps_cmd_map_counts, pinscope_map_counts, pfn_mkwrite),
+	PS_IOCTL(RSS,	ps_cmd_rss,	pinscope_rss,	shmem),
 };
 
-static int ps_cmd_info(struct ps_ucmd *ucmd)
-{
-	struct pinscope_info *info = ucmd->cmd;
-	unsigned int call;
-
-	info->abi_version = PINSCOPE_ABI_VERSION;
-	info->abi_oldest = PINSCOPE_ABI_OLDEST;
-	info->page_shift = PAGE_SHIFT;
-	info->commands = BIT_ULL(ARRAY_SIZE(ps_ioctls)) - 1;
-	info->states = ps_inspect_states();
-	info->calls = ps_gup_calls();
-	for (call = 0; call < PINSCOPE_CALLS_MAX; call++)
-		info->gup_flags[call] = info->calls & BIT(call) ? ps_gup_flags_taken(call) : 0;
-	info->fault = ps_fault_taken();
-	info->vm_fault = ps_vm_fault_known();
-	info->maps = ps_maps();
-	info->pinned_pages = atomic_long_read(&ps_pinned_pages);
-	info->max_pages = READ_ONCE(ps_max_pages);
-	return ps_respond(ucmd);
-}
+static_assert(ARRAY_SIZE(ps_ioctls) == PINSCOPE_CMDS);
 
 static long ps_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
@@ -144,23 +93,13 @@ static long ps_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	return ps_ioctls[nr].execute(&ucmd);
 }
 
-/**
- * ps_file_init() - set up the state of an open file
- * @file: all zero; emptied again by ps_release_pins()
- */
-void ps_file_init(struct ps_file *file)
-{
-	/* Ids start at 1: a forgotten id is not somebody's first pin. */
-	xa_init_flags(&file->pins, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-}
-
 static int ps_open(struct inode *inode, struct file *filp)
 {
 	struct ps_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 
 	if (!file)
 		return -ENOMEM;
-	ps_file_init(file);
+	ps_init_pins(file);
 	filp->private_data = file;
 	return nonseekable_open(inode, filp);
 }
@@ -177,7 +116,10 @@ static int ps_open_map(struct inode *inode, struct file *filp)
 	return ret;
 }
 
-/* The last reference is gone, however its holders died. */
+/*
+ * Called when the last reference to the open file is gone: after close(), exit
+ * or a kill, and not while an ioctl runs or a mapping of map exists.
+ */
 static int ps_release(struct inode *inode, struct file *filp)
 {
 	struct ps_file *file = filp->private_data;
@@ -216,9 +158,10 @@ static int __init ps_init(void)
 	if (IS_ERR(ps_dir))
 		return PTR_ERR(ps_dir);
 	/*
-	 * The unsafe kind lacks debugfs's protection against removal of an open
-	 * file, which cannot be: an open file holds the module, and only the
-	 * module's exit removes. The safe kind has no compat_ioctl and no mmap.
+	 * debugfs_create_file() puts its own file_operations in front of ours,
+	 * and those have neither compat_ioctl nor mmap. What they add, files
+	 * that stay valid when they are removed while open, is not needed: only
+	 * ps_exit() removes them, and an open file keeps the module loaded.
 	 */
 	debugfs_create_file_unsafe("ctl", 0600, ps_dir, NULL, &ps_ctl_fops);
 	debugfs_create_file_unsafe("map", 0600, ps_dir, NULL, &ps_map_fops);
@@ -235,5 +178,6 @@ static void __exit ps_exit(void)
 }
 module_exit(ps_exit);
 
-MODULE_DESCRIPTION("The truth about pinned user pages");
+MODULE_DESCRIPTION("Pin user pages, inspect them, compare them with what is mapped");
+MODULE_VERSION(PINSCOPE_VERSION);
 MODULE_LICENSE("GPL");

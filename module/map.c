@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * map: mappings that only a driver can make, and how often mm calls the driver.
+ * map in debugfs: mmap() of it makes PFNMAP, MIXEDMAP and huge_fault mappings,
+ * which only a driver can make; MAP_COUNTS tells how often mm called the driver.
  *
- * The memory behind them belongs to the open file, which a mapping holds: one
- * block that is only mapped by PFN, and ordinary pages. Made when first needed.
- * GUP may get references to either, which outlive the file.
+ * Owns the memory behind the mappings of an open file: one block of
+ * PINSCOPE_MAP_SIZE bytes that is mapped by PFN, and ordinary pages. Both are
+ * allocated when first needed and dropped with the open file, which every mapping
+ * keeps open. Pages to which GUP took references stay allocated until those are
+ * dropped.
+ *
+ * Locks: ps_map.lock inside the mmap lock; no lock is taken inside it.
  */
 #include <linux/slab.h>
 
@@ -14,38 +19,43 @@
 #define BLOCK_ORDER	get_order(PINSCOPE_MAP_SIZE)
 
 struct ps_map {
-	struct mutex lock;	/* of making the memory */
+	struct mutex lock;	/* for @block and @pages, while they are allocated */
 	struct page *block;	/* NULL until it is needed */
-	struct page *pages[NR_PAGES];
+	struct page *pages[NR_PAGES];	/* likewise */
+	/* How often mm called each vm_operation. */
 	atomic64_t fault;
 	atomic64_t huge_fault;
 	atomic64_t page_mkwrite;
 	atomic64_t pfn_mkwrite;
 };
 
-static struct ps_map *map_of(struct vm_area_struct *vma)
+static struct ps_map *vma_ps_map(struct vm_area_struct *vma)
 {
 	struct ps_file *file = vma->vm_file->private_data;
 
 	return file->map;
 }
 
-static enum pinscope_map kind_of(struct vm_area_struct *vma)
+/* Which map a VMA is of: see PINSCOPE_MAP_OFFSET(). */
+static enum pinscope_map vma_map_nr(struct vm_area_struct *vma)
 {
 	return (u64)vma->vm_pgoff << PAGE_SHIFT >> 40;
 }
 
-static unsigned long index_of(struct vm_fault *vmf)
+/* Index of the faulting page in the memory behind the map. */
+static unsigned long fault_index(struct vm_fault *vmf)
 {
 	return vmf->pgoff & (NR_PAGES - 1);
 }
 
-static void fill(struct page *page, unsigned long index)
+/* Page n has n + 1 in each byte, as the ABI says. */
+static void fill_page(struct page *page, unsigned long index)
 {
 	memset(page_address(page), index + 1, PAGE_SIZE);
 }
 
-static int make_block(struct ps_map *map)
+/* Allocates the block unless there is one. */
+static int alloc_block(struct ps_map *map)
 {
 	struct page *block;
 	unsigned long i;
@@ -53,11 +63,14 @@ static int make_block(struct ps_map *map)
 
 	mutex_lock(&map->lock);
 	if (!map->block) {
-		/* Compound: some kernels let GUP have parts of a mapped PMD. */
+		/*
+		 * A compound page, since GUP of some kernels takes references
+		 * to pages of a PMD that is mapped by PFN.
+		 */
 		block = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
 				    __GFP_COMP, BLOCK_ORDER);
 		for (i = 0; block && i < NR_PAGES; i++)
-			fill(block + i, i);
+			fill_page(block + i, i);
 		map->block = block;
 		if (!block)
 			ret = -ENOMEM;
@@ -66,7 +79,8 @@ static int make_block(struct ps_map *map)
 	return ret;
 }
 
-static struct page *make_page(struct ps_map *map, unsigned long index)
+/* Returns the ordinary page @index, which is allocated unless there is one. */
+static struct page *get_map_page(struct ps_map *map, unsigned long index)
 {
 	struct page *page;
 
@@ -75,7 +89,7 @@ static struct page *make_page(struct ps_map *map, unsigned long index)
 	if (!page) {
 		page = alloc_page(GFP_KERNEL_ACCOUNT);
 		if (page)
-			fill(page, index);
+			fill_page(page, index);
 		map->pages[index] = page;
 	}
 	mutex_unlock(&map->lock);
@@ -84,25 +98,28 @@ static struct page *make_page(struct ps_map *map, unsigned long index)
 
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
-	struct ps_map *map = map_of(vmf->vma);
-	unsigned long index = index_of(vmf);
+	struct ps_map *map = vma_ps_map(vmf->vma);
+	unsigned long index = fault_index(vmf);
 	unsigned long pfn;
 
 	atomic64_inc(&map->fault);
-	/* A private one was complete from the beginning; mm would BUG(). */
+	/*
+	 * mmap() mapped all of a private PFNMAP. vmf_insert_pfn() has a BUG_ON()
+	 * for such a VMA, in case its pages were zapped.
+	 */
 	if ((vmf->vma->vm_flags & (VM_PFNMAP | VM_SHARED)) == VM_PFNMAP)
 		return VM_FAULT_SIGBUS;
-	if (kind_of(vmf->vma) == PINSCOPE_MAP_MIXED_PAGE) {
-		vmf->page = make_page(map, index);
+	if (vma_map_nr(vmf->vma) == PINSCOPE_MAP_MIXED_PAGE) {
+		vmf->page = get_map_page(map, index);
 		if (!vmf->page)
 			return VM_FAULT_OOM;
 		get_page(vmf->page);
 		return 0;
 	}
 	/*
-	 * A private mapping's write fault is served with the page to copy from.
-	 * The block's have a struct page, but not one that mm may touch; the
-	 * read fault that makes the entry comes first, then, and mm copies.
+	 * For a write fault in a private mapping, mm wants a page to copy from.
+	 * Pages of the block must not be given to mm. Map the PFN instead, as
+	 * for a read fault: mm then takes a second fault and copies by address.
 	 */
 	pfn = page_to_pfn(map->block) + index;
 	if (vmf->vma->vm_flags & VM_PFNMAP)
@@ -113,7 +130,7 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct ps_map *map = map_of(vma);
+	struct ps_map *map = vma_ps_map(vma);
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	unsigned long start = vmf->address & PMD_MASK;
 
@@ -123,7 +140,7 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level
 	    start < vma->vm_start || start + PMD_SIZE > vma->vm_end ||
 	    linear_page_index(vma, start) & (NR_PAGES - 1))
 		return VM_FAULT_FALLBACK;
-	/* What a private mapping writes to is a copy, made of base pages. */
+	/* A private mapping writes to a copy, which mm makes page by page. */
 	if (write && !(vma->vm_flags & VM_SHARED))
 		return VM_FAULT_FALLBACK;
 	return ps_insert_pfn_pmd(vmf, page_to_pfn(map->block), write);
@@ -131,15 +148,18 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level
 
 static vm_fault_t map_page_mkwrite(struct vm_fault *vmf)
 {
-	atomic64_inc(&map_of(vmf->vma)->page_mkwrite);
-	/* Without a mapping the page could be taken for a truncated one. */
+	atomic64_inc(&vma_ps_map(vmf->vma)->page_mkwrite);
+	/*
+	 * Return the page locked: with 0, mm would lock it, find that it has no
+	 * address_space, and take it for a truncated page.
+	 */
 	lock_page(vmf->page);
 	return VM_FAULT_LOCKED;
 }
 
 static vm_fault_t map_pfn_mkwrite(struct vm_fault *vmf)
 {
-	atomic64_inc(&map_of(vmf->vma)->pfn_mkwrite);
+	atomic64_inc(&vma_ps_map(vmf->vma)->pfn_mkwrite);
 	return 0;
 }
 
@@ -159,6 +179,7 @@ static const struct vm_operations_struct pmd_vm_ops = {
 /**
  * ps_maps() - which maps this kernel can have
  *
+ * Context: any.
  * Return: bit n is set for enum pinscope_map n.
  */
 u64 ps_maps(void)
@@ -173,43 +194,44 @@ u64 ps_maps(void)
 /**
  * ps_map_mmap() - mmap() of map, see enum pinscope_map
  * @filp: the open file
- * @vma: the mapping to be
+ * @vma: the new VMA; its file offset says which map, see PINSCOPE_MAP_OFFSET()
  *
- * Context: may sleep; the mmap lock is held for writing.
- * Return: 0; -EINVAL no such map, or more than there is behind it; -ENOMEM.
+ * Context: may sleep; the caller holds the mmap lock for writing.
+ * Return: 0; -EINVAL when there is no such map on this kernel, or when the VMA
+ * is longer than the memory behind it; -ENOMEM; an error of remap_pfn_range().
  */
 int ps_map_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	struct ps_file *file = filp->private_data;
-	enum pinscope_map kind = kind_of(vma);
+	enum pinscope_map map = vma_map_nr(vma);
 	unsigned long first = vma->vm_pgoff & (BIT(40 - PAGE_SHIFT) - 1);
 	bool shared = vma->vm_flags & VM_SHARED, pfnmap;
 	int ret;
 
-	if (kind >= PINSCOPE_MAPS || !(ps_maps() & BIT(kind)) ||
+	if (map >= PINSCOPE_MAPS || !(ps_maps() & BIT(map)) ||
 	    first >= NR_PAGES || vma_pages(vma) > NR_PAGES - first)
 		return -EINVAL;
-	if (kind != PINSCOPE_MAP_MIXED_PAGE) {
-		ret = make_block(file->map);
+	if (map != PINSCOPE_MAP_MIXED_PAGE) {
+		ret = alloc_block(file->map);
 		if (ret)
 			return ret;
 	}
 	vm_flags_set(vma, VM_DONTEXPAND);
-	if (kind == PINSCOPE_MAP_PFNMAP && !shared) {
-		/* A private PFNMAP has to be complete from the beginning. */
+	if (map == PINSCOPE_MAP_PFNMAP && !shared) {
+		/* mm allows a private PFNMAP only if mmap() maps all of it. */
 		vma->vm_ops = &map_vm_ops;
 		return remap_pfn_range(vma, vma->vm_start,
 				       page_to_pfn(file->map->block) + first,
 				       vma->vm_end - vma->vm_start,
 				       vma->vm_page_prot);
 	}
-	/* A PMD of a private mapping cannot be PFNMAP either. */
-	pfnmap = kind == PINSCOPE_MAP_PFNMAP ||
-		 (kind == PINSCOPE_MAP_PMD && shared);
+	/* Nor can a private mapping of map PMD, which faults map, be PFNMAP. */
+	pfnmap = map == PINSCOPE_MAP_PFNMAP ||
+		 (map == PINSCOPE_MAP_PMD && shared);
 	vm_flags_set(vma, pfnmap ? VM_PFNMAP : VM_MIXEDMAP);
 	vma->vm_ops = &map_vm_ops;
-	if (kind == PINSCOPE_MAP_PMD) {
-		/* Some kernels ask sysfs and madvise() unless it is PFNMAP. */
+	if (map == PINSCOPE_MAP_PMD) {
+		/* Else some kernels call huge_fault only as sysfs allows THPs. */
 		vm_flags_set(vma, VM_HUGEPAGE);
 		vma->vm_ops = &pmd_vm_ops;
 	}
@@ -217,10 +239,11 @@ int ps_map_mmap(struct file *filp, struct vm_area_struct *vma)
 }
 
 /**
- * ps_map_create() - what a new open file of map needs
- * @file: the file
+ * ps_map_create() - set up what a new open of map needs
+ * @file: the open file
  *
- * Return: 0 or -ENOMEM; ps_map_destroy() undoes it.
+ * Context: may sleep.
+ * Return: 0, for ps_map_destroy() to undo, or -ENOMEM.
  */
 int ps_map_create(struct ps_file *file)
 {
@@ -232,8 +255,10 @@ int ps_map_create(struct ps_file *file)
 }
 
 /**
- * ps_map_destroy() - free the memory behind an open file's mappings
- * @file: the file, which nobody maps any more; of ctl or map
+ * ps_map_destroy() - drop the memory behind the mappings of an open file
+ * @file: the open file, of ctl or map; no mapping of it is left
+ *
+ * Context: may sleep. Does nothing for an open file of ctl.
  */
 void ps_map_destroy(struct ps_file *file)
 {
@@ -251,9 +276,10 @@ void ps_map_destroy(struct ps_file *file)
 }
 
 /**
- * ps_cmd_map_counts() - PINSCOPE_IOC_MAP_COUNTS
- * @ucmd: the ioctl, see struct pinscope_map_counts
+ * ps_cmd_map_counts() - PINSCOPE_IOC_MAP_COUNTS, see struct pinscope_map_counts
+ * @ucmd: the ioctl
  *
+ * Context: may sleep.
  * Return: 0 or a negative errno.
  */
 int ps_cmd_map_counts(struct ps_ucmd *ucmd)

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PIN and UNPIN, and the life of a pin.
+ * PIN and UNPIN, and the lifetime of a struct ps_pin.
  *
- * A pin is built by its maker alone and published under its id only when the
- * caller has been told the id; from then on it is reached through the file's
- * xarray, or through the list of all pins, and its reference count. The list
- * holds no reference: a pin leaves it when its last one goes. Locks: see
- * pinscope.h.
+ * Owns the list of all pins, the count of pinned pages, and the module parameter
+ * max_pages.
+ *
+ * PIN fills a new struct ps_pin that nothing else can reach. It adds the pin to
+ * the list of all pins and, once the caller has the id, to the open file's
+ * xarray. The file's xarray holds a reference. The list holds none: a pin leaves
+ * it when the last reference is dropped.
+ *
+ * Locks: ps_pin.lock, then the mmap lock. The xa_lock of the file's xarray or of
+ * the list is held only to look up a pin and take a reference; neither is held
+ * with any other lock.
  */
 #include <linux/file.h>
 #include <linux/ktime.h>
@@ -19,22 +25,23 @@
 #include "pinscope.h"
 #include "trace.h"
 
-/* Pages per GUP call unless told: one page of struct page pointers. */
-#define BATCH	(PAGE_SIZE / sizeof(struct page *))
+/* Base pages per call of GUP by default: their pointers fill one page. */
+#define DEFAULT_BATCH	(PAGE_SIZE / sizeof(struct page *))
 
 atomic_long_t ps_pinned_pages;
 
-/* 0644: it bounds new pins only, so it may change at any time. */
+/* Writable: only PIN reads it, so pins that exist are not affected. */
 unsigned long ps_max_pages;
 module_param_named(max_pages, ps_max_pages, ulong, 0644);
 MODULE_PARM_DESC(max_pages,
-		 "base pages that may be pinned, over all users (default: a quarter of RAM)");
+		 "how many base pages may be pinned by all users together (default: a quarter of RAM)");
 
-/* All pins by serial number, in the order in which they were made. */
+/* The list of all pins, by serial number: in the order of their creation. */
 static DEFINE_XARRAY_ALLOC1(all_pins);
 static u32 next_serial;
 
-static bool charge(unsigned long pages)
+/* Counts pages as pinned. Returns false, counting nothing, above the limit. */
+static bool charge_pages(unsigned long pages)
 {
 	if (atomic_long_add_return(pages, &ps_pinned_pages) <=
 	    READ_ONCE(ps_max_pages))
@@ -43,22 +50,16 @@ static bool charge(unsigned long pages)
 	return false;
 }
 
-static void uncharge(unsigned long pages)
+static void uncharge_pages(unsigned long pages)
 {
 	atomic_long_sub(pages, &ps_pinned_pages);
 }
 
-/* Makes room for @more ranges, exactly when @trim and by doubling otherwise. */
-static int resize(struct ps_pin *pin, unsigned long more, bool trim)
+/* Moves the ranges to an array that has room for @max of them. */
+static int realloc_ranges(struct ps_pin *pin, unsigned long max)
 {
-	unsigned long max = pin->nr_ranges + more;
 	ps_range_t *ranges;
 
-	if (!trim) {
-		if (max <= pin->max_ranges)
-			return 0;
-		max = max(max, 2 * pin->max_ranges);
-	}
 	ranges = kvmalloc_array(max, sizeof(*ranges),
 				GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!ranges)
@@ -71,11 +72,31 @@ static int resize(struct ps_pin *pin, unsigned long more, bool trim)
 	return 0;
 }
 
+/* Makes room for @more ranges beyond those that there are. */
+static int reserve_ranges(struct ps_pin *pin, unsigned long more)
+{
+	unsigned long max = pin->nr_ranges + more;
+
+	if (max <= pin->max_ranges)
+		return 0;
+	/* Doubled, so that a long pin is not copied once for each batch. */
+	return realloc_ranges(pin, max(max, 2 * pin->max_ranges));
+}
+
+/* Gives back room that is not used; without memory for that, keeps it. */
+static void trim_ranges(struct ps_pin *pin)
+{
+	if (pin->nr_ranges)
+		realloc_ranges(pin, pin->nr_ranges);
+}
+
 /*
- * Room for a range was made. Only pages of one folio share a range, and only
- * when each has a pin of its own.
+ * Adds pages to the end of a pin, for which reserve_ranges() made room. Extends
+ * the last range when the page follows it in the same folio. Pins of folios stay
+ * apart: a range of them is released by one unpin of one folio.
  */
-static void append(struct ps_pin *pin, struct page *page, unsigned long pages)
+static void append_pages(struct ps_pin *pin, struct page *page,
+			 unsigned long pages)
 {
 	unsigned long pfn = page_to_pfn(page);
 
@@ -95,9 +116,9 @@ static void append(struct ps_pin *pin, struct page *page, unsigned long pages)
 	pin->ranges[pin->nr_ranges++] = ps_range(pfn, pages);
 }
 
-/* How many of the @left pages to go one pointer from GUP stands for. */
-static unsigned long pages_of(struct ps_pin *pin, struct page *page,
-			      unsigned long left)
+/* How many pages a page from GUP stands for, of @left that are still to come. */
+static unsigned long pages_covered(struct ps_pin *pin, struct page *page,
+				   unsigned long left)
 {
 	struct folio *folio = page_folio(page);
 	unsigned long nr = folio_nr_pages(folio) - folio_page_idx(folio, page);
@@ -106,13 +127,13 @@ static unsigned long pages_of(struct ps_pin *pin, struct page *page,
 }
 
 /**
- * ps_pin_seek() - find a place in a pin
+ * ps_pin_seek() - select a part of a pin for ps_pin_next()
  * @pin: the pin
- * @first: index of a page in it, or their number
- * @pages: how many to go through from there, all in the pin
+ * @first: index of the first base page, from 0 to @pin->pages inclusive
+ * @pages: number of base pages; @first + @pages is at most @pin->pages
  *
- * Context: the pin's lock held.
- * Return: where to start with ps_pin_next().
+ * Context: the caller holds @pin->lock, or is the only user of @pin.
+ * Return: the position of the first page; nothing to release.
  */
 struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages)
@@ -126,14 +147,14 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 }
 
 /**
- * ps_pin_next() - go through what a pin holds
+ * ps_pin_next() - get the next run of pages of a pin
  * @pin: the pin
- * @pos: from ps_pin_seek(); is moved on
- * @pfn: out: of the next page, or PS_HOLE when it was released
- * @pages: out: how many consecutive ones
+ * @pos: in: from ps_pin_seek(), or as the last call left it; out: behind the run
+ * @pfn: out: PFN of the first page, or PS_HOLE when the pages were released
+ * @pages: out: number of consecutive base pages, all of one folio
  *
- * Context: the pin's lock held.
- * Return: false at the end.
+ * Context: the caller holds @pin->lock, or is the only user of @pin.
+ * Return: true, or false when there are no more pages and the output is not set.
  */
 bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
 		 unsigned long *pfn, unsigned long *pages)
@@ -156,8 +177,8 @@ bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
 	return true;
 }
 
-/* Releases pages that ps_pin_next() would give; the ranges stay. */
-static void release(struct ps_pin *pin, struct ps_pos pos, bool dirty)
+/* Releases the pages of a part of a pin; its ranges stay as they are. */
+static void release_pages_at(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 {
 	unsigned long pfn, pages;
 
@@ -167,7 +188,7 @@ static void release(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 			continue;
 		ps_gup_release(pin->call, pfn, pages, dirty);
 		pin->held -= pages;
-		uncharge(pages);
+		uncharge_pages(pages);
 		cond_resched();
 	}
 }
@@ -178,7 +199,7 @@ static void free_pin(struct kref *ref)
 
 	if (pin->serial)
 		xa_erase(&all_pins, pin->serial);
-	release(pin, ps_pin_seek(pin, 0, pin->pages), false);
+	release_pages_at(pin, ps_pin_seek(pin, 0, pin->pages), false);
 	kvfree(pin->ranges);
 	if (pin->mm)
 		mmdrop(pin->mm);
@@ -188,15 +209,19 @@ static void free_pin(struct kref *ref)
 
 /**
  * ps_pin_put() - drop a reference to a pin
- * @pin: the pin
+ * @pin: the pin, which the caller must not use any more
  *
- * Context: may sleep: the last one releases the pages.
+ * The last reference releases the pages that are still pinned and frees @pin.
+ *
+ * Context: may sleep; the caller does not hold @pin->lock unless another
+ * reference remains.
  */
 void ps_pin_put(struct ps_pin *pin)
 {
 	kref_put(&pin->ref, free_pin);
 }
 
+/* Looks up a pin and takes a reference, for ps_pin_put() to drop. */
 static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 {
 	struct ps_pin *pin;
@@ -211,16 +236,20 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 
 /**
  * ps_pin_get_next() - go through the pins of all open files
- * @serial: in: where to start; out: the serial number of what is returned
+ * @serial: in: the lowest serial number to return; out: that of the pin
  *
- * Context: may sleep. The caller drops the reference with ps_pin_put().
- * Return: the first pin at or after @serial, or NULL.
+ * Context: may sleep; takes no lock for longer than the lookup.
+ * Return: the pin with the lowest such number, with a reference that the caller
+ * drops with ps_pin_put(); NULL when there is none.
  */
 struct ps_pin *ps_pin_get_next(unsigned long *serial)
 {
 	struct ps_pin *pin;
 
-	/* The lock keeps free_pin() from going on; a dead pin is passed over. */
+	/*
+	 * A pin without references may still be in the list: skip it. It
+	 * cannot be freed meanwhile, since free_pin() waits for the xa_lock.
+	 */
 	xa_lock(&all_pins);
 	xa_for_each_start(&all_pins, *serial, pin, *serial)
 		if (kref_get_unless_zero(&pin->ref))
@@ -230,11 +259,11 @@ struct ps_pin *ps_pin_get_next(unsigned long *serial)
 }
 
 /**
- * ps_pin_lock_read() - keep a pin's pages from being released
- * @pin: the pin, with a reference
+ * ps_pin_lock_read() - lock a pin, so that its pages are not released
+ * @pin: the pin, to which the caller has a reference
  *
- * Context: may sleep. The caller ends it with up_read() of @pin->lock.
- * Return: 0; -ENOENT it holds nothing any more, -EINTR killed.
+ * Context: may sleep. With 0, the caller unlocks @pin->lock with up_read().
+ * Return: 0; -ENOENT when UNPIN has released all of it, -EINTR when killed.
  */
 int ps_pin_lock_read(struct ps_pin *pin)
 {
@@ -242,17 +271,19 @@ int ps_pin_lock_read(struct ps_pin *pin)
 		return -EINTR;
 	if (pin->held)
 		return 0;
-	up_read(&pin->lock);	/* lost the race with UNPIN */
+	/* UNPIN released all pages between the lookup and the lock. */
+	up_read(&pin->lock);
 	return -ENOENT;
 }
 
 /**
- * ps_pin_get_read() - look up a pin and keep its pages from being released
+ * ps_pin_get_read() - look up a pin and lock it, so that its pages stay pinned
  * @file: the open file that the pin belongs to
  * @id: the pin's id
  *
- * Context: may sleep. The caller releases the pin with ps_pin_put_read().
- * Return: the pin, or ERR_PTR: -ENOENT no such pin, -EINTR killed.
+ * Context: may sleep; takes the pin's lock for reading.
+ * Return: the pin, which the caller gives back with ps_pin_put_read(); or
+ * ERR_PTR: -ENOENT when @file has no such pin, -EINTR when killed.
  */
 struct ps_pin *ps_pin_get_read(struct ps_file *file, u32 id)
 {
@@ -272,6 +303,8 @@ struct ps_pin *ps_pin_get_read(struct ps_file *file, u32 id)
 /**
  * ps_pin_put_read() - undo ps_pin_get_read()
  * @pin: the pin
+ *
+ * Context: may sleep; drops the pin's lock and the reference.
  */
 void ps_pin_put_read(struct ps_pin *pin)
 {
@@ -280,8 +313,9 @@ void ps_pin_put_read(struct ps_pin *pin)
 }
 
 /*
- * Each pin of a page counts 1024 references and mm warns of a counter that
- * overflows, so keep to half of it: no batches of others fill the rest.
+ * A pin of a small folio is 1024 references, and mm warns when the reference
+ * count overflows. Stopping at half of the maximum leaves more room than the
+ * batches of other users that run at the same time can fill.
  */
 static bool too_many_refs(struct page *page)
 {
@@ -289,10 +323,11 @@ static bool too_many_refs(struct page *page)
 }
 
 /*
- * GUP refuses none of these and mm would warn. That it is looked at before is
- * no more than a guard against accidents: the mapping may change.
+ * Refuses VMAs where GUP would break COW in a way that makes mm warn: see
+ * ps_cannot_copy(). The VMAs may change before GUP looks at them, so this
+ * prevents accidents and not a caller that tries to provoke the warning.
  */
-static int check_copies(struct ps_gup *gup)
+static int check_uncopyable_vmas(struct ps_gup *gup)
 {
 	unsigned long end = gup->addr + (gup->nr << PAGE_SHIFT), addr = gup->addr;
 	struct vm_area_struct *vma;
@@ -314,12 +349,68 @@ static int check_copies(struct ps_gup *gup)
 	return ret;
 }
 
-/* Fills an empty pin. What it did get is in @pin whatever it returns. */
+/* Adds what one call of GUP returned. Returns -ENOMEM to end with this batch. */
+static int append_batch(struct ps_pin *pin, struct page **pages, long nr,
+			unsigned long wanted)
+{
+	int ret = 0;
+	long i;
+
+	for (i = 0; i < nr; i++) {
+		append_pages(pin, pages[i],
+			     pages_covered(pin, pages[i], wanted - pin->pages));
+		if (too_many_refs(pages[i]))
+			ret = -ENOMEM;
+	}
+	return ret;
+}
+
+/* Calls GUP once for the next pages of a pin, @batch of them at most. */
+static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
+		     struct ps_gup *gup, struct page **pages, unsigned long batch)
+{
+	unsigned long wanted = cmd->len >> PAGE_SHIFT, before = pin->pages;
+	unsigned long left = wanted - before;
+	u64 start;
+	long got;
+	int ret;
+
+	gup->addr = cmd->addr + ((u64)before << PAGE_SHIFT);
+	gup->nr = ps_gup_by_folio(cmd->call) ? left : min(left, batch);
+	ret = gup->file ? 0 : check_uncopyable_vmas(gup);
+	if (ret)
+		return ret;
+	/* Before GUP, since there must be a range for each page that it pins. */
+	ret = reserve_ranges(pin, min(left, batch));
+	if (ret)
+		return ret;
+	if (!charge_pages(gup->nr))
+		return -ENOMEM;
+
+	start = ktime_get_ns();
+	got = ps_gup(cmd->call, gup, pages);
+	cmd->elapsed_ns += ktime_get_ns() - start;
+	/* Dropped once is dropped, whatever later batches do. */
+	if (cmd->lock != PINSCOPE_LOCK_DROPPED)
+		cmd->lock = gup->lock;
+	if (got > 0)
+		ret = append_batch(pin, pages, got, wanted);
+	uncharge_pages(gup->nr - (pin->pages - before));
+
+	/* 0 is no progress without a reason; trying again might never end. */
+	if (got <= 0)
+		return got ? got : -EAGAIN;
+	if (!ret && fatal_signal_pending(current))
+		return -EINTR;
+	return ret;
+}
+
+/* Fills an empty pin. With an error, @pin has what was pinned until then. */
 static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		     struct ps_gup *gup)
 {
-	unsigned long left = cmd->len >> PAGE_SHIFT;
-	unsigned long batch = min(left, cmd->batch ? cmd->batch : BATCH);
+	unsigned long wanted = cmd->len >> PAGE_SHIFT;
+	unsigned long batch = min(wanted, cmd->batch ? cmd->batch : DEFAULT_BATCH);
 	struct page **pages;
 	int ret = 0;
 
@@ -327,56 +418,19 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!pages)
 		return -ENOMEM;
-
-	while (left) {
-		unsigned long was = pin->pages;
-		u64 start;
-		long got, i;
-
-		gup->addr = cmd->addr + ((u64)pin->pages << PAGE_SHIFT);
-		gup->nr = ps_gup_by_folio(cmd->call) ? left : min(left, batch);
-		ret = gup->file ? 0 : check_copies(gup);
-		if (ret)
-			break;
-		/* Before GUP: with the pages in hand there is no way to fail. */
-		ret = resize(pin, min(left, batch), false);
-		if (ret)
-			break;
-		if (!charge(gup->nr)) {
-			ret = -ENOMEM;
-			break;
-		}
-		start = ktime_get_ns();
-		got = ps_gup(cmd->call, gup, pages);
-		cmd->elapsed_ns += ktime_get_ns() - start;
-		if (gup->lock == PINSCOPE_LOCK_DROPPED ||
-		    cmd->lock != PINSCOPE_LOCK_DROPPED)
-			cmd->lock = gup->lock;
-		for (i = 0; i < got; i++) {
-			append(pin, pages[i], pages_of(pin, pages[i], left));
-			left = (cmd->len >> PAGE_SHIFT) - pin->pages;
-			if (too_many_refs(pages[i]))
-				ret = -ENOMEM;
-		}
-		uncharge(gup->nr - (pin->pages - was));
-		/* 0: no progress and no reason; trying again may spin. */
-		if (got <= 0)
-			ret = got ? got : -EAGAIN;
-		else if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			break;
-		cond_resched();
+	while (!ret && pin->pages < wanted) {
+		ret = pin_batch(pin, cmd, gup, pages, batch);
+		if (!ret)
+			cond_resched();
 	}
 	kvfree(pages);
-	/* The array was grown for the worst case; failing to trim is harmless. */
-	if (pin->nr_ranges)
-		resize(pin, 0, true);
+	/* reserve_ranges() made room for a range for each page. */
+	trim_ranges(pin);
 	return ret;
 }
 
-static struct ps_pin *new_pin(const struct pinscope_pin *cmd,
-			      struct mm_struct *mm)
+static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
+				struct mm_struct *mm)
 {
 	struct ps_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 
@@ -395,12 +449,16 @@ static struct ps_pin *new_pin(const struct pinscope_pin *cmd,
 	return pin;
 }
 
-static int publish(struct ps_pin *pin, struct ps_ucmd *ucmd)
+/*
+ * Tells the caller the id of a pin, and makes the pin reachable by it. From then
+ * on another thread may release the pin.
+ */
+static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 {
 	struct pinscope_pin *cmd = ucmd->cmd;
 	int ret;
 
-	/* Reserve the id; nobody uses the pin until the caller knows of it. */
+	/* Only reserves the id: a lookup finds nothing there yet. */
 	ret = xa_alloc(&ucmd->file->pins, &cmd->id, NULL, xa_limit_31b,
 		       GFP_KERNEL_ACCOUNT);
 	if (ret)
@@ -409,19 +467,20 @@ static int publish(struct ps_pin *pin, struct ps_ucmd *ucmd)
 	ret = xa_alloc_cyclic(&all_pins, &pin->serial, pin, xa_limit_31b,
 			      &next_serial, GFP_KERNEL_ACCOUNT);
 	if (ret < 0)
-		pin->serial = 0;	/* it may have been set all the same */
+		pin->serial = 0;	/* xa_alloc_cyclic() may have set it */
 	else
 		ret = ps_respond(ucmd);
 	if (ret) {
 		xa_release(&ucmd->file->pins, cmd->id);
 		return ret;
 	}
-	/* The slot is reserved: this allocates nothing and cannot fail. */
+	/* Cannot fail: the slot was reserved, so nothing is allocated. */
 	xa_store(&ucmd->file->pins, cmd->id, pin, GFP_KERNEL_ACCOUNT);
 	return 0;
 }
 
-static int pin(struct ps_ucmd *ucmd, struct ps_gup *gup)
+/* PIN of a target that has been looked up. */
+static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 {
 	struct pinscope_pin *cmd = ucmd->cmd;
 	struct mm_struct *mm = gup->file ? NULL : gup->mm;
@@ -431,11 +490,11 @@ static int pin(struct ps_ucmd *ucmd, struct ps_gup *gup)
 	ret = ps_check_range(cmd->addr, cmd->len, mm ? mm->task_size : U64_MAX);
 	if (ret)
 		return ret;
-	/* Early, so that a hopeless request does not fault in what it can get. */
+	/* Fail before GUP faults pages in: this range can never be charged. */
 	if (cmd->len >> PAGE_SHIFT > READ_ONCE(ps_max_pages))
 		return -ENOMEM;
 
-	pin = new_pin(cmd, mm);
+	pin = alloc_pin(cmd, mm);
 	if (!pin)
 		return -ENOMEM;
 	cmd->elapsed_ns = 0;
@@ -446,9 +505,9 @@ static int pin(struct ps_ucmd *ucmd, struct ps_gup *gup)
 		ret = 0;
 	if (!ret) {
 		pin->since = ktime_get();
-		ret = publish(pin, ucmd);
+		ret = publish_pin(pin, ucmd);
 	}
-	/* Once it is published, somebody may have released it already. */
+	/* Uses @cmd and not @pin, which UNPIN may already have released. */
 	trace_pinscope_pin(cmd, ret ? 0 : cmd->id, ret);
 	if (ret)
 		ps_pin_put(pin);
@@ -459,8 +518,9 @@ static int pin(struct ps_ucmd *ucmd, struct ps_gup *gup)
  * ps_cmd_pin() - PINSCOPE_IOC_PIN, see struct pinscope_pin
  * @ucmd: the ioctl
  *
- * Context: may sleep, takes and drops the mmap lock, killable.
- * Return: 0 or a negative errno, and then nothing is pinned.
+ * Context: may sleep; takes and drops the mmap lock; ends early when killed.
+ * Return: 0, with a pin that UNPIN or ps_release_pins() releases; or a negative
+ * errno, with nothing pinned.
  */
 int ps_cmd_pin(struct ps_ucmd *ucmd)
 {
@@ -473,32 +533,32 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 		return -EINVAL;
 	if (!(ps_gup_calls() & BIT(cmd->call)))
 		return -EOPNOTSUPP;
-	if (cmd->target_type != PINSCOPE_TARGET_CALLER &&
-	    !ps_gup_is_remote(cmd->call) && !ps_gup_by_folio(cmd->call))
+	if (!ps_gup_takes_target(cmd->call, cmd->target_type))
 		return -EINVAL;
 	ret = ps_gup_flags_to_kernel(cmd->call, cmd->gup_flags, &gup.gup_flags);
 	if (ret)
 		return ret;
 
-	if (ps_gup_by_folio(cmd->call)) {
-		if (cmd->target_type != PINSCOPE_TARGET_MEMFD)
-			return -EINVAL;
+	if (cmd->target_type == PINSCOPE_TARGET_MEMFD) {
 		gup.file = fget(cmd->target_nr);
 		if (!gup.file)
 			return -EBADF;
-		ret = pin(ucmd, &gup);
+		ret = pin_target(ucmd, &gup);
 		fput(gup.file);
 		return ret;
 	}
 	gup.mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	if (IS_ERR(gup.mm))
 		return PTR_ERR(gup.mm);
-	ret = pin(ucmd, &gup);
+	ret = pin_target(ucmd, &gup);
 	mmput(gup.mm);
 	return ret;
 }
 
-/* One pin of a folio cannot be given back for some of its pages. */
+/*
+ * Does a part of a pin begin or end inside a folio that has one pin? That pin
+ * cannot be released for some of the folio's pages.
+ */
 static bool cuts_folio(struct ps_pin *pin, unsigned long first,
 		       unsigned long pages)
 {
@@ -507,8 +567,11 @@ static bool cuts_folio(struct ps_pin *pin, unsigned long first,
 		ps_pin_seek(pin, first + pages, 0).skip);
 }
 
-/* Releases pages in the middle and puts a hole there. */
-static int unpin_part(struct ps_pin *pin, unsigned long first,
+/*
+ * Releases some pages of a pin and puts ranges of PS_HOLE in their place, so
+ * that the offsets of the other pages stay the same.
+ */
+static int punch_hole(struct ps_pin *pin, unsigned long first,
 		      unsigned long pages, bool dirty)
 {
 	struct ps_pos from = ps_pin_seek(pin, first, pages);
@@ -517,13 +580,14 @@ static int unpin_part(struct ps_pin *pin, unsigned long first,
 	ps_range_t more_ranges[2], *at;
 
 	/*
-	 * What is left of the first and the last range, and no more ranges for
-	 * the hole than there were: at most two more.
+	 * At most two ranges more than before: what remains of the first and of
+	 * the last range. The hole needs no more ranges than it replaces.
 	 */
-	if (resize(pin, 2, false))
+	if (reserve_ranges(pin, 2))
 		return -ENOMEM;
-	release(pin, from, dirty);
+	release_pages_at(pin, from, dirty);
 
+	/* What remains of the last range, behind the hole. */
 	if (to.skip) {
 		ps_range_t last = pin->ranges[to.i];
 
@@ -533,11 +597,12 @@ static int unpin_part(struct ps_pin *pin, unsigned long first,
 					       ps_range_pfn(last) + to.skip, n);
 		to.i++;
 	}
+	/* What remains of the first range, in front of it. */
 	if (from.skip) {
 		at = &pin->ranges[from.i++];
 		*at = ps_range(ps_range_pfn(*at), from.skip);
 	}
-	/* The hole, then what is left of the last range, then the others. */
+	/* The hole, what remains of the last range, and all ranges behind. */
 	n = DIV_ROUND_UP(pages, PS_RANGE_MAX_PAGES);
 	tail = pin->nr_ranges - to.i;
 	memmove(&pin->ranges[from.i + n + more], &pin->ranges[to.i],
@@ -553,8 +618,9 @@ static int unpin_part(struct ps_pin *pin, unsigned long first,
 	return 0;
 }
 
-static int unpin(struct ps_file *file, struct ps_pin *pin,
-		 struct pinscope_unpin *cmd)
+/* UNPIN of a pin whose lock is held for writing. */
+static int unpin_locked(struct ps_file *file, struct ps_pin *pin,
+			struct pinscope_unpin *cmd)
 {
 	u64 size = (u64)pin->pages << PAGE_SHIFT;
 	u64 offset = cmd->offset, len = cmd->len;
@@ -562,7 +628,7 @@ static int unpin(struct ps_file *file, struct ps_pin *pin,
 	bool dirty = cmd->flags & PINSCOPE_UNPIN_DIRTY;
 
 	if (!pin->held)
-		return -ENOENT;		/* somebody else was first */
+		return -ENOENT;		/* another UNPIN released all of it */
 	if (!offset && !len)
 		len = size;
 	if (!len || !PAGE_ALIGNED(offset) || !PAGE_ALIGNED(len))
@@ -577,12 +643,12 @@ static int unpin(struct ps_file *file, struct ps_pin *pin,
 		return -EINVAL;
 
 	if (len < size) {
-		int ret = unpin_part(pin, first, pages, dirty);
+		int ret = punch_hole(pin, first, pages, dirty);
 
 		if (ret)
 			return ret;
 	} else {
-		release(pin, ps_pin_seek(pin, 0, pages), dirty);
+		release_pages_at(pin, ps_pin_seek(pin, 0, pages), dirty);
 	}
 	cmd->left = pin->held;
 	trace_pinscope_unpin(cmd);
@@ -593,7 +659,7 @@ static int unpin(struct ps_file *file, struct ps_pin *pin,
 	pin->nr_ranges = 0;
 	pin->pages = 0;
 	xa_erase(&file->pins, pin->id);
-	ps_pin_put(pin);		/* the table's reference, not the last */
+	ps_pin_put(pin);	/* the xarray's; the caller has another one */
 	return 0;
 }
 
@@ -601,9 +667,11 @@ static int unpin(struct ps_file *file, struct ps_pin *pin,
  * ps_cmd_unpin() - PINSCOPE_IOC_UNPIN, see struct pinscope_unpin
  * @ucmd: the ioctl
  *
- * Context: may sleep; waits for those who use the pin.
- * Return: 0 with the pages released, or a negative errno with nothing changed,
- * but -EFAULT when the caller's struct cannot be written.
+ * Context: may sleep; takes the pin's lock for writing, so it waits for ioctls
+ * that use the pin, unless killed.
+ * Return: 0 with the pages released; a negative errno with nothing changed,
+ * except -EFAULT, which means that the pages are released but the caller's
+ * struct could not be written.
  */
 int ps_cmd_unpin(struct ps_ucmd *ucmd)
 {
@@ -619,7 +687,7 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
 	if (down_write_killable(&pin->lock)) {
 		ret = -EINTR;
 	} else {
-		ret = unpin(ucmd->file, pin, cmd);
+		ret = unpin_locked(ucmd->file, pin, cmd);
 		up_write(&pin->lock);
 	}
 	ps_pin_put(pin);
@@ -627,8 +695,22 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
 }
 
 /**
+ * ps_init_pins() - set up the table of pins of an open file
+ * @file: the open file
+ *
+ * Context: any. ps_release_pins() undoes it.
+ */
+void ps_init_pins(struct ps_file *file)
+{
+	/* Ids start at 1, so that an id that was never set names no pin. */
+	xa_init_flags(&file->pins, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+}
+
+/**
  * ps_release_pins() - release all pins of an open file
- * @file: the file, which nobody else uses any more
+ * @file: the open file, on which no ioctl runs any more
+ *
+ * Context: may sleep.
  */
 void ps_release_pins(struct ps_file *file)
 {

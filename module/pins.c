@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pins: every pin that is held, by whom, how, and whether the process still
- * sees the same pages. For reading, while pins come and go: a pin that was
- * there all the time is listed once.
+ * pins in debugfs: one line for each pin of all open files, with the process that
+ * made it, the call, the flags, and how many of its pages are still mapped where
+ * they were pinned.
+ *
+ * Pins may be made and released while the file is read. A pin that exists from
+ * the first read to the last is listed exactly once.
+ *
+ * Owns nothing. Locks: ps_pin.lock for reading, then those of ps_compare().
  */
 #include <linux/debugfs.h>
 #include <linux/pid.h>
@@ -11,7 +16,7 @@
 
 #include "pinscope.h"
 
-/* Position 0 is the heading, position n the first pin of a serial >= n. */
+/* Position 0 is the heading; position n is the first pin with serial >= n. */
 static void *get_pin_at(loff_t *pos)
 {
 	unsigned long serial = *pos;
@@ -39,39 +44,45 @@ static void *pins_next(struct seq_file *m, void *v, loff_t *pos)
 	return get_pin_at(pos);
 }
 
-static void show_names(struct seq_file *m, struct ps_pin *pin)
+#define CALL_NAME(call, name)						\
+	[PINSCOPE_CALL_##call] = name,
+static const char *const call_names[PINSCOPE_CALLS] = {
+	PINSCOPE_CALL_NAMES(CALL_NAME)
+};
+
+#define GUP_FLAG_NAME(name)	{ PINSCOPE_FOLL_##name, #name },
+static const struct {
+	u64 bit;
+	const char *name;
+} gup_flag_names[] = {
+	PINSCOPE_FOLL_NAMES(GUP_FLAG_NAME)
+};
+
+static void show_call_and_flags(struct seq_file *m, struct ps_pin *pin)
 {
-#define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
-#define CALL(call, name)	name,	/* they are in order */
-	static const struct {
-		u64 bit;
-		const char *name;
-	} foll_flags[] = { PINSCOPE_FOLL_NAMES(FOLL) };
-	static const char *const calls[] = { PINSCOPE_CALL_NAMES(CALL) };
 	const char *separator = "";
 	int i;
 
-	static_assert(ARRAY_SIZE(calls) == PINSCOPE_CALLS);
-
-	seq_printf(m, " %s ", calls[pin->call]);
-	for (i = 0; i < ARRAY_SIZE(foll_flags); i++) {
-		if (!(pin->gup_flags & foll_flags[i].bit))
+	seq_printf(m, " %s ", call_names[pin->call]);
+	for (i = 0; i < ARRAY_SIZE(gup_flag_names); i++) {
+		if (!(pin->gup_flags & gup_flag_names[i].bit))
 			continue;
-		seq_printf(m, "%s%s", separator, foll_flags[i].name);
+		seq_printf(m, "%s%s", separator, gup_flag_names[i].name);
 		separator = "|";
 	}
 	if (!pin->gup_flags)
 		seq_putc(m, '0');
 }
 
-/* How many pages the process that was pinned sees where they were pinned. */
+/* Shows how many pages are still mapped where they were pinned. */
 static int show_same(struct seq_file *m, struct ps_pin *pin)
 {
 	struct pinscope_compare cmp = { .addr = pin->addr };
 	int ret;
 
 	if (!pin->mm) {
-		seq_puts(m, " -");		/* a file: nobody has to map it */
+		/* Pages of a file were pinned, which no process need map. */
+		seq_puts(m, " -");
 		return 0;
 	}
 	if (!mmget_not_zero(pin->mm)) {
@@ -99,14 +110,17 @@ static int pins_show(struct seq_file *m, void *v)
 	if (ret)
 		return ret == -ENOENT ? SEQ_SKIP : ret;
 	seq_printf(m, "%d %u", pid_vnr(pin->pid), pin->id);
-	show_names(m, pin);
+	show_call_and_flags(m, pin);
 	seq_printf(m, " 0x%llx %lu %lu %lld", pin->addr, pin->pages, pin->held,
 		   ktime_ms_delta(ktime_get(), pin->since));
 	ret = show_same(m, pin);
 	up_read(&pin->lock);
 	if (ret)
 		return ret;
-	/* Last on its line, since it can have spaces; escaped, since newlines. */
+	/*
+	 * The name of a thread can contain anything: it comes last because of
+	 * spaces, and newlines in it are escaped.
+	 */
 	seq_putc(m, ' ');
 	seq_escape(m, pin->comm, "\n\\");
 	seq_putc(m, '\n');

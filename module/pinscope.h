@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of pinscope.ko share.
+ * What the files of pinscope.ko share: the objects, and the functions that one
+ * file offers to others. The functions are described where they are defined.
  *
- * State belongs to an open file: struct ps_file owns an xarray of pins by id.
- * A pin is reference counted; whoever looks it up holds a reference and its
- * rwsem. Lock order: ps_pin.lock, mmap lock, i_mmap_rwsem (hugetlb only),
- * page table lock.
+ * Objects and their lifetime:
+ * - struct ps_file: one for each open of ctl, map or gup_test. It owns an xarray
+ *   of pins by id, and for map the memory behind its mappings. It is freed when
+ *   the file is released.
+ * - struct ps_pin: reference counted. Its file's xarray holds one reference
+ *   until UNPIN or the file's release; a running ioctl holds another one. The
+ *   pages are released by UNPIN, or with the last reference.
+ *
+ * Lock order: ps_pin.lock, mmap lock, i_mmap_rwsem (hugetlb only), page table
+ * lock. The locks of the xarrays, and those of gup_test.c and map.c, are
+ * described there.
+ *
+ * Dependencies point one way: main.c calls the handlers, the handlers call the
+ * files that pin, walk and translate, all of them may call ucmd.c.
  */
 #ifndef PINSCOPE_H
 #define PINSCOPE_H
@@ -20,7 +31,7 @@
 #include "compat/compat.h"
 #include "pinscope_abi.h"
 
-/* kunit/ can be a module of its own. */
+/* The suites in kunit/ can be built as a module, which needs exports. */
 #if IS_ENABLED(CONFIG_KUNIT)
 #define EXPORT_SYMBOL_FOR_KUNIT(symbol)	EXPORT_SYMBOL_GPL(symbol)
 #else
@@ -29,17 +40,17 @@
 
 struct ps_map;
 
-/* One per open of ctl, map or gup_test. */
+/* The state of one open of ctl, map or gup_test. */
 struct ps_file {
 	struct xarray pins;	/* id -> struct ps_pin */
-	struct ps_map *map;	/* of map; NULL for ctl */
+	struct ps_map *map;	/* the memory of an open map, else NULL */
 };
 
 /*
- * What a pin holds, as runs of pages of one folio: PFN of the first page and
- * number of pages packed into one word, so that 4 KiB pages cost what an array
- * of page pointers would and huge pages next to nothing. What was released
- * early has the PFN PS_HOLE.
+ * A run of consecutive pages of one folio that a pin holds: the PFN of the
+ * first page and the number of pages in one word. A list of base pages costs as
+ * much as an array of page pointers, and huge pages cost next to nothing. The
+ * PFN is PS_HOLE for pages that UNPIN has released.
  */
 typedef u64 ps_range_t;
 
@@ -62,52 +73,57 @@ static inline unsigned long ps_range_pages(ps_range_t range)
 	return (range & (PS_RANGE_MAX_PAGES - 1)) + 1;
 }
 
-/* A place in a pin: @pages, from the page @skip of the range @i on. */
+/*
+ * A part of a pin, as ps_pin_next() goes through it: @pages pages, beginning
+ * with the page @skip of the range @i.
+ */
 struct ps_pos {
-	unsigned long i;
-	unsigned long skip;
+	unsigned long i;	/* index into ps_pin.ranges */
+	unsigned long skip;	/* pages */
 	unsigned long pages;
 };
 
 /*
- * Everything but the ranges, which UNPIN changes, and @written is constant once
- * the pin can be found.
+ * A pin: the pages that one PIN has pinned. All fields are constant once the pin
+ * can be looked up, but for @written, and for the range fields, which only UNPIN
+ * changes, with @lock held for writing.
  */
 struct ps_pin {
 	struct kref ref;
 	/*
-	 * Readers use the pages; UNPIN takes it for writing, so that the pages
-	 * are released when UNPIN returns and not at the last reader's whim.
+	 * Held for reading while the pages are used, for writing by UNPIN: the
+	 * pages are released when UNPIN returns, and not some time later when
+	 * the last user drops its reference.
 	 */
 	struct rw_semaphore lock;
-	u32 id;
-	u32 serial;		/* in the list of all pins */
-	u32 call;
-	u64 gup_flags;
-	u64 addr;
-	struct mm_struct *mm;	/* mmgrab()bed; NULL for a memfd */
-	struct pid *pid;	/* of the maker */
-	char comm[TASK_COMM_LEN];
-	ktime_t since;
-	bool written;		/* by WRITE: mark dirty on release */
-	unsigned long pages;	/* from one end to the other */
-	unsigned long held;	/* without those that were released */
+	u32 id;			/* in the open file */
+	u32 serial;		/* in the list of all pins; 0: not in it */
+	u32 call;		/* enum pinscope_call */
+	u64 gup_flags;		/* PINSCOPE_FOLL_* */
+	u64 addr;		/* address, or file offset with CALL_PIN_MEMFD */
+	struct mm_struct *mm;	/* mmgrab()bed; NULL with CALL_PIN_MEMFD */
+	struct pid *pid;	/* of the process that called PIN */
+	char comm[TASK_COMM_LEN];	/* of the thread that called PIN */
+	ktime_t since;		/* when the pages were pinned */
+	bool written;		/* by WRITE: mark pages dirty on release */
+	unsigned long pages;	/* released ones included */
+	unsigned long held;	/* released ones not included */
 	unsigned long nr_ranges;
 	unsigned long max_ranges;
 	ps_range_t *ranges;
 };
 
-/* One ioctl being served. */
+/* One ioctl while it is served. */
 struct ps_ucmd {
 	struct ps_file *file;
-	void __user *uptr;
-	u32 user_size;
-	u32 kernel_size;
-	void *cmd;
+	void __user *uptr;	/* the caller's struct */
+	u32 user_size;		/* its size; 0: the module is the caller */
+	u32 kernel_size;	/* size of the module's struct */
+	void *cmd;		/* the module's struct, kernel memory */
 };
 
+/* ucmd.c */
 int ps_respond(struct ps_ucmd *ucmd);
-void ps_file_init(struct ps_file *file);
 int ps_check_range(u64 addr, u64 len, u64 limit);
 
 /* target.c */
@@ -115,24 +131,24 @@ struct mm_struct *ps_get_mm(u32 target_type, s32 target_nr);
 
 /* flags.c */
 extern bool ps_allow_warn;
-u64 ps_gup_flags_taken(unsigned int call);
+u64 ps_gup_flags_known(void);
+unsigned int ps_gup_flags_translate(u64 gup_flags);
 int ps_gup_flags_from_kernel(unsigned int kernel, u64 *gup_flags);
-int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kernel);
 u64 ps_fault_taken(void);
 int ps_fault_to_kernel(u64 fault, unsigned int *kernel);
 u32 ps_vm_fault_known(void);
 u32 ps_vm_fault_from_kernel(vm_fault_t result);
 
-/* gup.c */
-
+/* Is this a private mapping that can become writable? As is_cow_mapping(). */
 static inline bool ps_is_cow(const struct vm_area_struct *vma)
 {
 	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
 }
 
 /*
- * mm copies what has no struct page through the user address, in current's page
- * tables, and warns when it is not mapped there.
+ * Would mm warn when it breaks COW in this VMA? What has no struct page is
+ * copied through the user address, in the page tables of current: that fails,
+ * with a warning, for another process's mm and for a mapping without VM_READ.
  */
 static inline bool ps_cannot_copy(const struct vm_area_struct *vma)
 {
@@ -140,20 +156,24 @@ static inline bool ps_cannot_copy(const struct vm_area_struct *vma)
 	       (vma->vm_mm != current->mm || !(vma->vm_flags & VM_READ));
 }
 
-/* One batch for GUP. */
+/* gup.c */
+
+/* The arguments of one call of ps_gup(). */
 struct ps_gup {
-	struct mm_struct *mm;	/* of the remote ways */
-	struct file *file;	/* of CALL_PIN_MEMFD */
-	u64 addr;
-	unsigned long nr;
-	unsigned int gup_flags;	/* the kernel's bits */
-	enum pinscope_lock lock; /* out, or'ed by the caller over batches */
+	struct mm_struct *mm;	/* of the target; NULL with CALL_PIN_MEMFD */
+	struct file *file;	/* with CALL_PIN_MEMFD, else NULL */
+	u64 addr;		/* page aligned address, or file offset */
+	unsigned long nr;	/* base pages */
+	unsigned int gup_flags;	/* the running kernel's FOLL_* */
+	enum pinscope_lock lock; /* out: what became of the mmap lock */
 };
 
 u32 ps_gup_calls(void);
-bool ps_gup_is_remote(unsigned int call);
-long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages);
+bool ps_gup_takes_target(unsigned int call, u32 target_type);
 bool ps_gup_by_folio(unsigned int call);
+u64 ps_gup_flags_taken(unsigned int call);
+int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kernel);
+long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages);
 void ps_gup_release(unsigned int call, unsigned long pfn, unsigned long pages,
 		    bool dirty);
 
@@ -171,25 +191,26 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages);
 bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
 		 unsigned long *pfn, unsigned long *pages);
+void ps_init_pins(struct ps_file *file);
 void ps_release_pins(struct ps_file *file);
 
 /* walk.c */
 
-/* One non-empty page table entry, as its table's lock holder sees it. */
+/* One non-empty page table entry, read with the lock of its table held. */
 struct ps_entry {
-	unsigned long addr;	/* cut to the range that is walked */
-	unsigned long pages;
-	unsigned long pfn;	/* of @addr, where STATE_* say that it is valid */
-	u64 state;		/* what the entry itself tells */
-	struct page *page;	/* of @addr; NULL when there is none to touch */
+	unsigned long addr;	/* inside the range that is walked */
+	unsigned long pages;	/* base pages, those inside the range */
+	unsigned long pfn;	/* of @addr, where the ABI says it is valid */
+	u64 state;		/* PINSCOPE_STATE_* of the entry alone */
+	struct page *page;	/* of @addr; NULL: no struct page to look at */
 	unsigned int shift;	/* log2 of the bytes that the entry maps */
 	unsigned int swap_type;
 	unsigned long swap_offset;
 };
 
 /*
- * Called for each entry with the page table lock held: must not sleep.
- * Returns false to stop in front of this entry.
+ * Called for each entry with the lock of its page table held: must not sleep.
+ * Returns false to end the walk in front of this entry.
  */
 typedef bool (*ps_entry_fn)(const struct ps_entry *entry, void *arg);
 
@@ -216,7 +237,8 @@ void ps_gup_test_exit(void);
 /* pins.c */
 extern const struct file_operations ps_pins_fops;
 
-/* The rest: one file per primitive. */
+/* info.c, io.c, inspect.c, fault.c, rss.c */
+int ps_cmd_info(struct ps_ucmd *ucmd);
 int ps_cmd_read(struct ps_ucmd *ucmd);
 int ps_cmd_write(struct ps_ucmd *ucmd);
 int ps_cmd_inspect(struct ps_ucmd *ucmd);

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RSS: what mm has counted of a process's pages. Faults that replace a page move
- * it from one counter to another, and what they get wrong shows for good.
+ * RSS: the counters of an mm (MM_FILEPAGES and so on), summed up exactly.
+ *
+ * A fault that replaces a page of the page cache by an anonymous one, as unshare
+ * does, has to move one page from a counter to another. A fault that forgets to
+ * leaves the counters wrong for as long as the mm lives.
+ *
+ * Owns nothing and takes no locks.
  */
 #include <linux/sched/mm.h>
 
 #include "pinscope.h"
 
 /**
- * ps_cmd_rss() - the counters, summed up over all processors
- * @ucmd: struct pinscope_rss
+ * ps_cmd_rss() - PINSCOPE_IOC_RSS, see struct pinscope_rss
+ * @ucmd: the ioctl
  *
- * Context: may sleep; takes no lock that faults take, so that they can go on.
- * Return: 0 or a negative errno: see struct pinscope_rss.
+ * Context: may sleep. Takes no lock, so the process can fault meanwhile.
+ * Return: 0 or a negative errno.
  */
 int ps_cmd_rss(struct ps_ucmd *ucmd)
 {

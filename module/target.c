@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose memory: from a pid or a pidfd to an mm, with the permission checks that
- * a debugger faces.
+ * Targets: from a pid or a pidfd to an mm, with the permission check that
+ * PTRACE_ATTACH makes.
  *
- * The kernel's own check, ptrace_may_access(), is not for modules. Procfs makes
- * it when /proc/PID/mem is opened, with the caller's credentials and whatever
- * security modules have to say, so that is what is done here. Nor is there a
- * way for modules from a pidfd to its process; what its fdinfo file would say
- * is asked of it instead.
+ * That check, ptrace_may_access(), is not exported to modules. Procfs makes it
+ * when /proc/PID/mem is opened, with the caller's credentials and with the hooks
+ * of the security modules, so this file opens /proc/PID/mem. The function from a
+ * pidfd to its process is not exported either, so this file reads the process id
+ * that the pidfd's show_fdinfo() prints.
+ *
+ * Owns nothing. Takes no locks of its own.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -19,7 +21,8 @@
 
 #include "pinscope.h"
 
-static struct file *open_proc(int nr)
+/* Opens /proc/PID/mem of the process @nr, or of current when @nr is 0. */
+static struct file *open_proc_mem(int nr)
 {
 	char path[32];
 	struct file *file;
@@ -29,7 +32,7 @@ static struct file *open_proc(int nr)
 	else
 		strscpy(path, "/proc/self/mem", sizeof(path));
 	file = filp_open(path, O_RDONLY, 0);
-	/* Something else may be mounted there, which means nothing. */
+	/* Without procfs on /proc, opening the file has checked nothing. */
 	if (!IS_ERR(file) && file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC) {
 		fput(file);
 		return ERR_PTR(-ENOENT);
@@ -38,12 +41,15 @@ static struct file *open_proc(int nr)
 }
 
 /*
- * @mm is what the task had before the check and has after it, so it is what was
- * checked: a task never gets an mm back that exec or exit took from it. That
- * the file is about the same mm also says that this /proc counts processes like
- * the caller does.
+ * Returns the mm of a process if the caller may attach to it, for mmput().
+ *
+ * The process may exec between the lookup of its mm and the check. The mm that
+ * it has both before and after opening the file is the one that was checked,
+ * since a process never gets back an mm that it gave up. The file must be of the
+ * same mm, too: /proc may belong to another pid namespace than the caller, where
+ * @nr is another process.
  */
-static struct mm_struct *mm_of_pid(struct pid *pid, int nr)
+static struct mm_struct *get_mm_checked(struct pid *pid, int nr)
 {
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
 	struct mm_struct *mm, *after;
@@ -57,7 +63,7 @@ static struct mm_struct *mm_of_pid(struct pid *pid, int nr)
 		put_task_struct(task);
 		return ERR_PTR(-ESRCH);
 	}
-	file = open_proc(nr);
+	file = open_proc_mem(nr);
 	if (IS_ERR(file)) {
 		ret = PTR_ERR(file);
 	} else {
@@ -86,12 +92,16 @@ static struct mm_struct *get_mm_by_pid(s32 nr)
 	pid = find_get_pid(nr);
 	if (!pid)
 		return ERR_PTR(-ESRCH);
-	mm = mm_of_pid(pid, nr);
+	mm = get_mm_checked(pid, nr);
 	put_pid(pid);
 	return mm;
 }
 
-/* The process id that a pidfd's fdinfo has; it tells it for a file of procfs. */
+/*
+ * Returns the process id that a pidfd's fdinfo shows, or -ESRCH, or -EBADF when
+ * the file is not a pidfd. The id is the one in the pid namespace of the procfs
+ * that @proc is a file of.
+ */
 static int pidfd_to_nr(struct file *pidfd, struct file *proc)
 {
 	struct seq_file m = { .size = 512, .file = proc };
@@ -108,7 +118,7 @@ static int pidfd_to_nr(struct file *pidfd, struct file *proc)
 	if (sscanf(m.buf, "Pid:\t%d", &nr) != 1)
 		nr = -EBADF;
 	else if (nr <= 0)
-		nr = -ESRCH;	/* not in this namespace, or no more */
+		nr = -ESRCH;	/* it has exited, or is in another namespace */
 	kfree(m.buf);
 	return nr;
 }
@@ -121,7 +131,7 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 
 	if (!pidfd)
 		return ERR_PTR(-EBADF);
-	proc = open_proc(0);
+	proc = open_proc_mem(0);
 	if (IS_ERR(proc)) {
 		fput(pidfd);
 		return ERR_CAST(proc);
@@ -131,7 +141,10 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 		mm = ERR_PTR(nr);
 	} else {
 		mm = get_mm_by_pid(nr);
-		/* Still there, so the number has not become another's. */
+		/*
+		 * If the process still has this id, the id cannot have been
+		 * given to another process before the lookup.
+		 */
 		if (!IS_ERR(mm) && pidfd_to_nr(pidfd, proc) != nr) {
 			mmput(mm);
 			mm = ERR_PTR(-ESRCH);
@@ -143,13 +156,14 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 }
 
 /**
- * ps_get_mm() - look up whose memory is meant
+ * ps_get_mm() - get the mm of a target
  * @target_type: enum pinscope_target_type: CALLER, PID or PIDFD
- * @target_nr: see there
+ * @target_nr: 0, the process id, or the pidfd
  *
- * Context: may sleep.
- * Return: the mm, for the caller to mmput(); or ERR_PTR: -EINVAL another
- * @target_type, the others as described at enum pinscope_target_type.
+ * Context: process context; may sleep.
+ * Return: the mm, which the caller drops with mmput(); or ERR_PTR: -EINVAL for
+ * another @target_type or CALLER with another @target_nr than 0; the others are
+ * described at enum pinscope_target_type.
  */
 struct mm_struct *ps_get_mm(u32 target_type, s32 target_nr)
 {

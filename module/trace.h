@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: pinscope:pinscope_pin, pinscope_unpin and pinscope_fault, with
- * the flags by name.
+ * Tracepoints pinscope:pinscope_pin, pinscope:pinscope_unpin and
+ * pinscope:pinscope_fault. Each reports one ioctl when it is done, with flags and
+ * calls by name. @id of pinscope_pin is 0 when the ioctl failed with @ret.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM pinscope
@@ -13,12 +14,12 @@
 
 #include "pinscope_abi.h"
 
-/* With a comma in front, to follow the other arguments. */
-#define PS_GUP_FLAG(name)		, { PINSCOPE_FOLL_##name, "FOLL_" #name }
+/* Elements of the name lists, which follow other arguments: comma in front. */
+#define PS_GUP_FLAG(name)	, { PINSCOPE_FOLL_##name, "FOLL_" #name }
 #define PS_FAULT(name)		, { PINSCOPE_FAULT_##name, "FAULT_FLAG_" #name }
 #define PS_VM_FAULT(name)	, { PINSCOPE_VM_FAULT_##name, "VM_FAULT_" #name }
 #define PS_CALL(call, name)	, { PINSCOPE_CALL_##call, name }
-/* Once more through a macro, which only then sees the arguments apart. */
+/* One more macro, so that the lists are expanded to arguments beforehand. */
 #define ps_print_flags(...)	__print_flags(__VA_ARGS__)
 #define ps_print_symbolic(...)	__print_symbolic(__VA_ARGS__)
 
@@ -31,7 +32,7 @@
 #define ps_show_vm_fault(result)					\
 	ps_print_flags(result, "|" PINSCOPE_VM_FAULT_NAMES(PS_VM_FAULT))
 
-/* Tools that read the binary trace know no enums but those that are told. */
+/* Tools that read the binary trace need the values of the enum in the format. */
 #define PS_CALL_ENUM(call, name)	TRACE_DEFINE_ENUM(PINSCOPE_CALL_##call);
 PINSCOPE_CALL_NAMES(PS_CALL_ENUM)
 

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page table walker. The kernel's own is not exported to modules, so this
- * one follows mm's rules by itself:
+ * The page table walker. walk_page_range() is not exported to modules, so this
+ * file walks the tables itself, by the rules of mm:
  *
- * - The mmap lock is held for reading and only ranges inside a VMA are looked
- *   at, so that the upper tables cannot be freed.
- * - A PTE table can still be retracted, by khugepaged for one: it is freed
- *   after an RCU grace period, so it is looked at under rcu_read_lock() and
- *   only believed when the PMD still points to it once its lock is held.
- * - A PMD table of hugetlb can be shared between processes and unshared by
- *   somebody without our mmap lock, but not without i_mmap_rwsem for writing.
- * - An entry is read, and its page looked at, with the page table lock held:
- *   the entry's own reference then keeps the page.
+ * - It holds the mmap lock for reading and looks only at addresses inside a VMA.
+ *   That keeps the upper tables from being freed.
+ * - khugepaged and others can still retract a PTE table. The table is freed after
+ *   an RCU grace period, so the walker is inside rcu_read_lock() from reading the
+ *   PMD to unlocking the table, and uses the table only if the PMD still points
+ *   to it once the table's lock is held.
+ * - Processes can share a PMD table of hugetlb, and another process can unshare
+ *   it. Unsharing needs i_mmap_rwsem for writing; the walker holds it for reading.
+ * - It reads an entry, and looks at the page in it, with the lock of the entry's
+ *   table held: until then the entry is not zapped, and its reference keeps the
+ *   page from being freed.
+ *
+ * Owns nothing. Locks: mmap lock, i_mmap_rwsem (hugetlb only), page table lock.
  */
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
@@ -21,29 +25,31 @@
 #include "pinscope.h"
 
 /*
- * Leaf entries of every level are read as PTEs, as hugetlb does; that their
- * bits are at the same place is known of these two. UML has only PTEs.
+ * Leaf entries of every level are read as PTEs, as hugetlb does. That works only
+ * where all levels have the same bits, as on x86-64 and arm64, or where only PTEs
+ * are leaf entries, as on UML.
  */
 #if !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64) && !defined(CONFIG_UML)
 #error "pinscope's page table walker knows x86-64, arm64 and UML only"
 #endif
 
-/* Tables looked at before the mmap lock is dropped for others. */
-#define BATCH	256
+/* Tables per call of ps_walk(), so that writers get the mmap lock in between. */
+#define MAX_TABLES	256
 
 struct walk {
 	struct mm_struct *mm;
 	struct vm_area_struct *vma;
-	unsigned int huge_shift;	/* of a hugetlb VMA's pages, else 0 */
+	unsigned int huge_shift;	/* log2 of hugetlb's page size, else 0 */
 	ps_entry_fn fn;
 	void *arg;
 };
 
 /**
- * ps_walk_states() - what page table entries tell on this kernel
+ * ps_walk_states() - which page states this kernel's page table entries have
  *
- * Return: PINSCOPE_STATE_* bits; all but those that entries have, but which
- * this kernel's do not show.
+ * Context: any.
+ * Return: all PINSCOPE_STATE_* bits, except the states of entries that this
+ * kernel's entries do not have. States that are not of entries are set, too.
  */
 u64 ps_walk_states(void)
 {
@@ -56,8 +62,8 @@ u64 ps_walk_states(void)
 }
 
 /*
- * Where entries have no bit to say so, it is the rule of vm_normal_page() that
- * tells which are special.
+ * Is an entry special? For architectures without a bit for it: decides as
+ * vm_normal_page() does, by the VMA and the PFN.
  */
 static bool is_special_by_vma(struct vm_area_struct *vma, unsigned long pfn,
 			      unsigned long addr)
@@ -71,6 +77,7 @@ static bool is_special_by_vma(struct vm_area_struct *vma, unsigned long pfn,
 		pfn == vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT));
 }
 
+/* The page states of a present entry. */
 static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 {
 	u64 state = PINSCOPE_STATE_PRESENT |
@@ -83,7 +90,10 @@ static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 
 	if (is_special_by_vma(w->vma, pte_pfn(pte), addr))
 		state |= PINSCOPE_STATE_SPECIAL;
-	/* mprotect(PROT_NONE) makes the same entry as NUMA balancing. */
+	/*
+	 * NUMA balancing and mprotect(PROT_NONE) make the same entry. It is a
+	 * NUMA hint if the VMA permits access.
+	 */
 	if (pte_protnone(pte)) {
 		state |= PINSCOPE_STATE_PROTNONE;
 		if (vma_is_accessible(w->vma))
@@ -92,21 +102,25 @@ static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 	return state;
 }
 
-/* The page that an entry maps first, or NULL when there is none to touch. */
+/* The first page that a present entry maps; NULL when mm would not touch it. */
 static struct page *entry_page(struct walk *w, u64 state, unsigned long pfn,
 			       unsigned int shift)
 {
 	if (state & PINSCOPE_STATE_SPECIAL)
 		return NULL;
-	/* Not every kernel marks huge entries of such VMAs as special. */
+	/* Some kernels do not mark the huge entries of such VMAs as special. */
 	if (shift > PAGE_SHIFT && (w->vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
 		return NULL;
 	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
-/* What stands for something that is not there. */
-static void leaf_states(struct walk *w, struct ps_entry *entry, pte_t pte,
-			unsigned long skip)
+/*
+ * Decodes an entry that is neither empty nor present: a swap or migration entry,
+ * a marker, and so on. @skip is the number of pages from the first
+ * page of the entry to @entry->addr.
+ */
+static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
+			      unsigned long skip)
 {
 	struct ps_leaf leaf = ps_leaf(pte);
 
@@ -121,16 +135,20 @@ static void leaf_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 		return;
 	entry->state |= (pte_swp_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
 			(ps_pte_swp_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0);
-	/* Only swap entries have this bit; others say it by their type. */
+	/* A bit of swap entries; for migration entries it is a type of its own. */
 	if ((leaf.state & PINSCOPE_STATE_SWAP) && pte_swp_exclusive(pte))
 		entry->state |= PINSCOPE_STATE_EXCLUSIVE;
 }
 
-/* Reports one leaf entry; its table's lock is held. */
-static bool report(struct walk *w, pte_t pte, unsigned int shift,
-		   unsigned long addr, unsigned long next)
+/*
+ * Calls the walk's function for a leaf entry, which maps 1 << @shift bytes, and
+ * for [@addr, @next) in it. The lock of its table is held. Returns false when the
+ * walk is to end in front of the entry.
+ */
+static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
+		       unsigned long addr, unsigned long next)
 {
-	/* The low bits of a huge page's entry may be something else's. */
+	/* In a huge entry, the low bits of the PFN may be flags. */
 	unsigned long pfn = ALIGN_DOWN(pte_pfn(pte), BIT(shift - PAGE_SHIFT));
 	unsigned long skip = (addr & ((1UL << shift) - 1)) >> PAGE_SHIFT;
 	struct ps_entry entry = {
@@ -148,15 +166,22 @@ static bool report(struct walk *w, pte_t pte, unsigned int shift,
 		else if (shift == PAGE_SHIFT &&
 			 pfn == page_to_pfn(ZERO_PAGE(addr)))
 			entry.state |= PINSCOPE_STATE_ZEROPAGE;
-		/* Special in 7.3; elsewhere it takes a look at the folio. */
+		/*
+		 * Kernels that map the huge zeropage by a special PMD, like 7.3;
+		 * for others inspect.c looks at the folio.
+		 */
 		else if (shift == PMD_SHIFT && vma_is_anonymous(w->vma))
 			entry.state |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 	} else {
-		leaf_states(w, &entry, pte, skip);
+		nonpresent_states(w, &entry, pte, skip);
 	}
 	return w->fn(&entry, w->arg);
 }
 
+/*
+ * Walks the PTE table that @pmdval, read from @pmd, points to. Returns where to
+ * go on: @addr itself when the table is no longer there.
+ */
 static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, pmd_t pmdval,
 			       unsigned long addr, unsigned long end)
 {
@@ -167,12 +192,12 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, pmd_t pmdval,
 	ptl = pte_lockptr(w->mm, &pmdval);
 	spin_lock(ptl);
 	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
-		goto out;	/* try again from @addr */
+		goto out;	/* retracted: let the caller try again */
 	pte = pte_offset_kernel(&pmdval, addr);
 	for (; addr < end; pte++, addr += PAGE_SIZE) {
 		entry = ptep_get(pte);
 		if (!pte_none(entry) &&
-		    !report(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
+		    !emit_entry(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
 			break;
 	}
 out:
@@ -181,20 +206,60 @@ out:
 	return addr;
 }
 
-/* A PMD that may change: what it was when it is not a table. */
-static bool pmd_is_leaf(pmd_t pmd)
+/*
+ * Is a PMD, which is not empty, something else than a pointer to a table?
+ * pmd_leaf() alone is false for some: migration entries, for example.
+ */
+static bool pmd_is_leaf(struct walk *w, pmd_t pmd)
 {
-	return pmd_leaf(pmd) || pmd_trans_huge(pmd) || !pmd_present(pmd);
+	return w->huge_shift >= PMD_SHIFT || pmd_leaf(pmd) ||
+	       pmd_trans_huge(pmd) || !pmd_present(pmd);
+}
+
+static bool pud_is_leaf(struct walk *w, pud_t pud)
+{
+	return w->huge_shift >= PUD_SHIFT || pud_leaf(pud);
+}
+
+/* Emits the leaf entry @pud, or does nothing when it is no leaf any more. */
+static unsigned long walk_pud_leaf(struct walk *w, pud_t *pud,
+				   unsigned long addr, unsigned long next)
+{
+	spinlock_t *ptl = pud_lock(w->mm, pud);
+	pud_t pudval = READ_ONCE(*pud);
+
+	if (pud_none(pudval) ||
+	    (pud_is_leaf(w, pudval) &&
+	     emit_entry(w, __pte(pud_val(pudval)), PUD_SHIFT, addr, next)))
+		addr = next;
+	spin_unlock(ptl);
+	return addr;
+}
+
+/* Likewise for a PMD. */
+static unsigned long walk_pmd_leaf(struct walk *w, pmd_t *pmd,
+				   unsigned long addr, unsigned long next)
+{
+	spinlock_t *ptl = pmd_lock(w->mm, pmd);
+	pmd_t pmdval = READ_ONCE(*pmd);
+
+	if (pmd_none(pmdval) ||
+	    (pmd_is_leaf(w, pmdval) &&
+	     emit_entry(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr, next)))
+		addr = next;
+	spin_unlock(ptl);
+	return addr;
 }
 
 /*
- * Looks at what the tables have for @addr. Returns where to go on: @addr itself
- * when the callback stopped, or when the tables changed underfoot.
+ * Walks the entries that one table, of the lowest level there is, has from @addr
+ * on. Returns where to go on: @addr itself when the function ended the walk, or
+ * when the tables changed between reading and locking them.
  */
-static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
+static unsigned long walk_table(struct walk *w, unsigned long addr,
+				unsigned long end)
 {
 	unsigned long next;
-	spinlock_t *ptl;	/* of the table that has the entry */
 	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud, pudval;
@@ -212,18 +277,8 @@ static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
 	pudval = READ_ONCE(*pud);
 	if (pud_none(pudval))
 		return next;
-	if (w->huge_shift >= PUD_SHIFT || pud_leaf(pudval)) {
-		ptl = pud_lock(w->mm, pud);
-		pudval = READ_ONCE(*pud);
-		if (pud_none(pudval))
-			addr = next;
-		else if ((w->huge_shift >= PUD_SHIFT || pud_leaf(pudval)) &&
-			 report(w, __pte(pud_val(pudval)), PUD_SHIFT, addr,
-				next))
-			addr = next;
-		spin_unlock(ptl);
-		return addr;
-	}
+	if (pud_is_leaf(w, pudval))
+		return walk_pud_leaf(w, pud, addr, next);
 	if (!pud_present(pudval) || pud_bad(pudval))
 		return next;
 
@@ -232,24 +287,14 @@ static unsigned long step(struct walk *w, unsigned long addr, unsigned long end)
 	pmdval = READ_ONCE(*pmd);
 	if (pmd_none(pmdval))
 		return next;
-	if (w->huge_shift >= PMD_SHIFT || pmd_is_leaf(pmdval)) {
-		ptl = pmd_lock(w->mm, pmd);
-		pmdval = READ_ONCE(*pmd);
-		if (pmd_none(pmdval))
-			addr = next;
-		else if ((w->huge_shift >= PMD_SHIFT || pmd_is_leaf(pmdval)) &&
-			 report(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr,
-				next))
-			addr = next;
-		spin_unlock(ptl);
-		return addr;
-	}
+	if (pmd_is_leaf(w, pmdval))
+		return walk_pmd_leaf(w, pmd, addr, next);
 	if (pmd_bad(pmdval))
 		return next;
 	return walk_ptes(w, pmd, pmdval, addr, next);
 }
 
-/* Walks up to @budget tables of one VMA. Returns where it got to. */
+/* Walks up to *@budget tables of one VMA. Returns where to go on. */
 static unsigned long walk_vma(struct walk *w, unsigned long addr,
 			      unsigned long end, int *budget)
 {
@@ -263,7 +308,7 @@ static unsigned long walk_vma(struct walk *w, unsigned long addr,
 		i_mmap_lock_read(mapping);
 	}
 	while (addr < end && (*budget)-- > 0) {
-		next = step(w, addr, end);
+		next = walk_table(w, addr, end);
 		cond_resched();
 		if (next == addr)
 			break;
@@ -275,17 +320,19 @@ static unsigned long walk_vma(struct walk *w, unsigned long addr,
 }
 
 /**
- * ps_walk() - call a function for each non-empty entry of a range
- * @mm: whose page tables; the caller keeps it from going away
- * @addr: in: where to start; out: where to go on
- * @end: where to stop; the caller has bounded it by the task size
+ * ps_walk() - call a function for each non-empty page table entry of a range
+ * @mm: the mm with the page tables
+ * @addr: in: page aligned address to start at; out: where to go on
+ * @end: page aligned address to end at, at most the task_size of @mm
  * @fn: the function, see ps_entry_fn
  * @arg: passed to @fn
  *
- * Does a bounded part of the work: the caller calls again until *@addr is @end
- * or its own buffer is full.
+ * Walks a limited number of tables, so that the mmap lock is not held for long.
+ * The caller calls it again, until *@addr is @end or @fn has all that it wants.
+ * A call may end without progress when the tables change under it.
  *
- * Context: may sleep; takes and drops the mmap lock.
+ * Context: may sleep; the caller holds a reference to the users of @mm, and no
+ * mmap lock; takes and drops the mmap lock.
  * Return: 0, or -EINTR when killed.
  */
 int ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
@@ -293,7 +340,7 @@ int ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
 {
 	struct walk w = { .mm = mm, .fn = fn, .arg = arg };
 	unsigned long vma_end, to;
-	int budget = BATCH;
+	int budget = MAX_TABLES;
 
 	if (fatal_signal_pending(current) || mmap_read_lock_killable(mm))
 		return -EINTR;
@@ -309,7 +356,7 @@ int ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
 		to = walk_vma(&w, *addr, vma_end, &budget);
 		*addr = to;
 		if (to < vma_end)
-			break;	/* stopped, out of budget, or changed */
+			break;	/* @fn ended it, @budget, or no progress */
 	}
 	mmap_read_unlock(mm);
 	cond_resched();

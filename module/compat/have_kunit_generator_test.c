@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The generators of parameters are told of the test; 7.3 does it, 6.12 not. */
+/* Generators of KUnit parameters get the test as an argument: in 7.3, not in 6.12 */
 #include <kunit/test.h>
 
 const void *probe(struct kunit_case *test_case, struct kunit *test);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* WARNs that a case means to meet can be kept out of the log; in 7.3. */
+/* KUnit can keep a WARN that a test case provokes out of the log: in 7.3 */
 #include <kunit/test.h>
 
 int probe(struct kunit *test);

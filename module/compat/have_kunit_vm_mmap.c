@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit can give a case an mm: "kunit: test: Add vm_mmap() allocation resource
- * manager", 6.11.
+ * KUnit can map memory in an mm of the test case: "kunit: test: Add vm_mmap()
+ * allocation resource manager", 6.11
  */
 #include <kunit/test.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* "mm: introduce leaf entry type and use to simplify leaf entry logic"; 7.2 has it */
+/*
+ * swp_entry_t of page table entries became softleaf_t: "mm: introduce leaf entry type
+ * and use to simplify leaf entry logic"; in 7.2
+ */
 #include <linux/mm.h>
 #include <linux/swap.h>
 #include <linux/leafops.h>

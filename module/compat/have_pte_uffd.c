@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pte_uffd_wp() became pte_uffd() when userfaultfd learnt of RWP; 7.3 has it */
+/* pte_uffd_wp() became pte_uffd() with the RWP mode of userfaultfd: in 7.3 */
 #include <linux/mm.h>
 
 int probe(pte_t pte);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RSS is counted per processor: "mm: convert mm's rss stats into
- * percpu_counter", 6.2.
+ * RSS counters are a percpu_counter: "mm: convert mm's rss stats into
+ * percpu_counter", 6.2
  */
 #include <linux/mm.h>
 #include <linux/percpu_counter.h>
