@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libpinscope, see pinscope.h.
+ * libpinscope: issues the ioctls, and names what they take and return. The
+ * functions are described in pinscope.h.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +37,7 @@ int pinscope_open_map(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Does the kernel's lockdown forbid to open files of debugfs? */
 static bool locked_down(void)
 {
 	char text[128] = "";
@@ -53,30 +57,44 @@ void pinscope_why_not(int err, char *buf, size_t size)
 
 	if (err == -EPERM && locked_down())
 		snprintf(buf, size,
-			 "the kernel is locked down and keeps debugfs closed: boot with lockdown=none, or without Secure Boot");
+			 "the kernel is locked down, so that nobody can open files of debugfs: boot it with lockdown=none, or with Secure Boot off");
 	else if (geteuid())
 		snprintf(buf, size,
-			 "this needs root: run it with sudo, or as root");
+			 "only root can open %s, and the user id is %u: run the program with sudo, or as root",
+			 PINSCOPE_CTL_PATH, geteuid());
 	else if (err == -ENOENT && (statfs(PINSCOPE_DEBUGFS, &fs) ||
 				    fs.f_type != DEBUGFS_MAGIC))
 		snprintf(buf, size,
-			 "debugfs is not mounted: mount -t debugfs debugfs "
-			 PINSCOPE_DEBUGFS);
+			 "debugfs is not mounted on %s: run 'mount -t debugfs debugfs %s'",
+			 PINSCOPE_DEBUGFS, PINSCOPE_DEBUGFS);
 	else if (err == -ENOENT)
 		snprintf(buf, size,
-			 "the module is not loaded: insmod pinscope.ko");
+			 "there is no %s, since the module is not loaded: run 'insmod pinscope.ko' as root",
+			 PINSCOPE_CTL_PATH);
 	else
-		snprintf(buf, size, "cannot open " PINSCOPE_CTL_PATH ": %s",
-			 strerror(-err));
+		snprintf(buf, size, "cannot open %s: %s (%s)", PINSCOPE_CTL_PATH,
+			 pinscope_errno(err), strerror(-err));
 }
 
 const char *pinscope_abi_mismatch(const struct pinscope_info *info)
 {
-	if (info->abi_version < PINSCOPE_ABI_VERSION)
-		return "the module is older than this program: rebuild and reload pinscope.ko";
-	if (info->abi_oldest > PINSCOPE_ABI_VERSION)
-		return "this program is older than the module: rebuild the program";
-	return NULL;
+	static __thread char text[200];
+	const char *problem, *what_to_do;
+
+	if (info->abi_version < PINSCOPE_ABI_VERSION) {
+		problem = "the module is older than the program";
+		what_to_do = "build pinscope.ko again and reload it with rmmod and insmod";
+	} else if (info->abi_oldest > PINSCOPE_ABI_VERSION) {
+		problem = "the program is older than the module";
+		what_to_do = "build the program again";
+	} else {
+		return NULL;
+	}
+	snprintf(text, sizeof(text),
+		 "%s: the program has ABI version %u, and the module serves %u to %u; %s",
+		 problem, PINSCOPE_ABI_VERSION, info->abi_oldest,
+		 info->abi_version, what_to_do);
+	return text;
 }
 
 int pinscope_info(int fd, struct pinscope_info *info)
@@ -130,8 +148,8 @@ int pinscope_unpin_part(int fd, uint32_t id, uint64_t offset, uint64_t len,
 	return ret;
 }
 
-static int io(int fd, unsigned long ioc, uint32_t id, uint64_t offset,
-	      const void *buf, size_t len)
+static int read_or_write(int fd, unsigned long ioc, uint32_t id,
+			 uint64_t offset, const void *buf, size_t len)
 {
 	struct pinscope_io cmd = {
 		.size = sizeof(cmd),
@@ -146,14 +164,16 @@ static int io(int fd, unsigned long ioc, uint32_t id, uint64_t offset,
 
 int pinscope_read(int fd, uint32_t id, uint64_t offset, void *buf, size_t len)
 {
-	return io(fd, PINSCOPE_IOC_READ, id, offset, buf, len);
+	return read_or_write(fd, PINSCOPE_IOC_READ, id, offset, buf, len);
 }
 
-int pinscope_write(int fd, uint32_t id, uint64_t offset, const void *buf, size_t len)
+int pinscope_write(int fd, uint32_t id, uint64_t offset, const void *buf,
+		   size_t len)
 {
-	return io(fd, PINSCOPE_IOC_WRITE, id, offset, buf, len);
+	return read_or_write(fd, PINSCOPE_IOC_WRITE, id, offset, buf, len);
 }
 
+/* One INSPECT, for as many records as there is room for. */
 static int inspect(int fd, struct pinscope_inspect *cmd,
 		   struct pinscope_page *records, size_t nr)
 {
@@ -164,14 +184,14 @@ static int inspect(int fd, struct pinscope_inspect *cmd,
 	return pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, cmd);
 }
 
-int pinscope_inspect(int fd, struct pinscope_target target_nr, uint64_t addr, uint64_t len,
-		     struct pinscope_page **records, size_t *nr)
+int pinscope_inspect(int fd, struct pinscope_target target, uint64_t addr,
+		     uint64_t len, struct pinscope_page **records, size_t *nr)
 {
 	struct pinscope_inspect cmd = {
 		.addr = addr,
 		.len = len,
-		.target_type = target_nr.target_type,
-		.target_nr = target_nr.target_nr,
+		.target_type = target.target_type,
+		.target_nr = target.target_nr,
 	};
 	struct pinscope_page *array = NULL, *more;
 	size_t used = 0, room = 0;
@@ -213,24 +233,25 @@ int pinscope_page(int fd, const void *addr, struct pinscope_page *page)
 	return inspect(fd, &cmd, page, 1);
 }
 
-int pinscope_compare(int fd, uint32_t id, struct pinscope_target target_nr, uint64_t addr,
-		     struct pinscope_compare *out)
+int pinscope_compare(int fd, uint32_t id, struct pinscope_target target,
+		     uint64_t addr, struct pinscope_compare *out)
 {
 	out->size = sizeof(*out);
 	out->id = id;
 	out->addr = addr;
-	out->target_type = target_nr.target_type;
-	out->target_nr = target_nr.target_nr;
+	out->target_type = target.target_type;
+	out->target_nr = target.target_nr;
 	return pinscope_ioctl(fd, PINSCOPE_IOC_COMPARE, out);
 }
 
-int pinscope_fault(int fd, struct pinscope_target target_nr, uint64_t addr, uint64_t len,
-		   uint64_t flags, uint32_t *results, struct pinscope_fault *out)
+int pinscope_fault(int fd, struct pinscope_target target, uint64_t addr,
+		   uint64_t len, uint64_t flags, uint32_t *results,
+		   struct pinscope_fault *out)
 {
 	struct pinscope_fault cmd = {
 		.size = sizeof(cmd),
-		.target_type = target_nr.target_type,
-		.target_nr = target_nr.target_nr,
+		.target_type = target.target_type,
+		.target_nr = target.target_nr,
 		.flags = flags,
 		.addr = addr,
 		.len = len,
@@ -257,10 +278,12 @@ int pinscope_map_counts(int fd, struct pinscope_map_counts *counts)
 	return pinscope_ioctl(fd, PINSCOPE_IOC_MAP_COUNTS, counts);
 }
 
-int pinscope_rss(int fd, struct pinscope_target target_nr, struct pinscope_rss *rss)
+int pinscope_rss(int fd, struct pinscope_target target, struct pinscope_rss *rss)
 {
 	*rss = (struct pinscope_rss) {
-		.size = sizeof(*rss), .target_type = target_nr.target_type, .target_nr = target_nr.target_nr,
+		.size = sizeof(*rss),
+		.target_type = target.target_type,
+		.target_nr = target.target_nr,
 	};
 	return pinscope_ioctl(fd, PINSCOPE_IOC_RSS, rss);
 }
@@ -268,7 +291,10 @@ int pinscope_rss(int fd, struct pinscope_target target_nr, struct pinscope_rss *
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
 const struct pinscope_name pinscope_gup_flags_names[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)
-	/* What the fix's last patch would have called FORCE; reading only. */
+	/*
+	 * A patch that was not merged renames FOLL_FORCE to FOLL_PTRACE. Comes
+	 * last, so that it is read, but never written.
+	 */
 	{ PINSCOPE_FOLL_FORCE, "PTRACE" },
 	{ 0, NULL }
 };
@@ -323,7 +349,9 @@ char *pinscope_names(const struct pinscope_name *names, uint64_t bits, char *buf
 	return buf;
 }
 
-static const char *without_prefix(const struct pinscope_name *names, const char *text)
+/* Skips the prefix that the kernel's names have, if @text has it. */
+static const char *without_prefix(const struct pinscope_name *names,
+				  const char *text)
 {
 	static const struct {
 		const struct pinscope_name *names;
@@ -344,29 +372,57 @@ static const char *without_prefix(const struct pinscope_name *names, const char 
 	return text;
 }
 
-int pinscope_parse(const struct pinscope_name *names, const char *text, uint64_t *bits)
+/*
+ * Reads names up to the end of @text or to the first one that is unknown. Returns
+ * NULL, or the unknown name with its length.
+ */
+static const char *parse(const struct pinscope_name *names, const char *text,
+			 uint64_t *bits, size_t *len)
 {
 	const struct pinscope_name *n;
-	size_t len;
 
 	*bits = 0;
+	*len = 0;
 	if (!strcmp(text, "0"))
-		return 0;
+		return NULL;
 	while (*text) {
 		text = without_prefix(names, text);
-		len = strcspn(text, "|,+");
+		*len = strcspn(text, "|,+");
 		for (n = names; n->name; n++)
-			if (strlen(n->name) == len &&
-			    !strncasecmp(n->name, text, len))
+			if (strlen(n->name) == *len &&
+			    !strncasecmp(n->name, text, *len))
 				break;
 		if (!n->name)
-			return -EINVAL;
+			return text;
 		*bits |= n->bit;
-		text += len;
+		text += *len;
+		*len = 0;
 		if (*text && !*++text)
-			return -EINVAL;	/* ends in a separator */
+			return text;	/* nothing behind the last separator */
 	}
-	return 0;
+	return NULL;
+}
+
+int pinscope_parse(const struct pinscope_name *names, const char *text,
+		   uint64_t *bits)
+{
+	size_t len;
+
+	return parse(names, text, bits, &len) ? -EINVAL : 0;
+}
+
+char *pinscope_unknown_name(const struct pinscope_name *names, const char *text,
+			    char *buf, size_t size)
+{
+	const char *unknown;
+	uint64_t bits;
+	size_t len;
+
+	unknown = parse(names, text, &bits, &len);
+	if (!unknown)
+		return NULL;
+	snprintf(buf, size, "%.*s", (int)len, unknown);
+	return buf;
 }
 
 const char *pinscope_name(const struct pinscope_name *names, uint64_t number)
@@ -383,6 +439,133 @@ int pinscope_number(const struct pinscope_name *names, const char *name)
 		if (!strcasecmp(names->name, name))
 			return names->bit;
 	return -EINVAL;
+}
+
+#define NEAREST_MAX		4	/* names that are suggested */
+#define NEAREST_MAX_LEN		64	/* longer texts are not compared */
+#define NEAREST_MIN_PART	3	/* characters that count as a part */
+
+/* How many rows and columns the table of edit_distance() has. */
+#define DISTANCES	(NEAREST_MAX_LEN + 1)
+
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * How many characters to insert, delete, replace, or swap with their neighbour to
+ * get from @a to @b. The strings have at most NEAREST_MAX_LEN characters.
+ */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t d[DISTANCES][DISTANCES];	/* of the first i and k characters */
+	size_t na = strlen(a), nb = strlen(b), i, k;
+
+	for (i = 0; i <= na; i++)
+		d[i][0] = i;
+	for (k = 0; k <= nb; k++)
+		d[0][k] = k;
+	for (i = 1; i <= na; i++) {
+		for (k = 1; k <= nb; k++) {
+			bool same = same_letter(a[i - 1], b[k - 1]);
+
+			d[i][k] = min_size(min_size(d[i - 1][k], d[i][k - 1]) + 1,
+					   d[i - 1][k - 1] + !same);
+			if (i > 1 && k > 1 && same_letter(a[i - 1], b[k - 2]) &&
+			    same_letter(a[i - 2], b[k - 1]))
+				d[i][k] = min_size(d[i][k], d[i - 2][k - 2] + 1);
+		}
+	}
+	return d[na][nb];
+}
+
+/* Above all edit distances: one contains the other. */
+#define CONTAINS_TEXT	(NEAREST_MAX_LEN + 1)
+#define IN_TEXT		(NEAREST_MAX_LEN + 2)
+
+/* How similar a name is to @text: 0 is most similar, SIZE_MAX is not similar. */
+static size_t dissimilarity(const char *name, const char *text)
+{
+	size_t name_len = strlen(name), len = strlen(text), distance, limit;
+
+	if (name_len <= NEAREST_MAX_LEN && len <= NEAREST_MAX_LEN) {
+		limit = len / 3 > 2 ? len / 3 : 2;
+		distance = edit_distance(name, text);
+		if (distance <= limit && distance < len)
+			return distance;
+	}
+	if (len >= NEAREST_MIN_PART && strcasestr(name, text))
+		return CONTAINS_TEXT;
+	if (name_len >= NEAREST_MIN_PART && strcasestr(text, name))
+		return IN_TEXT;
+	return SIZE_MAX;
+}
+
+/* Writes "A, B or C", leaving out names that do not fit. */
+static void write_choices(const char *const *names, size_t nr, char *buf,
+			  size_t size)
+{
+	const char *separator;
+	size_t used = 0, i;
+
+	buf[0] = '\0';
+	for (i = 0; i < nr; i++) {
+		separator = !used ? "" : i + 1 < nr ? ", " : " or ";
+		if (used + strlen(separator) + strlen(names[i]) >= size)
+			continue;
+		used += snprintf(buf + used, size - used, "%s%s", separator,
+				 names[i]);
+	}
+}
+
+const char *pinscope_nearest(const char *const *first, size_t nr, size_t stride,
+			     const char *text, char *buf, size_t size)
+{
+	const char *best[NEAREST_MAX], *name;
+	size_t scores[NEAREST_MAX], score, nr_best = 0, i, k;
+
+	for (i = 0; i < nr; i++) {
+		name = *(const char *const *)((const char *)first + i * stride);
+		if (!name || !*name)
+			continue;
+		score = dissimilarity(name, text);
+		if (score == SIZE_MAX)
+			continue;
+		/* Insert it behind those that are as similar or more. */
+		for (k = nr_best; k && scores[k - 1] > score; k--)
+			if (k < NEAREST_MAX) {
+				best[k] = best[k - 1];
+				scores[k] = scores[k - 1];
+			}
+		if (k == NEAREST_MAX)
+			continue;
+		best[k] = name;
+		scores[k] = score;
+		if (nr_best < NEAREST_MAX)
+			nr_best++;
+	}
+	/* With better ones, names that are only a part of @text do not help. */
+	while (nr_best && scores[0] < IN_TEXT && scores[nr_best - 1] == IN_TEXT)
+		nr_best--;
+	write_choices(best, nr_best, buf, size);
+	return *buf ? buf : NULL;
+}
+
+const char *pinscope_nearest_name(const struct pinscope_name *names,
+				  const char *text, char *buf, size_t size)
+{
+	size_t nr = 0;
+
+	while (names[nr].name)
+		nr++;
+	return pinscope_nearest(&names[0].name, nr, sizeof(names[0]),
+				without_prefix(names, text), buf, size);
 }
 
 const char *pinscope_errno(int err)
