@@ -54,7 +54,8 @@ struct record_buf {
 /* Page states of folios that cannot be read on this kernel. */
 static u64 unreadable_states(void)
 {
-	return (ps_has_cma() ? 0 : PINSCOPE_STATE_CMA | PINSCOPE_STATE_LONGTERM_PINNABLE) |
+	return (ps_has_cma() ? 0 : PINSCOPE_STATE_CMA |
+				   PINSCOPE_STATE_LONGTERM_PINNABLE) |
 	       (ps_has_page_mapcount() ? 0 : PINSCOPE_STATE_PARTIALLY_MAPPED);
 }
 

@@ -10,9 +10,8 @@
  * xarray. The file's xarray holds a reference. The list holds none: a pin leaves
  * it when the last reference is dropped.
  *
- * Locks: ps_pin.lock, then the mmap lock. The xa_lock of the file's xarray or of
- * the list is held only to look up a pin and take a reference; neither is held
- * with any other lock.
+ * Locks: ps_pin.lock, then the mmap lock. No lock is taken inside the xa_lock of the
+ * file's xarray or of the list.
  */
 #include <linux/file.h>
 #include <linux/ktime.h>
@@ -30,7 +29,7 @@
 
 atomic_long_t ps_pinned_pages;
 
-/* Writable: only PIN reads it, so pins that exist are not affected. */
+/* Writable at any time: it limits new pins, and leaves those that exist alone. */
 unsigned long ps_max_pages;
 module_param_named(max_pages, ps_max_pages, ulong, 0644);
 MODULE_PARM_DESC(max_pages,
@@ -529,7 +528,8 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	int ret;
 
 	if (cmd->call >= PINSCOPE_CALLS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
-	    cmd->batch > PINSCOPE_BATCH_MAX || (cmd->batch && ps_gup_by_folio(cmd->call)))
+	    cmd->batch > PINSCOPE_BATCH_MAX ||
+	    (cmd->batch && ps_gup_by_folio(cmd->call)))
 		return -EINVAL;
 	if (!(ps_gup_calls() & BIT(cmd->call)))
 		return -EOPNOTSUPP;

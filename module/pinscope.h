@@ -84,9 +84,9 @@ struct ps_pos {
 };
 
 /*
- * A pin: the pages that one PIN has pinned. All fields are constant once the pin
- * can be looked up, but for @written, and for the range fields, which only UNPIN
- * changes, with @lock held for writing.
+ * A pin: the pages that one PIN has pinned. Once the pin can be looked up, only two
+ * ioctls change it: WRITE sets @written, and UNPIN changes @pages and all fields
+ * behind it with @lock held for writing.
  */
 struct ps_pin {
 	struct kref ref;
