@@ -107,9 +107,6 @@ static bool partially_mapped(struct folio *folio)
 	return mapped && mapped < nr;
 }
 
-/* A page state bit, if the condition for it holds. */
-#define STATE_IF(condition, name)	((condition) ? PINSCOPE_STATE_##name : 0)
-
 /* The page states that all pages of a folio have in common. */
 static u64 folio_states(struct folio *folio)
 {
@@ -117,21 +114,21 @@ static u64 folio_states(struct folio *folio)
 	bool movable = page_zonenum(&folio->page) == ZONE_MOVABLE;
 
 	return PINSCOPE_STATE_HAS_FOLIO |
-	       STATE_IF(folio_test_hugetlb(folio), HUGETLB) |
-	       STATE_IF(folio_test_swapbacked(folio), SWAPBACKED) |
-	       STATE_IF(folio_test_ksm(folio), KSM) |
-	       STATE_IF(folio_test_anon(folio), ANON) |
-	       STATE_IF(folio_test_swapcache(folio), SWAPCACHE) |
-	       STATE_IF(folio_test_lru(folio), LRU) |
-	       STATE_IF(folio_test_mlocked(folio), MLOCKED) |
-	       STATE_IF(folio_test_dirty(folio), FOLIO_DIRTY) |
-	       STATE_IF(folio_test_writeback(folio), WRITEBACK) |
-	       STATE_IF(ps_folio_charged(folio), MEMCG) |
-	       STATE_IF(partially_mapped(folio), PARTIALLY_MAPPED) |
-	       STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
-	       STATE_IF(movable, ZONE_MOVABLE) |
-	       STATE_IF(cma, CMA) |
-	       STATE_IF(!movable && !cma, LONGTERM_PINNABLE);
+	       PS_STATE_IF(folio_test_hugetlb(folio), HUGETLB) |
+	       PS_STATE_IF(folio_test_swapbacked(folio), SWAPBACKED) |
+	       PS_STATE_IF(folio_test_ksm(folio), KSM) |
+	       PS_STATE_IF(folio_test_anon(folio), ANON) |
+	       PS_STATE_IF(folio_test_swapcache(folio), SWAPCACHE) |
+	       PS_STATE_IF(folio_test_lru(folio), LRU) |
+	       PS_STATE_IF(folio_test_mlocked(folio), MLOCKED) |
+	       PS_STATE_IF(folio_test_dirty(folio), FOLIO_DIRTY) |
+	       PS_STATE_IF(folio_test_writeback(folio), WRITEBACK) |
+	       PS_STATE_IF(ps_folio_charged(folio), MEMCG) |
+	       PS_STATE_IF(partially_mapped(folio), PARTIALLY_MAPPED) |
+	       PS_STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
+	       PS_STATE_IF(movable, ZONE_MOVABLE) |
+	       PS_STATE_IF(cma, CMA) |
+	       PS_STATE_IF(!movable && !cma, LONGTERM_PINNABLE);
 }
 
 /*
@@ -143,7 +140,7 @@ static u64 folio_states(struct folio *folio)
 static u64 page_states(struct folio *folio, struct page *page,
 		       unsigned int shift)
 {
-	u64 state = STATE_IF(is_page_hwpoison(page), HWPOISON);
+	u64 state = PS_STATE_IF(is_page_hwpoison(page), HWPOISON);
 
 	if (!folio_test_anon(folio))
 		return state;
@@ -152,7 +149,7 @@ static u64 page_states(struct folio *folio, struct page *page,
 		page = &folio->page;
 	else if (shift > PAGE_SHIFT)
 		page -= (page_to_pfn(page) & (BIT(shift - PAGE_SHIFT) - 1));
-	return state | STATE_IF(PageAnonExclusive(page), EXCLUSIVE);
+	return state | PS_STATE_IF(PageAnonExclusive(page), EXCLUSIVE);
 }
 
 /* Is @rec the continuation of @last, with the same page states? */
@@ -244,7 +241,7 @@ static bool record_entry(const struct ps_entry *entry, void *arg)
 	};
 
 	if (folio)
-		rec.state |= STATE_IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
+		rec.state |= PS_STATE_IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
 	/* The lookup in the swap cache is not exported to modules. */
 	if (entry->state & PINSCOPE_STATE_SWAP)
 		rec.unknown |= PINSCOPE_STATE_SWAPCACHE;
@@ -261,7 +258,7 @@ static bool record_pinned(struct record_buf *buf, unsigned long addr,
 		.addr = addr,
 		.pages = pages,
 		.pfn = pfn,
-		.state = STATE_IF(page == ZERO_PAGE(0), ZEROPAGE),
+		.state = PS_STATE_IF(page == ZERO_PAGE(0), ZEROPAGE),
 		.unknown = ENTRY_STATES & ~PAGE_STATES & ~PINSCOPE_STATE_ZEROPAGE,
 	};
 

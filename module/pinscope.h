@@ -122,6 +122,9 @@ struct ps_ucmd {
 	void *cmd;		/* the module's struct, kernel memory */
 };
 
+/* A page state bit, if the condition for it holds. */
+#define PS_STATE_IF(condition, name)	((condition) ? PINSCOPE_STATE_##name : 0)
+
 /* ucmd.c */
 int ps_respond(struct ps_ucmd *ucmd);
 int ps_check_range(u64 addr, u64 len, u64 limit);

@@ -81,12 +81,12 @@ static bool is_special_by_vma(struct vm_area_struct *vma, unsigned long pfn,
 static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 {
 	u64 state = PINSCOPE_STATE_PRESENT |
-		    (pte_write(pte) ? PINSCOPE_STATE_WRITABLE : 0) |
-		    (pte_dirty(pte) ? PINSCOPE_STATE_DIRTY : 0) |
-		    (pte_young(pte) ? PINSCOPE_STATE_YOUNG : 0) |
-		    (pte_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
-		    (ps_pte_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0) |
-		    (pte_special(pte) ? PINSCOPE_STATE_SPECIAL : 0);
+		    PS_STATE_IF(pte_write(pte), WRITABLE) |
+		    PS_STATE_IF(pte_dirty(pte), DIRTY) |
+		    PS_STATE_IF(pte_young(pte), YOUNG) |
+		    PS_STATE_IF(pte_soft_dirty(pte), SOFT_DIRTY) |
+		    PS_STATE_IF(ps_pte_uffd_wp(w->vma, pte), UFFD_WP) |
+		    PS_STATE_IF(pte_special(pte), SPECIAL);
 
 	if (is_special_by_vma(w->vma, pte_pfn(pte), addr))
 		state |= PINSCOPE_STATE_SPECIAL;
@@ -116,8 +116,8 @@ static struct page *entry_page(struct walk *w, u64 state, unsigned long pfn,
 
 /*
  * Decodes an entry that is neither empty nor present: a swap or migration entry,
- * a marker, and so on. @skip is the number of pages from the first
- * page of the entry to @entry->addr.
+ * a marker, and so on. @skip is the number of pages from the first page of the
+ * entry to @entry->addr.
  */
 static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 			      unsigned long skip)
@@ -133,8 +133,8 @@ static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 	}
 	if (leaf.state & PINSCOPE_STATE_MARKER)
 		return;
-	entry->state |= (pte_swp_soft_dirty(pte) ? PINSCOPE_STATE_SOFT_DIRTY : 0) |
-			(ps_pte_swp_uffd_wp(w->vma, pte) ? PINSCOPE_STATE_UFFD_WP : 0);
+	entry->state |= PS_STATE_IF(pte_swp_soft_dirty(pte), SOFT_DIRTY) |
+			PS_STATE_IF(ps_pte_swp_uffd_wp(w->vma, pte), UFFD_WP);
 	/* A bit of swap entries; for migration entries it is a type of its own. */
 	if ((leaf.state & PINSCOPE_STATE_SWAP) && pte_swp_exclusive(pte))
 		entry->state |= PINSCOPE_STATE_EXCLUSIVE;
