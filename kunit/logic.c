@@ -48,7 +48,7 @@ static void foll_flags(struct kunit *test)
 static const struct {
 	u64 abi;
 	unsigned int kernel;	/* 0: this kernel does not have it */
-} foll_flags[] = {
+} abi_gup_flags[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)
 }, faults[] = {
 	PINSCOPE_FAULT_NAMES(FAULT)
@@ -63,12 +63,12 @@ static void names(struct kunit *test)
 	u64 back, flags;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(foll_flags); i++) {
-		if (!foll_flags[i].kernel)
+	for (i = 0; i < ARRAY_SIZE(abi_gup_flags); i++) {
+		if (!abi_gup_flags[i].kernel)
 			continue;
 		KUNIT_EXPECT_EQ(test, 0,
-				ps_gup_flags_from_kernel(foll_flags[i].kernel, &back));
-		KUNIT_EXPECT_EQ(test, back, foll_flags[i].abi);
+				ps_gup_flags_from_kernel(abi_gup_flags[i].kernel, &back));
+		KUNIT_EXPECT_EQ(test, back, abi_gup_flags[i].abi);
 	}
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		flags = faults[i].abi;
