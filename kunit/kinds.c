@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kinds of memory, each in a state that the fault path tells from others:
- * how it is made, and what unshare and GUP are to make of it. A new kind is one
- * line of the table, and is tested by every case that takes kinds.
+ * The kinds of memory, each in a condition that the fault path or GUP tells from
+ * others: how a test case sets it up, what INSPECT reports then, and the traits
+ * that decide the outcome. A new kind or condition is one row of the table; all
+ * test cases with a matching set of parameters then test it.
  */
 #include <linux/delay.h>
+#include <linux/sizes.h>
 #include <asm/unistd.h>
 
 #include "pk.h"
 
-#define BYTE	0x5a		/* what is in it, but for a zeropage */
+#define BYTE	0x5a		/* the content, except of a zeropage */
 
-/* Anonymous memory, one base page of it, with something else around. */
+/* One base page of anonymous memory in the middle of a larger VMA. */
 static void map_anon(struct pk *p)
 {
 	p->addr = pk_map(p, NULL, 16 * PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -19,44 +21,44 @@ static void map_anon(struct pk *p)
 	p->size = PAGE_SIZE;
 }
 
-static void make_zero(struct pk *p)
+static void setup_zeropage(struct pk *p)
 {
 	map_anon(p);
 	pk_load(p);
 }
 
-static void make_anon(struct pk *p)
+static void setup_anon(struct pk *p)
 {
 	map_anon(p);
 	pk_store(p, BYTE);
 }
 
-static void make_anon_shared(struct pk *p)
+static void setup_anon_cow_shared(struct pk *p)
 {
 	pk_need_fork(p);
-	make_anon(p);
+	setup_anon(p);
 	pk_fork(p, NULL);
 }
 
-static void make_anon_again(struct pk *p)
+static void setup_anon_previously_shared(struct pk *p)
 {
-	make_anon_shared(p);
+	setup_anon_cow_shared(p);
 	pk_join(p);
 }
 
 #define KSM(name)	"kernel/mm/ksm/" name
 
 /*
- * Lets ksmd merge the page with the one behind it. That it finds two pages
- * equal takes it some rounds; what others have set of it, it gets back.
+ * Lets ksmd merge the page with the next one, and stops ksmd afterwards, which
+ * would merge the copy again. ksmd needs some rounds to find two equal pages.
  */
-static void make_merged(struct pk *p, u8 byte, u64 state)
+static void setup_merged(struct pk *p, u8 byte, u64 state)
 {
 	unsigned long end = jiffies + 60 * HZ;
-	char zero_pages[8], sleep[24];
+	struct pk_setting *zero_pages, *sleep;
 
 	if (!IS_ENABLED(CONFIG_KSM))
-		kunit_skip(p->test, "no KSM in this kernel");
+		kunit_skip(p->test, "needs CONFIG_KSM");
 	map_anon(p);
 	p->addr += PAGE_SIZE;
 	pk_fill(p, byte);
@@ -65,93 +67,89 @@ static void make_merged(struct pk *p, u8 byte, u64 state)
 	KUNIT_ASSERT_EQ(p->test, 0L,
 			pk_syscall(p, __NR_madvise, p->addr, 2 * PAGE_SIZE,
 				   MADV_MERGEABLE, 0, 0));
-	snprintf(zero_pages, sizeof(zero_pages), "%ld",
-		 pk_read_number(p, "sysfs", KSM("use_zero_pages")));
-	snprintf(sleep, sizeof(sleep), "%ld",
-		 pk_read_number(p, "sysfs", KSM("sleep_millisecs")));
-	pk_write_string(p, "sysfs", KSM("use_zero_pages"), byte ? "0" : "1");
-	pk_write_string(p, "sysfs", KSM("sleep_millisecs"), "0");
-	pk_write_string(p, "sysfs", KSM("run"), "1");
-	while (!(pk_look_at(p, p->addr).state & state) &&
+	zero_pages = pk_set(p, "sysfs", KSM("use_zero_pages"), byte ? "0" : "1");
+	sleep = pk_set(p, "sysfs", KSM("sleep_millisecs"), "0");
+	pk_set(p, "sysfs", KSM("run"), "1");
+	while (!(pk_inspect_at(p, p->addr).state & state) &&
 	       time_before(jiffies, end))
 		usleep_range(500, 1000);
 	pk_write_string(p, "sysfs", KSM("run"), "0");
-	pk_write_string(p, "sysfs", KSM("sleep_millisecs"), sleep);
-	pk_write_string(p, "sysfs", KSM("use_zero_pages"), zero_pages);
+	pk_restore(p, sleep);
+	pk_restore(p, zero_pages);
 }
 
-static void make_ksm(struct pk *p)
+static void setup_ksm(struct pk *p)
 {
-	make_merged(p, BYTE, PINSCOPE_STATE_KSM);
+	setup_merged(p, BYTE, S(KSM));
 }
 
-static void make_ksm_zero(struct pk *p)
+static void setup_ksm_zeropage(struct pk *p)
 {
-	make_merged(p, 0, PINSCOPE_STATE_ZEROPAGE);
+	setup_merged(p, 0, S(ZEROPAGE));
 }
 
 static void map_thp(struct pk *p)
 {
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(p->test, "no transparent huge pages in this kernel");
+		kunit_skip(p->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	p->size = PMD_SIZE;
 	p->addr = pk_map_aligned(p, p->size, NULL, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0);
 	pk_vm_flags(p, VM_HUGEPAGE, 0);
 }
 
-static void make_huge_zero(struct pk *p)
+static void setup_huge_zeropage(struct pk *p)
 {
 	map_thp(p);
 	pk_load(p);
 }
 
-static void make_thp(struct pk *p)
+static void setup_thp(struct pk *p)
 {
 	map_thp(p);
 	pk_store(p, BYTE);
 }
 
-static void make_thp_shared(struct pk *p)
+static void setup_thp_cow_shared(struct pk *p)
 {
 	pk_need_fork(p);
-	make_thp(p);
+	setup_thp(p);
 	pk_fork(p, NULL);
 }
 
-static void make_thp_again(struct pk *p)
+static void setup_thp_previously_shared(struct pk *p)
 {
-	make_thp_shared(p);
+	setup_thp_cow_shared(p);
 	pk_join(p);
 }
 
-/* Mapped by PTEs, all of it. */
+/* Maps the whole THP by PTEs. */
 static void split_thp(struct pk *p)
 {
 	u32 id;
 
 	KUNIT_ASSERT_EQ(p->test,
 			pk_pin(p, PINSCOPE_CALL_GET,
-			       PINSCOPE_FOLL_SPLIT_PMD, &id), 0);
+			       F(SPLIT_PMD), &id), 0);
 	pk_unpin(p, id);
 	p->size = PAGE_SIZE;
 }
 
-static void make_pte_thp(struct pk *p)
+static void setup_thp_pte_mapped(struct pk *p)
 {
-	make_thp(p);
+	setup_thp(p);
 	split_thp(p);
 }
 
-static void make_pte_thp_shared(struct pk *p)
+static void setup_thp_pte_mapped_cow_shared(struct pk *p)
 {
 	pk_need_fork(p);
-	make_pte_thp(p);
+	setup_thp_pte_mapped(p);
 	pk_fork(p, NULL);
 }
 
-static void make_file(struct pk *p, const char *fs, const char *options,
-		      int flags, size_t size)
+static void create_file(struct pk *p, const char *fs, const char *options,
+			int flags, size_t size)
 {
 	struct file *file = pk_open(p, fs, options, "file", O_RDWR | O_CREAT);
 	loff_t pos = 0;
@@ -165,11 +163,11 @@ static void make_file(struct pk *p, const char *fs, const char *options,
 	p->file = flags == O_RDWR ? file : pk_reopen(p, file, flags);
 }
 
-/* What a mapping of a base page of a file is before anything is written. */
+/* One base page of the page cache, read but not written. */
 static void map_file(struct pk *p, const char *fs, int flags,
 		     unsigned long map)
 {
-	make_file(p, fs, NULL, flags, 16 * PAGE_SIZE);
+	create_file(p, fs, NULL, flags, 16 * PAGE_SIZE);
 	p->size = PAGE_SIZE;
 	p->addr = pk_map(p, p->file, 16 * PAGE_SIZE,
 			 flags == O_RDONLY && map == MAP_SHARED ?
@@ -178,33 +176,33 @@ static void map_file(struct pk *p, const char *fs, int flags,
 	pk_load(p);
 }
 
-static void make_ramfs(struct pk *p)
+static void setup_file_private(struct pk *p)
 {
 	map_file(p, "ramfs", O_RDWR, MAP_PRIVATE);
 }
 
-/* The file cannot be written, its private mapping can. */
-static void make_ramfs_rdonly(struct pk *p)
+/* The file is open for reading only, but its private mapping is writable. */
+static void setup_file_private_rdonly(struct pk *p)
 {
 	map_file(p, "ramfs", O_RDONLY, MAP_PRIVATE);
 }
 
-static void make_tmpfs(struct pk *p)
+static void setup_tmpfs_private(struct pk *p)
 {
 	map_file(p, "tmpfs", O_RDWR, MAP_PRIVATE);
 }
 
-static void make_ramfs_shared(struct pk *p)
+static void setup_file_shared(struct pk *p)
 {
 	map_file(p, "ramfs", O_RDWR, MAP_SHARED);
 }
 
-static void make_tmpfs_shared(struct pk *p)
+static void setup_tmpfs_shared(struct pk *p)
 {
 	map_file(p, "tmpfs", O_RDWR, MAP_SHARED);
 }
 
-static void make_tmpfs_shared_rdonly(struct pk *p)
+static void setup_tmpfs_shared_rdonly(struct pk *p)
 {
 	map_file(p, "tmpfs", O_RDONLY, MAP_SHARED);
 }
@@ -212,72 +210,71 @@ static void make_tmpfs_shared_rdonly(struct pk *p)
 static void map_tmpfs_thp(struct pk *p, unsigned long map)
 {
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(p->test, "no transparent huge pages in this kernel");
-	make_file(p, "tmpfs", "huge=always", O_RDWR, PMD_SIZE);
+		kunit_skip(p->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	create_file(p, "tmpfs", "huge=always", O_RDWR, PMD_SIZE);
 	p->size = PMD_SIZE;
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 map, 0);
 	pk_load(p);
 }
 
-static void make_tmpfs_thp(struct pk *p)
+static void setup_tmpfs_private_thp(struct pk *p)
 {
 	map_tmpfs_thp(p, MAP_PRIVATE);
 }
 
-static void make_tmpfs_thp_shared(struct pk *p)
+static void setup_tmpfs_shared_thp(struct pk *p)
 {
 	map_tmpfs_thp(p, MAP_SHARED);
 }
 
 static void map_hugetlb(struct pk *p, unsigned long map)
 {
-	char options[32];
-
-	snprintf(options, sizeof(options), "pagesize=%luK", PMD_SIZE >> 10);
-	p->file = pk_open(p, "hugetlbfs", options, "file", O_RDWR | O_CREAT);
+	if (PMD_SIZE != SZ_2M)
+		kunit_skip(p->test, "needs huge pages of 2 MiB");
+	p->file = pk_open(p, "hugetlbfs", "pagesize=2M", "file", O_RDWR | O_CREAT);
 	p->size = PMD_SIZE;
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 map, 0);
 }
 
-static void make_hugetlb(struct pk *p)
+static void setup_hugetlb_anon(struct pk *p)
 {
 	map_hugetlb(p, MAP_PRIVATE);
 	pk_store(p, BYTE);
 }
 
-static void make_hugetlb_shared(struct pk *p)
+static void setup_hugetlb_anon_cow_shared(struct pk *p)
 {
 	pk_need_fork(p);
-	make_hugetlb(p);
+	setup_hugetlb_anon(p);
 	pk_fork(p, NULL);
 }
 
-static void make_hugetlb_again(struct pk *p)
+static void setup_hugetlb_anon_previously_shared(struct pk *p)
 {
-	make_hugetlb_shared(p);
+	setup_hugetlb_anon_cow_shared(p);
 	pk_join(p);
 }
 
-static void make_hugetlb_map_shared(struct pk *p)
+static void setup_hugetlb_shared(struct pk *p)
 {
 	map_hugetlb(p, MAP_SHARED);
 	pk_store(p, BYTE);
 }
 
-static void make_hugetlb_map_shared_rdonly(struct pk *p)
+static void setup_hugetlb_shared_rdonly(struct pk *p)
 {
-	make_hugetlb_map_shared(p);
+	setup_hugetlb_shared(p);
 	p->file = pk_reopen(p, p->file, O_RDONLY);
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ, MAP_SHARED, 0);
 	pk_load(p);
 }
 
-/* What is in the file is the page cache's. */
-static void make_hugetlb_file(struct pk *p)
+/* A page of the page cache, unlike hugetlb-anon. */
+static void setup_hugetlb_private(struct pk *p)
 {
-	make_hugetlb_map_shared(p);
+	setup_hugetlb_shared(p);
 	p->addr = pk_map_aligned(p, p->size, p->file, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE, 0);
 	pk_load(p);
@@ -292,115 +289,130 @@ static void map_driver(struct pk *p, enum pinscope_map map, unsigned long flags)
 	pk_load(p);
 }
 
-static void make_pfnmap(struct pk *p)
+static void setup_pfnmap_private(struct pk *p)
 {
 	map_driver(p, PINSCOPE_MAP_PFNMAP, MAP_PRIVATE);
 }
 
-static void make_pfnmap_shared(struct pk *p)
+static void setup_pfnmap_shared(struct pk *p)
 {
 	map_driver(p, PINSCOPE_MAP_PFNMAP, MAP_SHARED);
 }
 
-static void make_mixed_pfn(struct pk *p)
+/* Without special entries vm_insert_mixed() takes the struct page of a PFN. */
+static void setup_mixedmap_pfn_private(struct pk *p)
 {
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-		kunit_skip(p->test, "no special entries: what has a page is a page here");
+		kunit_skip(p->test, "needs CONFIG_ARCH_HAS_PTE_SPECIAL");
 	map_driver(p, PINSCOPE_MAP_MIXED_PFN, MAP_PRIVATE);
 }
 
-static void make_mixed_page(struct pk *p)
+static void setup_mixedmap_page_private(struct pk *p)
 {
 	map_driver(p, PINSCOPE_MAP_MIXED_PAGE, MAP_PRIVATE);
 }
 
-static void make_mixed_page_shared(struct pk *p)
+static void setup_mixedmap_page_shared(struct pk *p)
 {
 	map_driver(p, PINSCOPE_MAP_MIXED_PAGE, MAP_SHARED);
 }
 
-#define S(name)		PINSCOPE_STATE_##name
-#define PAGECACHE	(S(PRESENT) | S(HAS_FOLIO)), (S(ANON) | S(SPECIAL) | S(WRITABLE))
+/* Page states after setup: what is set, and what is not. */
+#define ZEROPAGE	(S(PRESENT) | S(ZEROPAGE)), S(WRITABLE)
+#define HUGE_ZEROPAGE	(S(PRESENT) | S(HUGE_ZEROPAGE)), S(WRITABLE)
 #define EXCLUSIVE	(S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(EXCLUSIVE) | S(WRITABLE)), 0
-#define SHARED		(S(PRESENT) | S(HAS_FOLIO) | S(ANON)), (S(EXCLUSIVE) | S(WRITABLE))
-#define SPECIAL		(S(PRESENT) | S(SPECIAL)), (S(HAS_FOLIO) | S(WRITABLE))
+#define COW_SHARED	(S(PRESENT) | S(HAS_FOLIO) | S(ANON)), (S(EXCLUSIVE) | S(WRITABLE))
+#define KSM_PAGE	(S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(KSM)), (S(EXCLUSIVE) | S(WRITABLE))
+#define PAGECACHE	(S(PRESENT) | S(HAS_FOLIO)), S(ANON)
+#define PAGECACHE_RO	(S(PRESENT) | S(HAS_FOLIO)), (S(ANON) | S(SPECIAL) | S(WRITABLE))
+#define PAGECACHE_RW	(S(PRESENT) | S(HAS_FOLIO) | S(WRITABLE)), S(ANON)
+#define SPECIAL		(S(PRESENT) | S(SPECIAL)), S(HAS_FOLIO)
+#define SPECIAL_RO	(S(PRESENT) | S(SPECIAL)), (S(HAS_FOLIO) | S(WRITABLE))
 
 static const struct pk_kind kinds[] = {
-	{ "zeropage", make_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(ZEROPAGE), S(WRITABLE) },
-	{ "anon", make_anon, PK_EDITABLE, EXCLUSIVE },
-	{ "anon.cow-shared", make_anon_shared, PK_COPIES | PK_EDITABLE, SHARED },
-	{ "anon.previously-shared", make_anon_again, PK_REUSES | PK_EDITABLE, SHARED },
-	{ "ksm", make_ksm, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(KSM), S(EXCLUSIVE) | S(WRITABLE) },
-	{ "ksm-zeropage", make_ksm_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(ZEROPAGE), S(WRITABLE) },
-	{ "file-private[ramfs]", make_ramfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "file-private-rdonly[ramfs]", make_ramfs_rdonly, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "tmpfs-private", make_tmpfs, PK_COPIES | PK_EDITABLE, PAGECACHE },
-	{ "pfnmap-private", make_pfnmap, PK_COPIES | PK_PFNMAP, SPECIAL },
-	{ "mixedmap-pfn-private", make_mixed_pfn, PK_COPIES | PK_NO_PAGE, SPECIAL },
-	{ "mixedmap-page-private", make_mixed_page, PK_COPIES, PAGECACHE },
-	{ "huge-zeropage", make_huge_zero, PK_COPIES | PK_EDITABLE,
-	  S(PRESENT) | S(HUGE_ZEROPAGE), S(WRITABLE) },
-	{ "thp", make_thp, PK_EDITABLE, EXCLUSIVE },
-	{ "thp.cow-shared", make_thp_shared, PK_COPIES | PK_EDITABLE, SHARED },
-	{ "thp.previously-shared", make_thp_again, PK_REUSES | PK_EDITABLE, SHARED },
-	{ "thp-pte-mapped", make_pte_thp, PK_EDITABLE, EXCLUSIVE },
-	{ "thp-pte-mapped.cow-shared", make_pte_thp_shared, PK_COPIES | PK_EDITABLE,
-	  SHARED },
-	{ "tmpfs-private-thp", make_tmpfs_thp, PK_COPIES, PAGECACHE },
-	{ "hugetlb-anon[2M]", make_hugetlb, PK_HUGETLB, EXCLUSIVE },
-	{ "hugetlb-anon[2M].cow-shared", make_hugetlb_shared, PK_COPIES | PK_HUGETLB,
-	  SHARED },
-	{ "hugetlb-anon[2M].previously-shared", make_hugetlb_again, PK_REUSES | PK_HUGETLB, SHARED },
-	{ "hugetlb-private[2M]", make_hugetlb_file, PK_COPIES | PK_HUGETLB, PAGECACHE },
+	/* Private mappings of base pages. */
+	{ "zeropage", setup_zeropage, PK_EDITABLE, ZEROPAGE },
+	{ "anon", setup_anon, PK_EXCLUSIVE | PK_EDITABLE, EXCLUSIVE },
+	{ "anon.cow-shared", setup_anon_cow_shared, PK_EDITABLE, COW_SHARED },
+	{ "anon.previously-shared", setup_anon_previously_shared,
+	  PK_REUSABLE | PK_EDITABLE, COW_SHARED },
+	{ "ksm", setup_ksm, PK_EDITABLE, KSM_PAGE },
+	{ "ksm-zeropage", setup_ksm_zeropage, PK_EDITABLE, ZEROPAGE },
+	{ "file-private[ramfs]", setup_file_private, PK_EDITABLE, PAGECACHE_RO },
+	{ "file-private-rdonly[ramfs]", setup_file_private_rdonly, PK_EDITABLE,
+	  PAGECACHE_RO },
+	{ "tmpfs-private", setup_tmpfs_private, PK_EDITABLE, PAGECACHE_RO },
+	{ "pfnmap-private", setup_pfnmap_private, PK_VMA_REFUSED, SPECIAL_RO },
+	{ "mixedmap-pfn-private", setup_mixedmap_pfn_private, PK_NO_PAGE,
+	  SPECIAL_RO },
+	{ "mixedmap-page-private", setup_mixedmap_page_private, 0, PAGECACHE_RO },
 
-	{ "file-shared[ramfs]", make_ramfs_shared, PK_SHARED | PK_TRACKED,
-	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
-	{ "tmpfs-shared", make_tmpfs_shared, PK_SHARED,
-	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
-	{ "tmpfs-shared-rdonly", make_tmpfs_shared_rdonly,
-	  PK_SHARED | PK_NO_WRITE | PK_NO_FORCE, PAGECACHE },
-	{ "tmpfs-shared-thp", make_tmpfs_thp_shared, PK_SHARED,
-	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
-	{ "hugetlb-shared[2M]", make_hugetlb_map_shared, PK_SHARED | PK_HUGETLB,
-	  S(PRESENT) | S(HAS_FOLIO) | S(WRITABLE), S(ANON) },
-	{ "hugetlb-shared-rdonly[2M]", make_hugetlb_map_shared_rdonly,
-	  PK_SHARED | PK_NO_WRITE | PK_NO_FORCE | PK_HUGETLB, PAGECACHE },
-	{ "pfnmap-shared", make_pfnmap_shared, PK_SHARED | PK_PFNMAP,
-	  S(PRESENT) | S(SPECIAL), S(HAS_FOLIO) },
-	{ "mixedmap-page-shared", make_mixed_page_shared,
-	  PK_SHARED | PK_TRACKED,
-	  S(PRESENT) | S(HAS_FOLIO), S(ANON) },
+	/* Private mappings of huge pages. */
+	{ "huge-zeropage", setup_huge_zeropage, PK_EDITABLE, HUGE_ZEROPAGE },
+	{ "thp", setup_thp, PK_EXCLUSIVE | PK_EDITABLE, EXCLUSIVE },
+	{ "thp.cow-shared", setup_thp_cow_shared, PK_EDITABLE, COW_SHARED },
+	{ "thp.previously-shared", setup_thp_previously_shared,
+	  PK_REUSABLE | PK_EDITABLE, COW_SHARED },
+	{ "thp-pte-mapped", setup_thp_pte_mapped, PK_EXCLUSIVE | PK_EDITABLE,
+	  EXCLUSIVE },
+	{ "thp-pte-mapped.cow-shared", setup_thp_pte_mapped_cow_shared,
+	  PK_EDITABLE, COW_SHARED },
+	{ "tmpfs-private-thp", setup_tmpfs_private_thp, 0, PAGECACHE_RO },
+	{ "hugetlb-anon[2M]", setup_hugetlb_anon, PK_EXCLUSIVE | PK_HUGETLB,
+	  EXCLUSIVE },
+	{ "hugetlb-anon[2M].cow-shared", setup_hugetlb_anon_cow_shared,
+	  PK_HUGETLB, COW_SHARED },
+	{ "hugetlb-anon[2M].previously-shared",
+	  setup_hugetlb_anon_previously_shared, PK_REUSABLE | PK_HUGETLB,
+	  COW_SHARED },
+	{ "hugetlb-private[2M]", setup_hugetlb_private, PK_HUGETLB, PAGECACHE_RO },
+
+	/* Shared mappings. */
+	{ "file-shared[ramfs]", setup_file_shared, PK_SHARED | PK_WRITE_NOTIFY,
+	  PAGECACHE },
+	{ "tmpfs-shared", setup_tmpfs_shared, PK_SHARED, PAGECACHE },
+	{ "tmpfs-shared-rdonly", setup_tmpfs_shared_rdonly,
+	  PK_SHARED | PK_READONLY, PAGECACHE_RO },
+	{ "tmpfs-shared-thp", setup_tmpfs_shared_thp, PK_SHARED, PAGECACHE },
+	{ "hugetlb-shared[2M]", setup_hugetlb_shared, PK_SHARED | PK_HUGETLB,
+	  PAGECACHE_RW },
+	{ "hugetlb-shared-rdonly[2M]", setup_hugetlb_shared_rdonly,
+	  PK_SHARED | PK_READONLY | PK_HUGETLB, PAGECACHE_RO },
+	{ "pfnmap-shared", setup_pfnmap_shared, PK_SHARED | PK_VMA_REFUSED,
+	  SPECIAL },
+	{ "mixedmap-page-shared", setup_mixedmap_page_shared,
+	  PK_SHARED | PK_WRITE_NOTIFY, PAGECACHE },
 };
 
 /**
- * pk_make() - make memory of a kind
- * @p: the case; gets @addr and @size, and maybe a file and a child
+ * pk_setup() - set up memory of a kind
+ * @p: the test case; gets @addr and @size, and perhaps a file and a child
  * @kind: the kind
+ *
+ * Ends the test case when the page is not in the state that the kind says.
  */
-void pk_make(struct pk *p, const struct pk_kind *kind)
+void pk_setup(struct pk *p, const struct pk_kind *kind)
 {
 	struct pinscope_page page;
 
-	kind->make(p);
-	page = pk_look(p, "made");
-	pk_expect(p, &page, kind->set, kind->clear, "made");
+	kind->setup(p);
+	page = pk_inspect(p, "set up");
+	pk_expect_state(p, &page, kind->set, kind->clear, "set up");
 	KUNIT_ASSERT_EQ_MSG(p->test, 1UL << page.map_shift, p->size,
-			    "mapped by entries of another size");
+			    "set up: the entry maps another size");
 	KUNIT_ASSERT_NE_MSG(p->test, p->test->status, KUNIT_FAILURE,
-			    "not made as it was meant to be");
+			    "the memory could not be set up");
 }
 
-/* The next kind with all of @must and none of @mustnt. */
-static const void *next(const struct pk_kind *prev, char *desc,
-			unsigned int must, unsigned int mustnt)
+/* Finds the next kind with all traits of @all_of and no trait of @none_of. */
+static const void *next_kind(const struct pk_kind *prev, char *desc,
+			     unsigned int all_of, unsigned int none_of)
 {
 	const struct pk_kind *kind = prev ? prev + 1 : kinds;
 
 	for (; kind < kinds + ARRAY_SIZE(kinds); kind++) {
-		if ((kind->is & must) != must || (kind->is & mustnt))
+		if ((kind->traits & all_of) != all_of ||
+		    (kind->traits & none_of))
 			continue;
 		strscpy(desc, kind->name, KUNIT_PARAM_DESC_SIZE);
 		return kind;
@@ -408,57 +420,19 @@ static const void *next(const struct pk_kind *prev, char *desc,
 	return NULL;
 }
 
-const void *pk_all(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, 0, 0);
-}
+/* Like KUNIT_ARRAY_PARAM(), for the kinds with certain traits. */
+#define PK_KIND_PARAM(name, all_of, none_of)				\
+	const void *pk_##name##_gen_params(PK_GENERATOR_ARGS)		\
+	{								\
+		return next_kind(prev, desc, all_of, none_of);		\
+	}
 
-const void *pk_private(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, 0, PK_SHARED);
-}
-
-/* What is the process's own from the start. */
-static const void *next_own(const struct pk_kind *kind, char *desc,
-			    unsigned int mustnt)
-{
-	do
-		kind = next(kind, desc, 0, PK_SHARED | mustnt);
-	while (kind && !(kind->set & S(EXCLUSIVE)));
-	return kind;
-}
-
-const void *pk_own(PK_GENERATOR_ARGS)
-{
-	return next_own(prev, desc, 0);
-}
-
-const void *pk_own_not_hugetlb(PK_GENERATOR_ARGS)
-{
-	return next_own(prev, desc, PK_HUGETLB);
-}
-
-const void *pk_private_editable(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, PK_EDITABLE, PK_SHARED);
-}
-
-const void *pk_private_pinnable(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, 0, PK_SHARED | PK_PFNMAP | PK_NO_PAGE);
-}
-
-const void *pk_private_not_hugetlb(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, 0, PK_SHARED | PK_HUGETLB);
-}
-
-const void *pk_not_hugetlb(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, 0, PK_HUGETLB);
-}
-
-const void *pk_shared(PK_GENERATOR_ARGS)
-{
-	return next(prev, desc, PK_SHARED, 0);
-}
+PK_KIND_PARAM(all, 0, 0)
+PK_KIND_PARAM(not_hugetlb, 0, PK_HUGETLB)
+PK_KIND_PARAM(shared, PK_SHARED, 0)
+PK_KIND_PARAM(private, 0, PK_SHARED)
+PK_KIND_PARAM(private_not_hugetlb, 0, PK_SHARED | PK_HUGETLB)
+PK_KIND_PARAM(private_pinnable, 0, PK_SHARED | PK_VMA_REFUSED | PK_NO_PAGE)
+PK_KIND_PARAM(private_editable, PK_EDITABLE, PK_SHARED)
+PK_KIND_PARAM(exclusive, PK_EXCLUSIVE, 0)
+PK_KIND_PARAM(exclusive_not_hugetlb, PK_EXCLUSIVE, PK_HUGETLB)

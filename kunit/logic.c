@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module's own logic: flags, ranges, and how structs grow.
+ * The logic of the module itself: tables of flags, checks of ranges, structs of
+ * older and newer callers.
  */
 #include <linux/uaccess.h>
 
 #include "pk.h"
 
-/* Every way's every flag, there and back. */
-static void foll_flags(struct kunit *test)
+/* For each call: a flag that it takes is one flag of the kernel, and no other. */
+static void gup_flags_translate_there_and_back(struct kunit *test)
 {
 	unsigned int call, kernel, seen;
 	u64 taken, back;
@@ -56,8 +57,8 @@ static const struct {
 	PINSCOPE_VM_FAULT_NAMES(RESULT)
 };
 
-/* What the ABI calls WRITE is what the kernel calls so. */
-static void names(struct kunit *test)
+/* PINSCOPE_FOLL_WRITE is FOLL_WRITE, and so on. */
+static void flags_have_the_names_of_the_kernel(struct kunit *test)
 {
 	unsigned int kernel;
 	u64 back, flags;
@@ -87,7 +88,7 @@ static void names(struct kunit *test)
 	}
 }
 
-static void fault_flags(struct kunit *test)
+static void unknown_fault_flags_are_refused(struct kunit *test)
 {
 	unsigned int kernel;
 	int bit;
@@ -116,24 +117,19 @@ struct bounds {
 
 static const struct bounds ranges[] = {
 	{ "one-page", 0, PAGE_SIZE, PAGE_SIZE, 0 },
-	{ "up-to-the-limit", PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE, 0 },
-	{ "nothing", PAGE_SIZE, 0, 3 * PAGE_SIZE, -EINVAL },
+	{ "ends-at-limit", PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE, 0 },
+	{ "empty", PAGE_SIZE, 0, 3 * PAGE_SIZE, -EINVAL },
 	{ "unaligned-address", 1, PAGE_SIZE, 3 * PAGE_SIZE, -EINVAL },
 	{ "unaligned-length", 0, PAGE_SIZE + 1, 3 * PAGE_SIZE, -EINVAL },
-	{ "beyond-the-limit", PAGE_SIZE, 3 * PAGE_SIZE, 3 * PAGE_SIZE, -EFAULT },
-	{ "behind-the-limit", 4 * PAGE_SIZE, PAGE_SIZE, 3 * PAGE_SIZE, -EFAULT },
-	{ "wraps", -PAGE_SIZE, 2 * PAGE_SIZE, U64_MAX, -EOVERFLOW },
-	{ "wraps-to-the-start", PAGE_SIZE, -PAGE_SIZE, U64_MAX, -EOVERFLOW },
+	{ "ends-beyond-limit", PAGE_SIZE, 3 * PAGE_SIZE, 3 * PAGE_SIZE, -EFAULT },
+	{ "starts-beyond-limit", 4 * PAGE_SIZE, PAGE_SIZE, 3 * PAGE_SIZE, -EFAULT },
+	{ "wraps-around", -PAGE_SIZE, 2 * PAGE_SIZE, U64_MAX, -EOVERFLOW },
+	{ "wraps-around-to-start", PAGE_SIZE, -PAGE_SIZE, U64_MAX, -EOVERFLOW },
 };
 
-static void describe_range(const struct bounds *range, char *desc)
-{
-	strscpy(desc, range->name, KUNIT_PARAM_DESC_SIZE);
-}
+KUNIT_ARRAY_PARAM_DESC(ranges, ranges, name);
 
-KUNIT_ARRAY_PARAM(ranges, ranges, describe_range);
-
-static void check_range(struct kunit *test)
+static void range_is_checked(struct kunit *test)
 {
 	const struct bounds *range = test->param_value;
 
@@ -141,7 +137,7 @@ static void check_range(struct kunit *test)
 			ps_check_range(range->addr, range->len, range->limit));
 }
 
-static void folio_ranges(struct kunit *test)
+static void folio_range_keeps_pfn_and_length(struct kunit *test)
 {
 	static const unsigned long pages[] = { 1, 2, 511, 512, PS_RANGE_MAX_PAGES };
 	static const unsigned long pfns[] = { 0, 1, 0x12345, BIT(40), PS_HOLE };
@@ -156,7 +152,8 @@ static void folio_ranges(struct kunit *test)
 		}
 }
 
-static long info(struct pk *p, size_t size, u8 behind)
+/* INFO with a struct of @size bytes, and the byte @next after the known ones. */
+static long info(struct pk *p, size_t size, u8 next)
 {
 	struct pinscope_info info = { .size = size };
 
@@ -166,22 +163,23 @@ static long info(struct pk *p, size_t size, u8 behind)
 			copy_to_user((void __user *)p->args, &info, sizeof(info)));
 	KUNIT_ASSERT_EQ(p->test, 0UL,
 			copy_to_user((void __user *)p->args + sizeof(info),
-				     &behind, 1));
+				     &next, 1));
 	return p->ctl->f_op->unlocked_ioctl(p->ctl, PINSCOPE_IOC_INFO, p->args);
 }
 
-/* Older and newer callers than the module. */
-static void struct_growth(struct kunit *test)
+static void callers_may_have_other_struct_sizes(struct kunit *test)
 {
 	const size_t known = sizeof(struct pinscope_info);
 	const size_t first = offsetofend(struct pinscope_info, max_pages);
-	struct pk *p = test->priv;
+	struct pk *p;
 	u64 beyond = 1;
 
+	KUNIT_ASSERT_EQ(test, 0, pk_init(test));
+	p = test->priv;
 	KUNIT_EXPECT_EQ(test, info(p, known, 0), 0L);
 	KUNIT_EXPECT_EQ(test, info(p, first - 1, 0), (long)-EINVAL);
 	KUNIT_EXPECT_EQ(test, info(p, first, 0), 0L);
-	/* What the caller does not know is not written to. */
+	/* Nothing is written beyond the size that the caller gives. */
 	KUNIT_ASSERT_EQ(test, 0UL,
 			copy_from_user(&beyond, (void __user *)p->args + first,
 				       sizeof(beyond)));
@@ -192,18 +190,16 @@ static void struct_growth(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(foll_flags),
-	KUNIT_CASE(names),
-	KUNIT_CASE(fault_flags),
-	KUNIT_CASE_PARAM(check_range, ranges_gen_params),
-	KUNIT_CASE(folio_ranges),
-	KUNIT_CASE(struct_growth),
+	KUNIT_CASE(gup_flags_translate_there_and_back),
+	KUNIT_CASE(flags_have_the_names_of_the_kernel),
+	KUNIT_CASE(unknown_fault_flags_are_refused),
+	KUNIT_CASE_PARAM(range_is_checked, ranges_gen_params),
+	KUNIT_CASE(folio_range_keeps_pfn_and_length),
+	KUNIT_CASE(callers_may_have_other_struct_sizes),
 	{}
 };
 
 struct kunit_suite pk_logic_suite = {
 	.name = "pinscope_logic",
-	.init = pk_init,
-	.exit = pk_exit,
 	.test_cases = cases,
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page under test: looked at, faulted, written, pinned. All but
- * pk_mm_fault() and pk_edit_entry() go through pinscope's ioctls.
+ * What test cases do with the page under test: inspect, fault, read, write and
+ * pin it. All but pk_mm_fault() and pk_edit_entry() use pinscope's ioctls or the
+ * process's own mapping.
  */
 #include <linux/hugetlb.h>
 #include <linux/pgtable.h>
@@ -10,17 +11,17 @@
 
 #include "pk.h"
 
-/* Where in p->args what lies: the ioctl's struct, and what it points to. */
+/* Offsets in p->args of the ioctl's struct, and of what it points to. */
 #define STRUCT	0
 #define BUFFER	PAGE_SIZE
 
 /**
  * pk_ioctl() - make an ioctl
- * @p: the case; can be called by its child as well
+ * @p: the test case; its child may call it as well
  * @file: ctl or map
  * @cmd: PINSCOPE_IOC_*
- * @arg: its struct, in and out
- * @size: of that
+ * @arg: the struct of @cmd, in and out
+ * @size: bytes of @arg
  *
  * Return: what the ioctl returns.
  */
@@ -39,13 +40,13 @@ long pk_ioctl(struct pk *p, struct file *file, unsigned int cmd, void *arg,
 }
 
 /**
- * pk_look_at() - look at a page without keeping what was seen
- * @p: the case; can be called by its child as well
+ * pk_inspect_at() - inspect a page without recording the observation
+ * @p: the test case; its child may call it as well
  * @addr: user address
  *
- * Return: what INSPECT says; all zero for an empty entry.
+ * Return: what INSPECT reports; all zero for an empty entry.
  */
-struct pinscope_page pk_look_at(struct pk *p, unsigned long addr)
+struct pinscope_page pk_inspect_at(struct pk *p, unsigned long addr)
 {
 	struct pinscope_page page = {};
 	struct pinscope_inspect cmd = {
@@ -58,26 +59,27 @@ struct pinscope_page pk_look_at(struct pk *p, unsigned long addr)
 	};
 
 	if (pk_ioctl(p, p->ctl, PINSCOPE_IOC_INSPECT, &cmd, sizeof(cmd)))
-		KUNIT_FAIL(p->test, "INSPECT failed");
+		KUNIT_FAIL(p->test, "INSPECT failed for address 0x%lx", addr);
 	else if (cmd.nr && copy_from_user(&page, (void __user *)(p->args + BUFFER),
 					  sizeof(page)))
-		KUNIT_FAIL(p->test, "the record of INSPECT is not there");
+		KUNIT_FAIL(p->test, "the record of INSPECT cannot be read");
 	return page;
 }
 
 /**
- * pk_look() - look at the page under test
- * @p: the case
- * @when: what is printed with it if the case fails
+ * pk_inspect() - inspect the page under test
+ * @p: the test case
+ * @when: printed with the observation if the test case fails
  *
- * Return: what INSPECT says; all zero for an empty entry.
+ * Return: what INSPECT reports; all zero for an empty entry.
  */
-struct pinscope_page pk_look(struct pk *p, const char *when)
+struct pinscope_page pk_inspect(struct pk *p, const char *when)
 {
-	struct pinscope_page page = pk_look_at(p, p->addr);
+	struct pinscope_page page = pk_inspect_at(p, p->addr);
 
-	if (p->nr_looks < PK_LOOKS)
-		p->looks[p->nr_looks++] = (struct pk_look) { when, page };
+	if (p->nr_observations < PK_OBSERVATIONS)
+		p->observations[p->nr_observations++] =
+			(struct pk_observation) { when, page };
 	return page;
 }
 
@@ -90,64 +92,89 @@ static const struct {
 	PINSCOPE_STATE_NAMES(NAME)
 };
 
-static void names(u64 bits, char *to, size_t size)
+static void state_names(u64 bits, char *to, size_t size)
 {
 	size_t i, n = 0;
 
-	to[0] = '\0';
 	for (i = 0; i < ARRAY_SIZE(states); i++)
 		if (bits & states[i].bit)
 			n += scnprintf(to + n, size - n, "%s%s", n ? "|" : "",
 				       states[i].name);
+	if (!n)
+		strscpy(to, "none", size);
 }
 
 /**
- * pk_print_looks() - print what was seen in the course of a case
- * @p: the case
+ * pk_print_observations() - print what the test case observed of its page
+ * @p: the test case
  */
-void pk_print_looks(struct pk *p)
+void pk_print_observations(struct pk *p)
 {
 	char buf[360];
 	unsigned int i;
 
-	for (i = 0; i < p->nr_looks; i++) {
-		const struct pinscope_page *page = &p->looks[i].page;
+	for (i = 0; i < p->nr_observations; i++) {
+		const struct pinscope_page *page = &p->observations[i].page;
 
-		names(page->state, buf, sizeof(buf));
+		state_names(page->state, buf, sizeof(buf));
 		kunit_info(p->test,
-			   "%s: PFN 0x%llx, order %u, mapped by 2^%u bytes, refs %d, maps %d, pins %d, %s",
-			   p->looks[i].when, page->pfn, page->folio_order,
+			   "%s: PFN 0x%llx, folio order %u, entry of 2^%u bytes, refcount %d, mapcount %d, pincount %d, %s",
+			   p->observations[i].when, page->pfn, page->folio_order,
 			   page->map_shift, page->refcount, page->mapcount,
-			   page->pincount, buf[0] ? buf : "nothing");
+			   page->pincount, buf);
 	}
 }
 
 /**
- * pk_expect() - expect a page to be in a state
- * @p: the case
- * @page: what was seen
- * @set: PINSCOPE_STATE_* that it has
- * @clear: PINSCOPE_STATE_* that it has not
- * @what: where in the case
+ * pk_expect_state() - expect a page to be in a state
+ * @p: the test case
+ * @page: what INSPECT reported
+ * @set: PINSCOPE_STATE_* bits that it must have
+ * @clear: PINSCOPE_STATE_* bits that it must not have
+ * @when: where in the test case
  */
-void pk_expect(struct pk *p, const struct pinscope_page *page, u64 set,
-	       u64 clear, const char *what)
+void pk_expect_state(struct pk *p, const struct pinscope_page *page, u64 set,
+		     u64 clear, const char *when)
 {
-	char missing[200], wrong[200];
+	char missing[200], excess[200];
 
-	names(set & ~page->state, missing, sizeof(missing));
-	names(clear & page->state, wrong, sizeof(wrong));
+	state_names(set & ~page->state, missing, sizeof(missing));
+	state_names(clear & page->state, excess, sizeof(excess));
 	KUNIT_EXPECT_EQ_MSG(p->test, page->state & (set | clear), set,
-			    "%s: missing: %s; not to be there: %s", what,
-			    missing, wrong);
+			    "%s: expected but not set: %s; set but not expected: %s",
+			    when, missing, excess);
 }
 
 /**
- * pk_fault() - handle_mm_fault() on the page under test, by FAULT
- * @p: the case
+ * pk_expect_unchanged() - expect the same page, in the same state
+ * @p: the test case
+ * @before: what INSPECT reported before
+ * @after: what INSPECT reports now
+ */
+void pk_expect_unchanged(struct pk *p, const struct pinscope_page *before,
+			 const struct pinscope_page *after)
+{
+	char lost[200], gained[200];
+
+	state_names(before->state & ~after->state & ~PK_VOLATILE, lost,
+		    sizeof(lost));
+	state_names(after->state & ~before->state & ~PK_VOLATILE, gained,
+		    sizeof(gained));
+	KUNIT_EXPECT_EQ_MSG(p->test, after->pfn, before->pfn,
+			    "expected the same page, found another one");
+	KUNIT_EXPECT_EQ_MSG(p->test, after->state & ~PK_VOLATILE,
+			    before->state & ~PK_VOLATILE,
+			    "expected the same state; lost: %s; gained: %s",
+			    lost, gained);
+}
+
+/**
+ * pk_fault() - have FAULT call handle_mm_fault() on the page under test
+ * @p: the test case
  * @flags: PINSCOPE_FAULT_*
  *
- * Return: PINSCOPE_VM_FAULT_*, without MAJOR and WRITE, which say nothing here.
+ * Return: PINSCOPE_VM_FAULT_* but for MAJOR and WRITE, which no test case
+ * expects anything of.
  */
 u32 pk_fault(struct pk *p, u64 flags)
 {
@@ -165,11 +192,12 @@ u32 pk_fault(struct pk *p, u64 flags)
 }
 
 /**
- * pk_mm_fault() - handle_mm_fault() on the page under test, whatever the flags
- * @p: the case
- * @flags: the kernel's FAULT_FLAG_*, without ALLOW_RETRY
+ * pk_mm_fault() - call handle_mm_fault() on the page under test
+ * @p: the test case
+ * @flags: the kernel's FAULT_FLAG_*, without ALLOW_RETRY; unlike FAULT, this
+ *	function passes on flags that make the kernel WARN
  *
- * Return: what it returned.
+ * Return: what handle_mm_fault() returns.
  */
 vm_fault_t pk_mm_fault(struct pk *p, unsigned int flags)
 {
@@ -186,21 +214,21 @@ vm_fault_t pk_mm_fault(struct pk *p, unsigned int flags)
 }
 
 /**
- * pk_store() - write to the page under test, as the process
- * @p: the case; can be called by its child as well
- * @byte: for the first and the last byte of a base page
+ * pk_store() - have the process write to the page under test
+ * @p: the test case; its child may call it as well
+ * @byte: the new first and last byte of the base page
  */
 void pk_store(struct pk *p, u8 byte)
 {
 	if (copy_to_user((void __user *)p->addr, &byte, 1) ||
 	    copy_to_user((void __user *)(p->addr + PAGE_SIZE - 1), &byte, 1))
-		KUNIT_FAIL(p->test, "the process cannot write");
+		KUNIT_FAIL(p->test, "the process cannot write to 0x%lx", p->addr);
 }
 
 /**
- * pk_fill() - fill the base page under test, as the process
- * @p: the case
- * @byte: with what
+ * pk_fill() - have the process fill the base page under test
+ * @p: the test case
+ * @byte: the new content
  */
 void pk_fill(struct pk *p, u8 byte)
 {
@@ -213,10 +241,10 @@ void pk_fill(struct pk *p, u8 byte)
 }
 
 /**
- * pk_load() - read the page under test, as the process
- * @p: the case; can be called by its child as well
+ * pk_load() - have the process read the page under test
+ * @p: the test case; its child may call it as well
  *
- * Return: the byte that is first and last of the base page.
+ * Return: the first byte of the base page; the last one must be the same.
  */
 u8 pk_load(struct pk *p)
 {
@@ -224,41 +252,41 @@ u8 pk_load(struct pk *p)
 
 	if (copy_from_user(&first, (void __user *)p->addr, 1) ||
 	    copy_from_user(&last, (void __user *)(p->addr + PAGE_SIZE - 1), 1))
-		KUNIT_FAIL(p->test, "the process cannot read");
-	KUNIT_EXPECT_EQ(p->test, first, last);
+		KUNIT_FAIL(p->test, "the process cannot read 0x%lx", p->addr);
+	KUNIT_EXPECT_EQ_MSG(p->test, first, last, "expected one byte all over the page, found two");
 	return first;
 }
 
 /*
- * GUP retries for as long as faults say that they helped. An emulated machine
- * copies a gigabyte in many seconds.
+ * GUP repeats faults as long as handle_mm_fault() reports no error. An emulated
+ * machine takes many seconds to copy a gigabyte.
  */
-static unsigned long patience(const struct pk *p)
+static unsigned long pin_timeout(const struct pk *p)
 {
 	return p->size < PUD_SIZE ? 10 * HZ : 120 * HZ;
 }
 
 /**
- * pk_bark() - end a PIN that does not end by itself
- * @work: @dog of the case
+ * pk_kill_pinning() - interrupt a PIN that does not return
+ * @work: @watchdog of the test case
  */
-void pk_bark(struct work_struct *work)
+void pk_kill_pinning(struct work_struct *work)
 {
-	struct pk *p = container_of(to_delayed_work(work), struct pk, dog);
+	struct pk *p = container_of(to_delayed_work(work), struct pk, watchdog);
 
-	p->hung = true;
+	p->pin_timed_out = true;
 	send_sig(SIGKILL, p->pinning, 1);
 }
 
 /**
  * pk_pin() - pin the base page under test
- * @p: the case, which fails when GUP does not come to an end; can be called by
- *     its child as well
+ * @p: the test case, which fails when GUP does not return; its child may
+ *     call it as well
  * @call: enum pinscope_call
  * @gup_flags: PINSCOPE_FOLL_*
- * @id: out: the pin
+ * @id: out: the pin, which the end of the test case releases
  *
- * Return: 0 or what PIN returned.
+ * Return: what PIN returns: 0 or a negative errno.
  */
 int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id)
 {
@@ -272,14 +300,16 @@ int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id)
 	long ret;
 
 	p->pinning = current;
-	schedule_delayed_work(&p->dog, patience(p));
+	p->pin_timed_out = false;
+	schedule_delayed_work(&p->watchdog, pin_timeout(p));
 	ret = pk_ioctl(p, p->ctl, PINSCOPE_IOC_PIN, &cmd, sizeof(cmd));
-	cancel_delayed_work_sync(&p->dog);
-	if (p->hung) {
+	cancel_delayed_work_sync(&p->watchdog);
+	if (p->pin_timed_out) {
 		flush_signals(current);
-		pk_look(p, "GUP was ended");
+		pk_inspect(p, "PIN was killed");
 		KUNIT_FAIL(p->test,
-			   "GUP faults and faults, and does not come to an end");
+			   "GUP has not returned after %lu s, expected: at once; it repeats a fault for ever",
+			   pin_timeout(p) / HZ);
 	}
 	*id = cmd.id;
 	return ret;
@@ -287,7 +317,7 @@ int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id)
 
 /**
  * pk_unpin() - release a pin
- * @p: the case
+ * @p: the test case
  * @id: the pin
  */
 void pk_unpin(struct pk *p, u32 id)
@@ -299,11 +329,11 @@ void pk_unpin(struct pk *p, u32 id)
 }
 
 /**
- * pk_pin_is_mapped() - is what a pin holds what the process sees?
- * @p: the case
- * @id: the pin, of the page under test
+ * pk_pin_is_mapped() - does the process still map the pinned page?
+ * @p: the test case
+ * @id: a pin of the page under test
  *
- * Return: what COMPARE says.
+ * Return: what COMPARE reports.
  */
 bool pk_pin_is_mapped(struct pk *p, u32 id)
 {
@@ -319,8 +349,8 @@ bool pk_pin_is_mapped(struct pk *p, u32 id)
 }
 
 /**
- * pk_load_by_pin() - read through a pin, as a device
- * @p: the case
+ * pk_load_by_pin() - read through a pin, as a device does
+ * @p: the test case
  * @id: the pin
  *
  * Return: the first byte.
@@ -346,13 +376,13 @@ u8 pk_load_by_pin(struct pk *p, u32 id)
 #ifdef MODULE
 void pk_edit_entry(struct pk *p, pte_t (*edit)(pte_t pte))
 {
-	kunit_skip(p->test, "a module cannot edit page tables: build it in");
+	kunit_skip(p->test, "a module cannot edit page tables: build the suites in");
 }
 #else
 /**
  * pk_edit_entry() - change bits of the entry of the page under test
- * @p: the case; skipped in a module
- * @edit: gets and returns the entry; a PMD's as if it was a PTE
+ * @p: the test case; skipped in a module
+ * @edit: gets the entry and returns the new one; a PMD comes as a pte_t
  *
  * Not for hugetlb.
  */

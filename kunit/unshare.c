@@ -8,32 +8,31 @@
 #include "pk.h"
 
 #define UNSHARE	PINSCOPE_FAULT_UNSHARE
-#define S(name)	PINSCOPE_STATE_##name
 
 /*
- * Unshares the page. A huge mapping that is split for it is empty afterwards
- * where a file or a driver backs it: one fault reads it in, the next unshares,
- * which is how GUP comes by it, too.
+ * Unshares the page, with up to three faults. The first one splits the PMD of a
+ * file or a driver, which empties it; the second one reads the page in; the
+ * third one unshares it. GUP does the same.
  */
 static struct pinscope_page unshare(struct pk *p)
 {
 	struct pinscope_page page;
-	int tries;
+	int i;
 
-	for (tries = 0; tries < 3; tries++) {
+	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(p->test, pk_fault(p, UNSHARE) &
 				~PINSCOPE_VM_FAULT_NOPAGE, 0U);
-		page = pk_look(p, "unshared");
+		page = pk_inspect(p, "unshared");
 		if (page.state & S(EXCLUSIVE))
 			break;
 	}
 	return page;
 }
 
-/* What read() finds in the file behind a private mapping; 0 without one. */
+/* Reads the byte of the file that a private mapping maps; 0 without a file. */
 static u8 in_file(struct pk *p)
 {
-	/* The page that map_file() of kinds.c has under test. */
+	/* map_file() in kinds.c tests the sixth page. */
 	loff_t pos = p->size == PAGE_SIZE ? 5 * PAGE_SIZE : 0;
 	u8 byte = 0;
 
@@ -43,82 +42,85 @@ static u8 in_file(struct pk *p)
 	return byte;
 }
 
-/* The page itself, its entry, and its content. */
-static void unshare_page(struct kunit *test)
+/* Its page, its entry and its content. */
+static void unshare_makes_page_exclusive(struct kunit *test)
 {
 	const struct pk_kind *kind = test->param_value;
+	enum outcome outcome = pk_unshare_outcome(kind);
 	struct pinscope_page before, after;
 	struct pk *p = test->priv;
 	u8 content;
 
-	pk_make(p, kind);
+	pk_setup(p, kind);
 	content = pk_load(p);
-	before = pk_look(p, "before");
+	before = pk_inspect(p, "before");
 	after = unshare(p);
-	pk_expect(p, &after, S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(EXCLUSIVE),
-		  S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SPECIAL), "after");
-	KUNIT_EXPECT_EQ(test, pk_load(p), content);
-	if (kind->is & (PK_COPIES | PK_REUSES))
-		pk_expect(p, &after, 0, S(WRITABLE), "mapped read-only");
-	if (kind->is & PK_COPIES) {
-		KUNIT_EXPECT_NE(test, after.pfn, before.pfn);
-		pk_expect(p, &after, 0, S(DIRTY), "not dirty");
+	pk_expect_state(p, &after, S(PRESENT) | S(HAS_FOLIO) | S(ANON) | S(EXCLUSIVE),
+			S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SPECIAL), "unshared");
+	KUNIT_EXPECT_EQ_MSG(test, pk_load(p), content,
+			    "expected the content of before");
+	if (outcome != OUTCOME_STAYS)
+		pk_expect_state(p, &after, 0, S(WRITABLE), "unshare is no write");
+	if (outcome == OUTCOME_OWN) {
+		KUNIT_EXPECT_NE_MSG(test, after.pfn, before.pfn,
+				    "expected a copy, found the same page");
+		pk_expect_state(p, &after, 0, S(DIRTY), "unshare is no write");
 	} else {
-		KUNIT_EXPECT_EQ(test, after.pfn, before.pfn);
+		KUNIT_EXPECT_EQ_MSG(test, after.pfn, before.pfn,
+				    "expected the same page, found another one");
 		KUNIT_EXPECT_EQ(test, after.state & S(DIRTY),
 				before.state & S(DIRTY));
 	}
 }
 
-static void unshare_twice(struct kunit *test)
+static void second_unshare_changes_nothing(struct kunit *test)
 {
 	struct pinscope_page once, twice;
 	struct pk *p = test->priv;
 
-	pk_make(p, test->param_value);
+	pk_setup(p, test->param_value);
 	once = unshare(p);
 	KUNIT_EXPECT_EQ(test, pk_fault(p, UNSHARE), 0U);
-	twice = pk_look(p, "twice");
-	KUNIT_EXPECT_EQ(test, twice.pfn, once.pfn);
-	KUNIT_EXPECT_EQ(test, twice.state & ~PK_VOLATILE,
-			once.state & ~PK_VOLATILE);
+	twice = pk_inspect(p, "unshared twice");
+	pk_expect_unchanged(p, &once, &twice);
 }
 
-/* The copy is the process's: a write needs no other. */
-static void unshare_then_write(struct kunit *test)
+static void write_after_unshare_makes_no_copy(struct kunit *test)
 {
-	struct pinscope_page once, written;
+	struct pinscope_page unshared, written;
 	struct pk *p = test->priv;
-	u8 was;
+	u8 in_file_before;
 
-	pk_make(p, test->param_value);
-	was = in_file(p);
-	once = unshare(p);
+	pk_setup(p, test->param_value);
+	in_file_before = in_file(p);
+	unshared = unshare(p);
 	pk_store(p, 0x77);
-	written = pk_look(p, "written");
-	KUNIT_EXPECT_EQ(test, written.pfn, once.pfn);
-	pk_expect(p, &written, S(WRITABLE) | S(DIRTY) | S(EXCLUSIVE), 0, "written");
+	written = pk_inspect(p, "written");
+	KUNIT_EXPECT_EQ_MSG(test, written.pfn, unshared.pfn,
+			    "expected the unshared page, found another one");
+	pk_expect_state(p, &written, S(WRITABLE) | S(DIRTY) | S(EXCLUSIVE), 0,
+			"written");
 	KUNIT_EXPECT_EQ(test, pk_load(p), 0x77);
-	KUNIT_EXPECT_EQ_MSG(test, in_file(p), was, "the page cache has changed");
+	KUNIT_EXPECT_EQ_MSG(test, in_file(p), in_file_before,
+			    "a write to a private mapping changed the file");
 }
 
-/* Nothing but a read: a process that may not write can be unshared. */
-static void unshare_without_vm_write(struct kunit *test)
+static void unshare_needs_no_vm_write(struct kunit *test)
 {
 	struct pinscope_page after;
 	struct pk *p = test->priv;
 	u8 content;
 
-	pk_make(p, test->param_value);
+	pk_setup(p, test->param_value);
 	content = pk_load(p);
 	pk_vm_flags(p, 0, VM_WRITE);
 	after = unshare(p);
-	pk_expect(p, &after, S(ANON) | S(EXCLUSIVE), 0, "after");
+	pk_expect_state(p, &after, S(ANON) | S(EXCLUSIVE), 0, "unshared");
 	KUNIT_EXPECT_EQ(test, pk_load(p), content);
 }
 
-/* RSS goes from what the page was to anonymous memory, and only that. */
-static void unshare_rss(struct kunit *test)
+/* Unshare replaces a page of a file by an anonymous one, and RSS follows. */
+static void unshare_updates_rss(struct kunit *test)
 {
 #ifdef HAVE_RSS_SUM
 	const struct pk_kind *kind = test->param_value;
@@ -128,7 +130,7 @@ static void unshare_rss(struct kunit *test)
 	long file, anon, shmem;
 	long pages;
 
-	pk_make(p, kind);
+	pk_setup(p, kind);
 	file = percpu_counter_sum(&mm->rss_stat[MM_FILEPAGES]);
 	anon = percpu_counter_sum(&mm->rss_stat[MM_ANONPAGES]);
 	shmem = percpu_counter_sum(&mm->rss_stat[MM_SHMEMPAGES]);
@@ -137,21 +139,22 @@ static void unshare_rss(struct kunit *test)
 	anon = percpu_counter_sum(&mm->rss_stat[MM_ANONPAGES]) - anon;
 	shmem = percpu_counter_sum(&mm->rss_stat[MM_SHMEMPAGES]) - shmem;
 	pages = 1L << (after.map_shift - PAGE_SHIFT);
-	if ((kind->is & PK_HUGETLB) || !(kind->is & PK_COPIES) ||
-	    (kind->set & S(ANON))) {
+	/* RSS does not count hugetlb. */
+	if ((kind->traits & PK_HUGETLB) || (kind->set & S(ANON)) ||
+	    pk_unshare_outcome(kind) != OUTCOME_OWN) {
 		KUNIT_EXPECT_EQ(test, anon, 0L);
 		KUNIT_EXPECT_EQ(test, file, 0L);
 		KUNIT_EXPECT_EQ(test, shmem, 0L);
 		return;
 	}
 	KUNIT_EXPECT_EQ(test, anon, pages);
-	/* Neither a zeropage nor what has no page counts as a file's. */
+	/* RSS does not count zeropages and PFNs. */
 	if (kind->set & (S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SPECIAL)))
 		KUNIT_EXPECT_EQ(test, file + shmem, 0L);
 	else
 		KUNIT_EXPECT_LE(test, file + shmem, -1L);
 #else
-	kunit_skip(test, "RSS is counted per thread before 6.2");
+	kunit_skip(test, "needs RSS in percpu counters, since 6.2");
 #endif
 }
 
@@ -160,24 +163,23 @@ static pte_t clear_soft_dirty(pte_t pte)
 	return pte_clear_soft_dirty(pte);
 }
 
-static void unshare_soft_dirty(struct kunit *test)
+static void unshare_does_not_set_soft_dirty(struct kunit *test)
 {
 	struct pinscope_page before, after;
 	struct pk *p = test->priv;
 
 	if (!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY))
-		kunit_skip(test, "no soft-dirty bit in this kernel");
-	pk_make(p, test->param_value);
+		kunit_skip(test, "needs CONFIG_MEM_SOFT_DIRTY");
+	pk_setup(p, test->param_value);
 	pk_vm_flags(p, 0, VM_SOFTDIRTY);
 	pk_edit_entry(p, clear_soft_dirty);
-	before = pk_look(p, "cleared");
+	before = pk_inspect(p, "soft-dirty cleared");
 	after = unshare(p);
-	/* Where a dirty PMD is split, pte_mkdirty() sets it, says mm itself. */
+	/* Splitting a dirty PMD calls pte_mkdirty(), which sets it; mm knows. */
 	if (before.map_shift == after.map_shift || !(before.state & S(DIRTY)))
-		pk_expect(p, &after, 0, S(SOFT_DIRTY), "unshared");
+		pk_expect_state(p, &after, 0, S(SOFT_DIRTY), "unshared");
 }
 
-/* And what was soft-dirty stays it. */
 static void unshare_keeps_soft_dirty(struct kunit *test)
 {
 	const struct pk_kind *kind = test->param_value;
@@ -185,9 +187,9 @@ static void unshare_keeps_soft_dirty(struct kunit *test)
 	struct pk *p = test->priv;
 
 	if (!IS_ENABLED(CONFIG_MEM_SOFT_DIRTY))
-		kunit_skip(test, "no soft-dirty bit in this kernel");
-	pk_make(p, kind);
-	before = pk_look(p, "before");
+		kunit_skip(test, "needs CONFIG_MEM_SOFT_DIRTY");
+	pk_setup(p, kind);
+	before = pk_inspect(p, "before");
 	after = unshare(p);
 	KUNIT_EXPECT_EQ(test, after.state & before.state & S(SOFT_DIRTY),
 			before.state & S(SOFT_DIRTY));
@@ -199,43 +201,45 @@ static pte_t write_protect(pte_t pte)
 }
 
 /*
- * Without anybody who serves it, an event of userfaultfd would be a SIGBUS; the
- * bit stays, so that the next write is one.
+ * A write to the protected page raises an event of userfaultfd, unshare does not.
+ * No userfaultfd is registered, so that an event ends in SIGBUS.
  */
-static void unshare_uffd_wp(struct kunit *test)
+static void unshare_keeps_uffd_wp(struct kunit *test)
 {
 	struct pinscope_page after;
 	struct pk *p = test->priv;
 
 	if (!IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_WP) ||
 	    !IS_ENABLED(CONFIG_USERFAULTFD))
-		kunit_skip(test, "no userfaultfd-wp in this kernel");
-	pk_make(p, test->param_value);
+		kunit_skip(test, "needs CONFIG_USERFAULTFD with write protection");
+	pk_setup(p, test->param_value);
 	pk_vm_flags(p, VM_UFFD_WP, 0);
 	pk_edit_entry(p, write_protect);
-	pk_look(p, "armed");
+	pk_inspect(p, "write-protected");
 	after = unshare(p);
-	pk_expect(p, &after, S(UFFD_WP) | S(EXCLUSIVE), S(WRITABLE), "unshared");
+	pk_expect_state(p, &after, S(UFFD_WP) | S(EXCLUSIVE), S(WRITABLE), "unshared");
 	KUNIT_EXPECT_EQ(test, pk_fault(p, PINSCOPE_FAULT_WRITE),
 			(u32)PINSCOPE_VM_FAULT_SIGBUS);
-	/* Nothing is registered that would be taken back at the end. */
+	/* At exit mm takes a VMA with the flag for a registered one. */
 	pk_vm_flags(p, 0, VM_UFFD_WP);
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE_PARAM(unshare_page, pk_private),
-	KUNIT_CASE_PARAM(unshare_twice, pk_private),
-	KUNIT_CASE_PARAM(unshare_then_write, pk_private),
-	KUNIT_CASE_PARAM(unshare_without_vm_write, pk_private),
-	KUNIT_CASE_PARAM(unshare_rss, pk_private),
-	KUNIT_CASE_PARAM(unshare_soft_dirty, pk_private_editable),
-	KUNIT_CASE_PARAM(unshare_keeps_soft_dirty, pk_private_editable),
-	KUNIT_CASE_PARAM(unshare_uffd_wp, pk_private_editable),
+	KUNIT_CASE_PARAM(unshare_makes_page_exclusive, pk_private_gen_params),
+	KUNIT_CASE_PARAM(second_unshare_changes_nothing, pk_private_gen_params),
+	KUNIT_CASE_PARAM(write_after_unshare_makes_no_copy, pk_private_gen_params),
+	KUNIT_CASE_PARAM(unshare_needs_no_vm_write, pk_private_gen_params),
+	KUNIT_CASE_PARAM(unshare_updates_rss, pk_private_gen_params),
+	KUNIT_CASE_PARAM(unshare_does_not_set_soft_dirty,
+			 pk_private_editable_gen_params),
+	KUNIT_CASE_PARAM(unshare_keeps_soft_dirty, pk_private_editable_gen_params),
+	KUNIT_CASE_PARAM(unshare_keeps_uffd_wp, pk_private_editable_gen_params),
 	{}
 };
 
 struct kunit_suite pk_unshare_suite = {
 	.name = "pinscope_unshare",
+	.suite_init = pk_suite_init,
 	.init = pk_init,
 	.exit = pk_exit,
 	.test_cases = cases,
