@@ -60,6 +60,7 @@ static void fork_copies_pinned_page_for_child(struct kunit *test)
 	pk_need_fork(p);
 	pk_setup(p, kind);
 	content = pk_load(p);
+	/* The child of cow-shared makes room for another one. */
 	pk_join(p);
 	id = pin(p);
 	before = pk_inspect(p, "pinned");
@@ -87,7 +88,7 @@ static void mremap_moves_pinned_page(struct kunit *test)
 	id = pin(p);
 	before = pk_inspect(p, "pinned");
 	addr = pk_syscall(p, __NR_mremap, p->addr, p->size, p->size,
-			  3 /* MREMAP_MAYMOVE | MREMAP_FIXED */, room);
+			  MREMAP_MAYMOVE | MREMAP_FIXED, room);
 	KUNIT_ASSERT_EQ(test, addr, (long)room);
 	p->addr = addr;
 	expect_still_mapped(p, id, &before, "moved");
@@ -175,6 +176,7 @@ static void pin_after_fork_unshares_page(struct kunit *test)
 	pk_need_fork(p);
 	pk_setup(p, test->param_value);
 	content = pk_load(p);
+	/* The child of cow-shared makes room for another one. */
 	pk_join(p);
 	pk_fork(p, NULL);
 	id = pin(p);

@@ -193,7 +193,7 @@ u32 pk_fault(struct pk *p, u64 flags)
 
 /**
  * pk_mm_fault() - call handle_mm_fault() on the page under test
- * @p: the test case
+ * @p: the test case; its child may call it as well
  * @flags: the kernel's FAULT_FLAG_*, without ALLOW_RETRY; unlike FAULT, this
  *	function passes on flags that make the kernel WARN
  *
@@ -209,7 +209,7 @@ vm_fault_t pk_mm_fault(struct pk *p, unsigned int flags)
 	if (vma)
 		result = handle_mm_fault(vma, p->addr, flags, NULL);
 	mmap_read_unlock(current->mm);
-	KUNIT_ASSERT_NOT_NULL(p->test, vma);
+	KUNIT_EXPECT_NOT_NULL(p->test, vma);
 	return result;
 }
 

@@ -82,7 +82,7 @@ static void expect_refused(struct pk *p, unsigned int flags)
 	vm_fault_t result;
 
 	need_warnings(p);
-	/* The test case's, not the stack's: an assertion leaves the stack. */
+	/* Not on the stack, which an assertion that fails takes away. */
 	w = kunit_kzalloc(p->test, sizeof(*w), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(p->test, w);
 	w->task = current;
