@@ -2,15 +2,19 @@
 /*
  * gup_test, which the kernel's selftests use: what they do not try.
  */
-#include <fcntl.h>
-#include <sys/ioctl.h>
-
 #include "../../module/gup_test_abi.h"
 #include "abi.h"
 
-static const unsigned long tests[] = {
-	GUP_FAST_BENCHMARK, PIN_FAST_BENCHMARK, PIN_LONGTERM_BENCHMARK,
-	GUP_BASIC_TEST, PIN_BASIC_TEST, DUMP_USER_PAGES_TEST,
+static const struct {
+	const char *name;
+	unsigned long cmd;
+} tests[] = {
+	{ "GUP_FAST_BENCHMARK", GUP_FAST_BENCHMARK },
+	{ "PIN_FAST_BENCHMARK", PIN_FAST_BENCHMARK },
+	{ "PIN_LONGTERM_BENCHMARK", PIN_LONGTERM_BENCHMARK },
+	{ "GUP_BASIC_TEST", GUP_BASIC_TEST },
+	{ "PIN_BASIC_TEST", PIN_BASIC_TEST },
+	{ "DUMP_USER_PAGES_TEST", DUMP_USER_PAGES_TEST },
 };
 
 static int open_gup_test(void)
@@ -23,8 +27,7 @@ static int open_gup_test(void)
 		tap_skip("needs a kernel without CONFIG_GUP_TEST, and gup_test=1");
 	close(fd);
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
-
-	need(fd >= 0, "gup_test: %s", pinscope_errno(errno));
+	need_sys(fd >= 0, "gup_test");
 	return fd;
 }
 
@@ -33,228 +36,264 @@ static int gup_test_ioctl(int fd, unsigned long cmd, void *arg)
 	return ioctl(fd, cmd, arg) ? -errno : 0;
 }
 
-static struct gup_test about(const void *addr, size_t size)
+static struct gup_test arg_for(const void *addr, size_t size)
 {
-	struct gup_test arg = {
-		.addr = pinscope_addr(addr), .size = size, .nr_pages_per_call = 3,
+	return (struct gup_test) {
+		.addr = pinscope_addr(addr), .size = size,
+		.nr_pages_per_call = 3,
 	};
-
-	return arg;
 }
 
-static void expect_none_pinned(const char *when)
+static void good_ranges(int fd, unsigned long cmd, const char *edge)
 {
-	long pins = pins_now();
+	struct gup_test arg = arg_for(edge - 8 * page, 8 * page);
 
-	expect(!pins, "%s: %ld pages are pinned", when, pins);
+	expect_ok(gup_test_ioctl(fd, cmd, &arg), "all is mapped");
+	expect_eq(arg.size, 8 * page);
+	arg = arg_for(edge - 8 * page, 12 * page);
+	expect_ok(gup_test_ioctl(fd, cmd, &arg), "a part is mapped");
+	expect_eq(arg.size, 8 * page);
+	arg.nr_pages_per_call = UINT32_MAX;
+	expect_ok(gup_test_ioctl(fd, cmd, &arg), "all in one call");
 }
 
-static void test_ranges(void)
+static void bad_ranges(int fd, unsigned long cmd, const char *edge)
 {
-	char *edge = map(16 * page, PROT_READ | PROT_WRITE, MAP_POPULATE) + 8 * page;
-	int fd = open_gup_test();
-	struct gup_test arg;
+	const struct gup_test good = arg_for(edge - page, page);
+	struct {
+		const char *what;
+		struct gup_test arg;
+		int want;
+	} bad[] = {
+		{ "nothing is mapped", arg_for(edge, page), -EFAULT },
+		{ "size 0", arg_for(edge - page, 0), -EINVAL },
+		{ "unaligned address", arg_for(edge - page + 1, page), -EINVAL },
+		{ "unaligned size", arg_for(edge - page, page + 1), -EINVAL },
+		{ "wraps around", good, -EOVERFLOW },
+		{ "half of all addresses", good, -EFAULT },
+		{ "nr_pages_per_call 0", good, -EINVAL },
+		{ "unknown test_flags", good, -EINVAL },
+	};
 	size_t i;
 
-	munmap(edge, 8 * page);
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		arg = about(edge - 8 * page, 8 * page);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "a good range");
-		expect(arg.size == 8 * page, "size %llu", arg.size);
-		arg = about(edge - 8 * page, 12 * page);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "half of a range");
-		expect(arg.size == 8 * page, "size %llu", arg.size);
-		arg.nr_pages_per_call = UINT32_MAX;
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "all in one call");
-		arg = about(edge, page);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EFAULT, "nothing there");
-		arg = about(edge - page, 0);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "no size");
-		arg = about(edge - page + 1, page);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "address not aligned");
-		arg = about(edge - page, page + 1);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "size not aligned");
-		arg = about(edge - page, page);
-		arg.size = -(uint64_t)page;
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EOVERFLOW, "wraps around");
-		arg.size = 1ULL << 63;
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EFAULT, "immense");
-		arg = about(edge - page, page);
-		arg.nr_pages_per_call = 0;
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "none at a time");
-		arg = about(edge - page, page);
-		arg.test_flags = 2;
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), -EINVAL, "test_flags");
-		expect_ret(gup_test_ioctl(fd, tests[i], UNMAPPED), -EFAULT, "no struct");
-	}
-	expect_ret(gup_test_ioctl(fd, _IO('g', 0), NULL), -EINVAL, "no such command");
-	expect_ret(gup_test_ioctl(fd, _IO('g', 10), NULL), -EINVAL, "no such command");
-	expect_ret(gup_test_ioctl(fd, _IO('g', 1), NULL), -EINVAL, "another size");
-	expect_none_pinned("in the end");
+	bad[4].arg.size = -(uint64_t)page;
+	bad[5].arg.size = 1ULL << 63;
+	bad[6].arg.nr_pages_per_call = 0;
+	bad[7].arg.test_flags = 2;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_ret(gup_test_ioctl(fd, cmd, &bad[i].arg), bad[i].want,
+			   "%s", bad[i].what);
+	expect_ret(gup_test_ioctl(fd, cmd, UNMAPPED), -EFAULT, "no struct");
 }
 
-/* Whatever GUP makes of them: none may warn, which panics here. */
-static void test_flags(void)
+static void test_ranges(struct fixture *f)
 {
-	char *addr = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
+	const char *edge = f->mem + f->len / 2;
+	int fd = open_gup_test();
+	size_t i;
+
+	munmap(f->mem + f->len / 2, f->len / 2);
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		tap_context("%s", tests[i].name);
+		good_ranges(fd, tests[i].cmd, edge);
+		bad_ranges(fd, tests[i].cmd, edge);
+	}
+	tap_context("unknown commands");
+	expect_ret(gup_test_ioctl(fd, _IO('g', 0), NULL), -EINVAL);
+	expect_ret(gup_test_ioctl(fd, _IO('g', 10), NULL), -EINVAL);
+	expect_ret(gup_test_ioctl(fd, _IO('g', 1), NULL), -EINVAL,
+		   "another size");
+	expect_nothing_pinned("in the end");
+}
+
+/* None of these may warn, which panics here; each may succeed or fail. */
+static void test_gup_flags(struct fixture *f)
+{
 	int fd = open_gup_test(), ret, bit, other;
 	struct gup_test arg;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		tap_context("%s", tests[i].name);
 		for (bit = 0; bit < 32; bit++) {
 			for (other = bit; other < 32; other++) {
-				arg = about(addr, 4 * page);
+				arg = arg_for(f->mem, f->len);
 				arg.gup_flags = 1U << bit | 1U << other;
-				arg.test_flags = tests[i] == DUMP_USER_PAGES_TEST;
-				ret = gup_test_ioctl(fd, tests[i], &arg);
-				expect(ret || arg.size, "0x%x", arg.gup_flags);
+				arg.test_flags = tests[i].cmd == DUMP_USER_PAGES_TEST;
+				ret = gup_test_ioctl(fd, tests[i].cmd, &arg);
+				if (!ret)
+					expect_gt(arg.size, 0, "gup_flags 0x%x",
+						  arg.gup_flags);
 			}
 		}
-		arg = about(addr, 4 * page);
+		arg = arg_for(f->mem, f->len);
 		arg.gup_flags = 3;		/* WRITE, and TOUCH of old */
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "gup_test -z");
+		expect_ok(gup_test_ioctl(fd, tests[i].cmd, &arg), "gup_test -z");
 	}
-	expect_none_pinned("in the end");
+	expect_nothing_pinned("in the end");
 }
 
 /* Not counted, but not an unpinned page either. */
-static void test_zeropage(void)
+static void test_zeropage(struct fixture *f)
 {
-	char *addr = map(4 * page, PROT_READ | PROT_WRITE, 0);
 	int fd = open_gup_test();
 	struct gup_test arg;
 	size_t i;
 
-	madvise(addr, 4 * page, MADV_NOHUGEPAGE);
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		madvise(addr, 4 * page, MADV_DONTNEED);
-		arg = about(addr, 4 * page);
-		expect_ret(gup_test_ioctl(fd, tests[i], &arg), 0, "untouched memory");
-		expect(arg.size == 4 * page, "size %llu", arg.size);
+		tap_context("%s", tests[i].name);
+		madvise(f->mem, f->len, MADV_DONTNEED);
+		arg = arg_for(f->mem, f->len);
+		expect_ok(gup_test_ioctl(fd, tests[i].cmd, &arg));
+		expect_eq(arg.size, f->len);
 	}
-	expect_none_pinned("in the end");
+	expect_nothing_pinned("in the end");
 }
 
-static void test_dump(void)
+/* Pages to dump, counted from 1; what is beyond the end is set to 0. */
+static void test_dump(struct fixture *f)
 {
-	char *addr = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	struct gup_test arg = about(addr, 4 * page);
 	static const uint32_t which[] = { 1, 4, 5, UINT32_MAX, 0, 2, 0, 0x1001 };
 	static const uint32_t want[] = { 1, 4, 0, 0, 0, 2, 0, 0 };
+	struct gup_test arg = arg_for(f->mem, f->len);
 	int fd = open_gup_test();
+	size_t i;
 
 	memcpy(arg.which_pages, which, sizeof(which));
-	expect_ret(gup_test_ioctl(fd, DUMP_USER_PAGES_TEST, &arg), 0, "some of them");
-	expect(!memcmp(arg.which_pages, want, sizeof(want)), "which_pages");
+	expect_ok(gup_test_ioctl(fd, DUMP_USER_PAGES_TEST, &arg));
+	for (i = 0; i < ARRAY_SIZE(want); i++)
+		expect_eq(arg.which_pages[i], want[i], "which_pages[%zu]", i);
 }
 
-static void test_longterm(void)
+/* Another user's pin comes and goes, and this one's stays. */
+static void another_user(struct pin_longterm_test *arg, __u64 *to)
 {
-	char *addr = map(8 * page, PROT_READ | PROT_WRITE, 0);
-	char *buf = map(8 * page, PROT_READ | PROT_WRITE, 0);
-	int fd = open_gup_test(), other = open_gup_test(), flags;
-	struct pin_longterm_test arg;
+	int other = open_gup_test();
+
+	expect_ok(gup_test_ioctl(other, PIN_LONGTERM_TEST_START, arg));
+	close(other);
+	other = open_gup_test();
+	expect_ret(gup_test_ioctl(other, PIN_LONGTERM_TEST_READ, to), -EINVAL,
+		   "another open file has no pin");
+	close(other);
+}
+
+static void read_longterm(int fd, const char *addr, char *buf, size_t len)
+{
+	__u64 to = pinscope_addr(buf), nowhere = pinscope_addr(UNMAPPED);
+
+	memset(buf, 0, len);
+	expect_ok(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to));
+	expect_mem(buf, addr, len);
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, UNMAPPED), -EFAULT,
+		   "without an address");
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &nowhere), -EFAULT,
+		   "to what is not mapped");
+}
+
+static void longterm(int fd, char *addr, size_t len, unsigned int flags)
+{
+	struct pin_longterm_test arg = {
+		.addr = pinscope_addr(addr), .size = len, .flags = flags,
+	};
+	const long pages = len / page;
+	char *buf = map_anon(len, RW, 0);
 	__u64 to = pinscope_addr(buf);
 
+	memset(addr, 'a' + flags, len);
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
+		   "without a pin");
+	expect_ok(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL),
+		  "without a pin");
+	need_ok(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg));
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), -EINVAL,
+		   "with a pin");
+	expect_eq(kernel_pins(), pages);
+	another_user(&arg, &to);
+	expect_eq(kernel_pins(), pages);
+	addr[5 * page] = '!';
+	read_longterm(fd, addr, buf, len);
+	expect_ok(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL));
+	expect_nothing_pinned("after STOP");
+	munmap(buf, len);
+}
+
+static void test_longterm(struct fixture *f)
+{
+	int fd = open_gup_test();
+	unsigned int flags;
+
 	for (flags = 0; flags < 4; flags++) {
-		memset(addr, 'a' + flags, 8 * page);
-		arg = (struct pin_longterm_test) {
-			.addr = pinscope_addr(addr), .size = 8 * page, .flags = flags,
-		};
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
-			   "READ of nothing");
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL), 0,
-			   "STOP of nothing");
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), 0, "START");
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), -EINVAL,
-			   "START again");
-		expect(pins_now() == 8, "%ld pages", pins_now());
-
-		/* Another user has a pin, and ends, and this one is no other. */
-		expect_ret(gup_test_ioctl(other, PIN_LONGTERM_TEST_START, &arg), 0,
-			   "another's START");
-		close(other);
-		other = open_gup_test();
-		expect_ret(gup_test_ioctl(other, PIN_LONGTERM_TEST_READ, &to), -EINVAL,
-			   "another's READ");
-		expect(pins_now() == 8, "%ld pages", pins_now());
-
-		addr[5 * page] = '!';
-		memset(buf, 0, 8 * page);
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), 0, "READ");
-		expect(!memcmp(buf, addr, 8 * page), "what was read");
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, UNMAPPED), -EFAULT,
-			   "READ without an address");
-		to = pinscope_addr(UNMAPPED);
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_READ, &to), -EFAULT,
-			   "READ to nowhere");
-		to = pinscope_addr(buf);
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_STOP, NULL), 0, "STOP");
-		expect_none_pinned("after STOP");
+		tap_context("flags 0x%x", flags);
+		longterm(fd, f->mem, f->len, flags);
 	}
 }
 
-static void test_longterm_bad(void)
+static void test_longterm_bad(struct fixture *f)
 {
-	char *edge = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE) + 2 * page;
+	const uint64_t good = pinscope_addr(f->mem) + page;
 	int fd = open_gup_test();
-	size_t i;
 	const struct {
+		const char *what;
 		struct pin_longterm_test arg;
 		int want;
 	} bad[] = {
-		{ { pinscope_addr(edge) - page, page, 4 }, -EINVAL },
-		{ { pinscope_addr(edge) - page, 0, 0 }, -EINVAL },
-		{ { pinscope_addr(edge) - page + 8, page, 0 }, -EINVAL },
-		{ { pinscope_addr(edge) - page, page / 2, 0 }, -EINVAL },
-		{ { pinscope_addr(edge) - page, -(uint64_t)page, 0 }, -EOVERFLOW },
-		{ { pinscope_addr(edge) - page, 1ULL << 62, 0 }, -EFAULT },
-		{ { pinscope_addr(edge) - page, 2 * page, 0 }, -EFAULT },
-		{ { pinscope_addr(edge) - page, 2 * page, 2 }, -EFAULT },
+		{ "unknown flags", { good, page, 4 }, -EINVAL },
+		{ "size 0", { good, 0, 0 }, -EINVAL },
+		{ "unaligned address", { good + 8, page, 0 }, -EINVAL },
+		{ "unaligned size", { good, page / 2, 0 }, -EINVAL },
+		{ "wraps around", { good, -(uint64_t)page, 0 }, -EOVERFLOW },
+		{ "longer than user memory", { good, 1ULL << 62, 0 }, -EFAULT },
+		{ "partly mapped", { good, 2 * page, 0 }, -EFAULT },
+		{ "partly mapped, fast", { good, 2 * page,
+		  PIN_LONGTERM_TEST_FLAG_USE_FAST }, -EFAULT },
 	};
+	size_t i;
 
-	munmap(edge, 2 * page);
+	munmap(f->mem + 2 * page, f->len - 2 * page);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct pin_longterm_test arg = bad[i].arg;
 
-		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg), bad[i].want,
-			   "START");
-		expect_none_pinned("after a START that failed");
+		tap_context("%s", bad[i].what);
+		expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, &arg),
+			   bad[i].want);
+		expect_nothing_pinned("after START that failed");
 	}
-	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, UNMAPPED), -EFAULT,
-		   "START of no struct");
+	tap_context("no struct");
+	expect_ret(gup_test_ioctl(fd, PIN_LONGTERM_TEST_START, UNMAPPED), -EFAULT);
 }
 
-/* Left to the end of the process, whose pins have to go with it. */
-static void test_longterm_killed(void)
+/* The end of the process releases its pins. */
+static void test_longterm_killed(struct fixture *f)
 {
-	char *addr = map(8 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	struct pin_longterm_test arg = { pinscope_addr(addr), 8 * page, 0 };
-	int status, fd = open_gup_test();
+	struct pin_longterm_test arg = {
+		.addr = pinscope_addr(f->mem), .size = f->len,
+	};
+	int status;
 	pid_t pid;
 
-	/* The child's is another, which nobody else holds. */
-	close(fd);
+	/* The child's open file is one that no other process holds. */
+	close(open_gup_test());
 	pid = must_fork();
-
 	if (!pid) {
 		if (!gup_test_ioctl(open_gup_test(), PIN_LONGTERM_TEST_START, &arg))
 			kill(getpid(), SIGKILL);
 		_exit(1);
 	}
-	waitpid(pid, &status, 0);
-	expect(WIFSIGNALED(status), "status 0x%x", status);
-	expect_none_pinned("after its user was killed");
+	status = status_of(pid);
+	expect(WIFSIGNALED(status), "START failed: status 0x%x", status);
+	expect_nothing_pinned("after SIGKILL");
 }
 
 const struct test gup_test_tests[] = {
-	{ "gup_test: ranges", test_ranges },
-	{ "gup_test: any flags", test_flags },
-	{ "gup_test: shared zeropage", test_zeropage },
-	{ "gup_test: which pages to dump", test_dump },
-	{ "gup_test: long-term pins", test_longterm },
-	{ "gup_test: long-term pins, bad input", test_longterm_bad },
-	{ "gup_test: long-term pins, killed", test_longterm_killed },
-	{ NULL, NULL }
+	TEST_POPULATED("gup_test: ranges", test_ranges, 16),
+	TEST_POPULATED("gup_test: gup_flags", test_gup_flags, 4),
+	TEST_PAGES("gup_test: shared zeropage", test_zeropage, 4),
+	TEST_POPULATED("gup_test: pages to dump", test_dump, 4),
+	TEST_PAGES("gup_test: long-term pins", test_longterm, 8),
+	TEST_POPULATED("gup_test: long-term pins, bad input",
+		       test_longterm_bad, 4),
+	TEST_POPULATED("gup_test: long-term pins, killed",
+		       test_longterm_killed, 8),
+	{}
 };

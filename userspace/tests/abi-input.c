@@ -7,6 +7,9 @@
 
 #include "abi.h"
 
+/* An id that no PIN of these tests returns: an error must leave it alone. */
+#define NO_ID	77
+
 /* ---------------------------------------------------------- bad structs */
 
 /* The shortest struct is that of the version in which the command was new. */
@@ -15,7 +18,7 @@
 #define COMMAND(name, type, last)					\
 	{ #name, PINSCOPE_IOC_##name, sizeof(struct type), END_OF(type, last) }
 
-static const struct {
+static const struct command {
 	const char *name;
 	unsigned long cmd;
 	uint32_t size;
@@ -33,71 +36,71 @@ static const struct {
 	COMMAND(RSS, pinscope_rss, shmem),
 };
 
-static int call_sized(int fd, unsigned long cmd, void *buf, uint32_t size)
+/* The command with a struct of zeroes but for its size, and one byte. */
+static int call_sized(int fd, const struct command *c, uint32_t size,
+		      uint32_t nonzero)
 {
+	char buf[1024] = {};
+
 	memcpy(buf, &size, sizeof(size));
-	return pinscope_ioctl(fd, cmd, buf);
+	if (nonzero)
+		buf[nonzero] = 1;
+	return pinscope_ioctl(fd, c->cmd, buf);
 }
 
-static void test_struct_sizes(void)
+static void command_sizes(int fd, const struct command *c)
 {
-	int fd = open_ctl(), zero, longer;
-	uint32_t sizes[4] = { 0, 1 };
-	char buf[2 * 4096], *end;
-	size_t i, k;
+	const uint32_t too_short[] = { 0, 1, c->min - 4, c->min - 1 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(too_short); i++)
+		expect_ret(call_sized(fd, c, too_short[i], 0), -EINVAL,
+			   "%u bytes", too_short[i]);
+	/* A longer struct means the same while the rest is zero. */
+	expect_ret(call_sized(fd, c, c->size + 64, 0),
+		   call_sized(fd, c, c->size, 0), "longer, with zeroes");
+	expect_ret(call_sized(fd, c, c->size + 64, c->size + 63), -E2BIG,
+		   "longer, with a byte that the module does not know");
+	expect_ret(call_sized(fd, c, page + 1, 0), -E2BIG);
+	expect_ret(call_sized(fd, c, UINT32_MAX, 0), -E2BIG);
+}
+
+static void command_pointers(int fd, const struct command *c)
+{
+	char *end = map_anon(2 * page, RW, 0) + page;
+
+	munmap(end, page);
+	expect_ret(pinscope_ioctl(fd, c->cmd, NULL), -EFAULT);
+	expect_ret(pinscope_ioctl(fd, c->cmd, UNMAPPED), -EFAULT);
+	expect_ret(pinscope_ioctl(fd, c->cmd, (void *)-page), -EFAULT);
+	/* The struct says that it goes on where nothing is mapped. */
+	memcpy(end - 4, &c->size, sizeof(c->size));
+	expect_ret(pinscope_ioctl(fd, c->cmd, end - 4), -EFAULT);
+	munmap(end - page, page);
+}
+
+static void test_structs(struct fixture *f)
+{
+	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		const char *name = commands[i].name;
-		uint32_t size = commands[i].size;
-
-		sizes[2] = commands[i].min - 4;
-		sizes[3] = commands[i].min - 1;
-		for (k = 0; k < ARRAY_SIZE(sizes); k++) {
-			memset(buf, 0, sizeof(buf));
-			expect_ret(call_sized(fd, commands[i].cmd, buf, sizes[k]),
-				   -EINVAL, name);
-		}
-		/* A longer struct means the same while the rest is zero. */
-		memset(buf, 0, sizeof(buf));
-		zero = call_sized(fd, commands[i].cmd, buf, size);
-		memset(buf, 0, sizeof(buf));
-		longer = call_sized(fd, commands[i].cmd, buf, size + 64);
-		expect_ret(longer, zero, name);
-		memset(buf, 0, sizeof(buf));
-		buf[size + 63] = 1;
-		expect_ret(call_sized(fd, commands[i].cmd, buf, size + 64),
-			   -E2BIG, name);
-		memset(buf, 0, sizeof(buf));
-		expect_ret(call_sized(fd, commands[i].cmd, buf, page + 1),
-			   -E2BIG, name);
-		expect_ret(call_sized(fd, commands[i].cmd, buf, UINT32_MAX),
-			   -E2BIG, name);
-
-		expect_ret(pinscope_ioctl(fd, commands[i].cmd, NULL), -EFAULT, name);
-		expect_ret(pinscope_ioctl(fd, commands[i].cmd, UNMAPPED), -EFAULT, name);
-		expect_ret(pinscope_ioctl(fd, commands[i].cmd, (void *)-4096L), -EFAULT,
-			   name);
-		/* The struct says that it goes on where nothing is mapped. */
-		end = map(2 * page, PROT_READ | PROT_WRITE, 0);
-		munmap(end + page, page);
-		memcpy(end + page - 4, &size, sizeof(size));
-		expect_ret(pinscope_ioctl(fd, commands[i].cmd, end + page - 4), -EFAULT,
-			   name);
-		munmap(end, page);
+		tap_context("%s", commands[i].name);
+		command_sizes(f->ctl, &commands[i]);
+		command_pointers(f->ctl, &commands[i]);
 	}
 }
 
 /* A program that was built when the structs were shorter still works. */
-static void test_first_version(void)
+static void test_first_version(struct fixture *f)
 {
 	struct {
 		uint32_t size, call;
 		uint64_t gup_flags, addr, len;
 		uint32_t flags, id;
 		uint64_t pages, elapsed_ns, beyond;
-	} pin = {
+	} pin1 = {
 		.size = 56, .call = 1, .gup_flags = 1 << 7, .len = 2 * page,
-		.beyond = ~0ULL,
+		.addr = pinscope_addr(f->mem), .beyond = ~0ULL,
 	};
 	struct {
 		uint64_t addr, pages, state, pfn, folio_pfn;
@@ -111,52 +114,55 @@ static void test_first_version(void)
 		uint64_t addr, len, records;
 		uint32_t nr, reserved;
 		uint64_t next, beyond;
-	} inspect = {
+	} inspect1 = {
 		.size = 48, .record_size = 56, .len = page, .nr = 1,
+		.addr = pinscope_addr(f->mem), .records = pinscope_addr(&rec),
 		.beyond = ~0ULL,
 	};
 	struct {
 		uint32_t size, id;
 		uint64_t addr, pages, same, absent, first_mismatch, beyond;
-	} cmp = { .size = 48, .beyond = ~0ULL };
+	} compare1 = {
+		.size = 48, .addr = pinscope_addr(f->mem), .beyond = ~0ULL,
+	};
 	struct {
 		uint32_t size, id, beyond;
-	} unpin = { .size = 8, .beyond = ~0U };
-	char *addr = map(2 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl();
+	} unpin1 = { .size = 8, .beyond = ~0U };
 
-	pin.addr = pinscope_addr(addr);
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &pin), 0, "PIN");
-	expect(pin.id && pin.pages == 2, "id %u, %llu pages", pin.id,
-	       (unsigned long long)pin.pages);
-	inspect.addr = pinscope_addr(addr);
-	inspect.records = pinscope_addr(&rec);
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &inspect), 0, "INSPECT");
-	expect(inspect.nr == 1 && rec.pages == 1 && rec.pincount == 1,
-	       "%u records", inspect.nr);
-	cmp.id = pin.id;
-	cmp.addr = pinscope_addr(addr);
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_COMPARE, &cmp), 0, "COMPARE");
-	expect(cmp.same == 2, "%llu the same", (unsigned long long)cmp.same);
-	unpin.id = pin.id;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_UNPIN, &unpin), 0, "UNPIN");
-	expect(!~pin.beyond && !~rec.beyond && !~inspect.beyond &&
-	       !~cmp.beyond && !~unpin.beyond, "written beyond the end");
+	need_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_PIN, &pin1));
+	expect_ne(pin1.id, 0);
+	expect_eq(pin1.pages, 2);
+	expect_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &inspect1));
+	expect_eq(inspect1.nr, 1);
+	expect_eq(rec.pages, 1);
+	expect_eq(rec.pincount, 1);
+	compare1.id = pin1.id;
+	expect_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_COMPARE, &compare1));
+	expect_eq(compare1.same, 2);
+	unpin1.id = pin1.id;
+	expect_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_UNPIN, &unpin1));
+	tap_context("the module wrote beyond the end of the struct");
+	expect_eq(pin1.beyond, ~0ULL);
+	expect_eq(rec.beyond, ~0ULL);
+	expect_eq(inspect1.beyond, ~0ULL);
+	expect_eq(compare1.beyond, ~0ULL);
+	expect_eq(unpin1.beyond, ~0U);
 }
 
-static void test_unknown_commands(void)
+static void test_unknown_commands(struct fixture *f)
 {
-	int fd = open_ctl();
 	struct pinscope_info info = { .size = sizeof(info) };
+	const unsigned long unknown[] = {
+		_IO(PINSCOPE_IOC_MAGIC, 63),
+		_IO(PINSCOPE_IOC_MAGIC, 255),
+		_IO('g', 0),				/* another magic */
+		_IOWR(PINSCOPE_IOC_MAGIC, 0, struct pinscope_info),
+	};
+	size_t i;
 
-	expect_ret(pinscope_ioctl(fd, _IO(PINSCOPE_IOC_MAGIC, 63), &info), -ENOTTY,
-		   "number 63");
-	expect_ret(pinscope_ioctl(fd, _IO(PINSCOPE_IOC_MAGIC, 255), &info), -ENOTTY,
-		   "number 255");
-	expect_ret(pinscope_ioctl(fd, _IO('g', 0), &info), -ENOTTY, "another magic");
-	expect_ret(pinscope_ioctl(fd, _IOWR(PINSCOPE_IOC_MAGIC, 0,
-					    struct pinscope_info), &info), -ENOTTY,
-		   "with a direction");
+	for (i = 0; i < ARRAY_SIZE(unknown); i++)
+		expect_ret(pinscope_ioctl(f->ctl, unknown[i], &info), -ENOTTY,
+			   "command 0x%lx", unknown[i]);
 }
 
 /* ----------------------------------------------------------- bad ranges */
@@ -166,458 +172,530 @@ struct range {
 	uint64_t addr;
 	uint64_t len;
 	int want;		/* of every command that takes a range */
-	int want_pin;		/* of PIN, when the others do not mind */
+	int want_pin;		/* of PIN, when the others accept it */
+	uint64_t faulted;	/* pages that FAULT handles before the error */
 };
 
-/* Half of the range around @edge is mapped, the other half is not. */
-static char *edge;
+struct ranges {
+	struct range range[20];
+	size_t nr;
+};
 
-static size_t get_ranges(struct range *ranges)
+/* The last page of the fixture's memory is populated, and a hole is behind. */
+static struct ranges get_ranges(struct fixture *f)
 {
-	uint64_t limit = get_info(open_ctl()).max_pages * page;
-	uint64_t good, sparse;
+	const uint64_t limit = get_info(f->ctl).max_pages * page;
+	const uint64_t top = -(uint64_t)page;
+	uint64_t good = pinscope_addr(f->mem + f->len / 2) - page;
+	uint64_t sparse;
 
-	edge = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE) + 2 * page;
-	munmap(edge, 2 * page);
-	good = (uintptr_t)edge - page;
-	sparse = (uintptr_t)map(limit + page, PROT_READ, MAP_NORESERVE);
+	munmap(f->mem + f->len / 2, f->len / 2);
+	sparse = pinscope_addr(map_anon(limit + page, PROT_READ, MAP_NORESERVE));
 
 	const struct range all[] = {
-		{ "unaligned address", good + 1, page, -EINVAL, 0 },
-		{ "unaligned length", good, page - 1, -EINVAL, 0 },
-		{ "empty", good, 0, -EINVAL, 0 },
-		{ "wraps around", -(uint64_t)page, 2 * page, -EOVERFLOW, 0 },
-		{ "wraps to zero", -(uint64_t)page, page, -EOVERFLOW, 0 },
-		{ "whole address space", 0, -(uint64_t)page, -EFAULT, 0 },
-		{ "kernel", 0xffff888000000000, page, -EFAULT, 0 },
-		{ "non-canonical", 1ULL << 60, page, -EFAULT, 0 },
-		{ "end of user memory", (1ULL << 56) - page, page, -EFAULT, 0 },
-		{ "longer than user memory", good, 1ULL << 62, -EFAULT, 0 },
-		{ "unmapped", (uintptr_t)UNMAPPED, page, 0, -EFAULT },
-		{ "address 0", 0, page, 0, -EFAULT },
-		{ "partly mapped", good, 2 * page, 0, -EFAULT },
-		{ "over the limit", sparse, limit + page, 0, -ENOMEM },
+		{ "unaligned address", good + 1, page, -EINVAL, 0, 0 },
+		{ "unaligned length", good, page - 1, -EINVAL, 0, 0 },
+		{ "empty", good, 0, -EINVAL, 0, 0 },
+		{ "wraps around", top, 2 * page, -EOVERFLOW, 0, 0 },
+		{ "wraps to zero", top, page, -EOVERFLOW, 0, 0 },
+		{ "whole address space", 0, top, -EFAULT, 0, 0 },
+		{ "kernel", KERNEL_ADDR, page, -EFAULT, 0, 0 },
+		{ "non-canonical", 1ULL << 60, page, -EFAULT, 0, 0 },
+		{ "end of user memory", (1ULL << 56) - page, page, -EFAULT, 0, 0 },
+		{ "longer than user memory", good, 1ULL << 62, -EFAULT, 0, 0 },
+		{ "unmapped", pinscope_addr(UNMAPPED), page, 0, -EFAULT, 0 },
+		{ "address 0", 0, page, 0, -EFAULT, 0 },
+		{ "partly mapped", good, 2 * page, 0, -EFAULT, 1 },
+		{ "over the limit", sparse, limit + page, 0, -ENOMEM, 0 },
 	};
-	memcpy(ranges, all, sizeof(all));
-	return ARRAY_SIZE(all);
+	struct ranges ranges = { .nr = ARRAY_SIZE(all) };
+
+	memcpy(ranges.range, all, sizeof(all));
+	return ranges;
 }
 
-static void test_pin_ranges(void)
+static void test_pin_ranges(struct fixture *f)
 {
-	struct range ranges[20];
-	size_t nr = get_ranges(ranges), i;
-	unsigned int call;
-	int fd = open_ctl(), want;
+	const struct ranges ranges = get_ranges(f);
+	const struct range *r;
 	struct pinscope_pin cmd;
+	unsigned int call;
 
-	for (i = 0; i < nr; i++) {
-		want = ranges[i].want ? ranges[i].want : ranges[i].want_pin;
+	for (r = ranges.range; r < ranges.range + ranges.nr; r++) {
 		for (call = PINSCOPE_CALL_PIN; call <= PINSCOPE_CALL_PIN_FAST; call++) {
+			tap_context("%s, %s", r->name,
+				    pinscope_name(pinscope_call_names, call));
 			cmd = (struct pinscope_pin) {
-				.size = sizeof(cmd), .call = call,
+				.call = call, .id = NO_ID, .addr = r->addr,
 				.gup_flags = PINSCOPE_FOLL_LONGTERM,
-				.addr = ranges[i].addr, .len = ranges[i].len,
-				.id = 77,
+				.len = r->len,
 			};
-			expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), want,
-				   ranges[i].name);
-			expect(cmd.id == 77 && !get_info(fd).pinned_pages,
-			       "%s: id %u, %llu pages pinned", ranges[i].name,
-			       cmd.id, get_info(fd).pinned_pages);
+			expect_ret(pinscope_pin_cmd(f->ctl, &cmd),
+				   r->want ? r->want : r->want_pin);
+			expect_eq(cmd.id, NO_ID);
+			expect_eq(pages_pinned(), 0);
 		}
 	}
-	expect(!pins_now(), "%ld", pins_now());
+	tap_context("in the end");
+	expect_nothing_pinned();
 }
 
-static void test_fault_ranges(void)
+static void test_fault_ranges(struct fixture *f)
 {
-	struct range ranges[20];
-	size_t nr = get_ranges(ranges), i;
+	const struct ranges ranges = get_ranges(f);
+	const struct range *r;
 	struct pinscope_fault out;
-	int fd = open_ctl(), ret, want;
+	int want;
 
-	for (i = 0; i < nr; i++) {
-		want = ranges[i].want ? ranges[i].want : ranges[i].want_pin;
+	for (r = ranges.range; r < ranges.range + ranges.nr; r++) {
+		want = r->want ? r->want : r->want_pin;
 		if (want == -ENOMEM)
-			continue;	/* to FAULT, it is just long */
-		ret = pinscope_fault(fd, pinscope_self(), ranges[i].addr, ranges[i].len, 0,
-				     NULL, &out);
-		if (!strcmp(ranges[i].name, "partly mapped")) {
-			expect_ret(ret, 0, ranges[i].name);
-			expect(out.pages == 1, "%s: %llu pages", ranges[i].name,
-			       out.pages);
-		} else {
-			expect_ret(ret, want, ranges[i].name);
-		}
+			continue;	/* FAULT has no limit: it is only long */
+		tap_context("%s", r->name);
+		expect_ret(pinscope_fault(f->ctl, pinscope_self(), r->addr,
+					  r->len, 0, NULL, &out),
+			   r->faulted ? 0 : want);
+		if (r->faulted)
+			expect_eq(out.pages, r->faulted);
 	}
 }
 
-static void test_inspect_ranges(void)
+static void test_inspect_ranges(struct fixture *f)
 {
-	struct range ranges[20];
-	size_t nr = get_ranges(ranges), i;
+	const struct ranges ranges = get_ranges(f);
+	const struct range *r;
 	struct pinscope_inspect cmd;
 	struct pinscope_page rec[4];
-	int fd = open_ctl();
 
-	for (i = 0; i < nr; i++) {
+	for (r = ranges.range; r < ranges.range + ranges.nr; r++) {
 		cmd = (struct pinscope_inspect) {
 			.size = sizeof(cmd), .record_size = sizeof(rec[0]),
-			.addr = ranges[i].addr, .len = ranges[i].len,
-			.records = (uintptr_t)rec, .nr = ARRAY_SIZE(rec),
+			.addr = r->addr, .len = r->len,
+			.records = pinscope_addr(rec), .nr = ARRAY_SIZE(rec),
 		};
-		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd),
-			   ranges[i].want, ranges[i].name);
+		expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &cmd),
+			   r->want, "%s", r->name);
 	}
 }
 
-static void test_compare_ranges(void)
+static void test_compare_ranges(struct fixture *f)
 {
-	struct range ranges[20];
-	size_t nr = get_ranges(ranges), i;
-	struct pinscope_compare cmd = {};
-	int fd = open_ctl(), ret;
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	uint32_t id;
+	const struct ranges ranges = get_ranges(f);
+	const struct range *r;
+	struct pinscope_compare cmp = {};
+	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN, 0, f->mem, page);
+	int ret;
 
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, 0, addr, page, &id);
-	need(!ret, "%s", pinscope_errno(ret));
-	for (i = 0; i < nr; i++) {
-		if (ranges[i].len != page)
+	for (r = ranges.range; r < ranges.range + ranges.nr; r++) {
+		if (r->len != page)
 			continue;	/* COMPARE has its length from the pin */
-		ret = pinscope_compare(fd, id, pinscope_self(), ranges[i].addr, &cmd);
-		expect_ret(ret, ranges[i].want, ranges[i].name);
-		if (!ret)
-			expect(cmd.absent == 1 && !cmd.same &&
-			       !cmd.first_mismatch, "%s: absent %llu, same %llu",
-			       ranges[i].name, cmd.absent, cmd.same);
+		tap_context("%s", r->name);
+		ret = pinscope_compare(f->ctl, id, pinscope_self(), r->addr,
+				       &cmp);
+		expect_ret(ret, r->want);
+		if (ret)
+			continue;
+		expect_eq(cmp.absent, 1);
+		expect_eq(cmp.same, 0);
+		expect_eq(cmp.first_mismatch, 0);
 	}
 }
 
-static void test_inspect_fields(void)
+static void test_inspect_fields(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
+	struct { struct pinscope_page rec; uint64_t more; } longer;
 	struct pinscope_page rec;
 	const struct pinscope_inspect good = {
 		.size = sizeof(good), .record_size = sizeof(rec),
-		.addr = (uintptr_t)addr, .len = page,
-		.records = (uintptr_t)&rec, .nr = 1,
+		.addr = pinscope_addr(f->mem), .len = page,
+		.records = pinscope_addr(&rec), .nr = 1,
 	};
+	struct pinscope_inspect bad[] = { good, good, good, good, good, good };
 	struct pinscope_inspect cmd = good;
-	struct { struct pinscope_page rec; uint64_t more; } longer;
-	int fd = open_ctl();
+	size_t i;
 
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "good");
-	expect(cmd.nr == 1 && cmd.next == good.addr + page, "nr %u", cmd.nr);
+	expect_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &cmd));
+	expect_eq(cmd.nr, 1);
+	expect_eq(cmd.next, good.addr + page);
+	bad[0].nr = 0;
+	bad[1].reserved = 1;
+	bad[2].record_size = 55;	/* it was never that short */
+	bad[3].record_size = page + 1;
+	bad[4].records = pinscope_addr(UNMAPPED);
+	bad[5].records = KERNEL_ADDR;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &bad[i]),
+			   i < 4 ? -EINVAL : -EFAULT, "bad[%zu]", i);
 	cmd = good;
-	cmd.nr = 0;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "nr 0");
-	cmd = good;
-	cmd.reserved = 1;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "reserved");
-	cmd = good;
-	cmd.record_size = 55;	/* it was never that short */
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "short record");
-	cmd = good;
-	cmd.record_size = page + 1;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EINVAL, "long record");
-	cmd = good;
-	cmd.records = (uintptr_t)UNMAPPED;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT, "records");
-	cmd = good;
-	cmd.records = 0xffff888000000000;
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), -EFAULT,
-		   "records in the kernel");
-	cmd = good;
-	cmd.records = (uintptr_t)&longer;
+	cmd.records = pinscope_addr(&longer);
 	cmd.record_size = sizeof(longer);
 	memset(&longer, 0xff, sizeof(longer));
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd), 0, "longer record");
-	expect(!longer.more, "what the module does not know is not cleared");
-	expect(longer.rec.addr == good.addr, "0x%llx", longer.rec.addr);
+	expect_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &cmd));
+	expect_eq(longer.more, 0, "the module clears what it does not know");
+	expect_eq(longer.rec.addr, good.addr);
 }
 
-/* ------------------------------------------------------------ bad flags */
+/* ------------------------------------------------------------ bad gup_flags */
 
-static void test_flags_not_taken(void)
+/* Every bit that a call does not take. */
+static void refused_bits(int fd, unsigned int call, uint64_t taken,
+			 const char *addr)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	struct pinscope_info info;
-	int fd = open_ctl(), bit;
+	uint32_t id;
+	int bit;
+
+	for (bit = 0; bit < 64; bit++)
+		if (!(taken & 1ULL << bit))
+			expect_ret(pinscope_pin(fd, call, 1ULL << bit, addr,
+						page, &id), -EINVAL,
+				   "gup_flags bit %d", bit);
+	expect_ret(pinscope_pin(fd, call, PINSCOPE_FOLL_LONGTERM |
+				PINSCOPE_FOLL_PCI_P2PDMA, addr, page, &id),
+		   -EINVAL, "LONGTERM|PCI_P2PDMA");
+}
+
+static void test_refused_gup_flags(struct fixture *f)
+{
+	const uint64_t until_6_2 = (1U << PINSCOPE_CALL_PIN_MEMFD) - 1;
+	const uint64_t all = (1U << PINSCOPE_CALLS) - 1;
+	struct pinscope_info info = get_info(f->ctl);
+	struct pinscope_pin cmd = {
+		.addr = pinscope_addr(f->mem), .len = page,
+		.flags = ~(uint32_t)PINSCOPE_PIN_PARTIAL,
+	};
 	unsigned int call;
 	uint32_t id;
 
-	info = get_info(fd);
-	for (call = 0; call < 70; call++) {
-		if (call >= PINSCOPE_CALLS) {
-			expect_ret(pinscope_pin(fd, call, 0, addr, page, &id), -EINVAL,
-				   "unknown way");
-			continue;
-		}
-		if (!(info.calls & 1ULL << call)) {
-			expect_ret(pinscope_pin(fd, call, 0, addr, page, &id),
-				   -EOPNOTSUPP, pinscope_name(pinscope_call_names, call));
-			continue;
-		}
-		for (bit = 0; bit < 64; bit++)
-			if (!(info.gup_flags[call] & 1ULL << bit))
-				expect_ret(pinscope_pin(fd, call, 1ULL << bit, addr,
-							page, &id), -EINVAL,
-					   "a flag that is not taken");
-		expect_ret(pinscope_pin(fd, call, PINSCOPE_FOLL_LONGTERM |
-					PINSCOPE_FOLL_PCI_P2PDMA, addr, page, &id),
-			   -EINVAL, "LONGTERM|PCI_P2PDMA");
+	for (call = 0; call < PINSCOPE_CALLS; call++) {
+		tap_context("%s", pinscope_name(pinscope_call_names, call));
+		if (info.calls & 1ULL << call)
+			refused_bits(f->ctl, call, info.gup_flags[call], f->mem);
+		else
+			expect_ret(pinscope_pin(f->ctl, call, 0, f->mem, page,
+						&id), -EOPNOTSUPP);
 	}
-	expect_ret(pinscope_pin(fd, UINT32_MAX, 0, addr, page, &id), -EINVAL,
-		   "unknown way");
-	/* What is not in one of the two is a gap in this test. */
-	expect(info.calls == ((1U << PINSCOPE_CALLS) - 1 - (1U << PINSCOPE_CALL_PIN_FAST_ONLY)) ||
-	       info.calls == (1U << PINSCOPE_CALL_PIN_MEMFD) - 1, "ways 0x%llx",
-	       info.calls);
+	tap_context("unknown call");
+	for (; call < 70; call++)
+		expect_ret(pinscope_pin(f->ctl, call, 0, f->mem, page, &id),
+			   -EINVAL, "%u", call);
+	expect_ret(pinscope_pin(f->ctl, UINT32_MAX, 0, f->mem, page, &id),
+		   -EINVAL);
+	/* A kernel with other calls than these is a gap in this test. */
+	if (info.calls != until_6_2)
+		expect_eq(info.calls,
+			  all & ~(1ULL << PINSCOPE_CALL_PIN_FAST_ONLY));
+	expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EINVAL, "flags of PIN");
+}
 
-	struct pinscope_pin cmd = {
-		.size = sizeof(cmd), .addr = (uintptr_t)addr, .len = page,
-		.flags = ~(uint32_t)PINSCOPE_PIN_PARTIAL,
+/* Pins with every subset of @taken, and unpins. Returns how many. */
+static unsigned int all_gup_flags(int fd, unsigned int call, uint64_t taken,
+				  const char *addr)
+{
+	static const int allowed[] = {
+		0, -EFAULT, -EINVAL, -EAGAIN, -EOPNOTSUPP, -ENOENT, -EEXIST,
 	};
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), -EINVAL, "PIN's flags");
+	uint64_t gup_flags = 0;
+	unsigned int tried = 0;
+	char names[200];
+	size_t i;
+	uint32_t id;
+	int ret;
+
+	do {
+		ret = pinscope_pin(fd, call, gup_flags, addr, page, &id);
+		if (!ret)
+			ret = pinscope_unpin(fd, id);
+		for (i = 0; i < ARRAY_SIZE(allowed) && ret != allowed[i]; i++)
+			;
+		expect(i < ARRAY_SIZE(allowed), "gup_flags %s: %s",
+		       pinscope_names(pinscope_gup_flags_names, gup_flags,
+				      names, sizeof(names)),
+		       pinscope_errno(ret));
+		gup_flags = (gup_flags - taken) & taken;
+		tried++;
+	} while (gup_flags);
+	return tried;
 }
 
 /* GUP warns about what it does not take, and the guest panics on a warning. */
-static void test_every_combination(void)
+static void test_every_combination(struct fixture *f)
 {
-	char *memory[5] = {
-		map(page, PROT_READ | PROT_WRITE, MAP_POPULATE),
-		map(page, PROT_READ, 0),
-		map(page, PROT_NONE, 0),
-		UNMAPPED,
+	struct {
+		const char *name;
+		void *addr;
+	} memory[] = {
+		{ "populated", f->mem },
+		{ "read-only", map_anon(page, PROT_READ, 0) },
+		{ "PROT_NONE", map_anon(page, PROT_NONE, 0) },
+		{ "unmapped", UNMAPPED },
+		{ "pfnmap", NULL },
 	};
-	struct pinscope_info info;
-	int fd = open_ctl(), ret;
+	struct pinscope_info info = get_info(f->ctl);
 	unsigned int call, m, tried = 0;
-	uint64_t gup_flags, taken;
-	uint32_t id;
+	int map_fd = open_map();
 
-	expect_ret(pinscope_map(pinscope_open_map(), PINSCOPE_MAP_PFNMAP, page, PROT_READ,
-				MAP_PRIVATE, (void **)&memory[4]), 0, "mmap of map");
-	info = get_info(fd);
+	need_ok(pinscope_map(map_fd, PINSCOPE_MAP_PFNMAP, page, PROT_READ,
+			     MAP_PRIVATE, &memory[4].addr));
 	for (call = 0; call < PINSCOPE_CALLS; call++) {
-		/* GET is implied where it is taken. */
-		taken = info.gup_flags[call] & ~PINSCOPE_FOLL_GET;
-		/* All subsets of the bits in taken. */
-		gup_flags = 0;
-		do {
-			for (m = 0; m < ARRAY_SIZE(memory); m++) {
-				ret = pinscope_pin(fd, call, gup_flags, memory[m], page,
-						   &id);
-				if (!ret)
-					ret = pinscope_unpin(fd, id);
-				expect(!ret || ret == -EFAULT ||
-				       ret == -EINVAL || ret == -EAGAIN ||
-				       ret == -EOPNOTSUPP || ret == -ENOENT ||
-				       ret == -EEXIST,
-				       "way %u foll 0x%llx memory %u: %s", call,
-				       (unsigned long long)gup_flags, m,
-				       pinscope_errno(ret));
-				tried++;
-			}
-			gup_flags = (gup_flags - taken) & taken;
-		} while (gup_flags);
+		for (m = 0; m < ARRAY_SIZE(memory); m++) {
+			tap_context("%s, %s", memory[m].name,
+				    pinscope_name(pinscope_call_names, call));
+			/* The get calls imply GET. */
+			tried += all_gup_flags(f->ctl, call, info.gup_flags[call] &
+					       ~PINSCOPE_FOLL_GET,
+					       memory[m].addr);
+		}
 	}
-	expect(tried > 1000, "only %u", tried);
+	tap_context("in the end");
+	expect_gt(tried, 1000);
+	close(map_fd);
 }
 
-/* ---------------------------------------------------------- ids and READ */
+/* --------------------------------------------------------------------- ids */
 
-static void test_ids(void)
+static void test_ids(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	int a = open_ctl(), b = open_ctl(), ret;
+	int a = f->ctl, b = open_another_ctl();
 	struct pinscope_compare cmp = {};
 	uint32_t id, other;
 	char byte;
 
-	ret = pinscope_pin(a, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &id);
-	need(!ret, "%s", pinscope_errno(ret));
-	expect(id, "ids start at 1");
-	expect_ret(pinscope_unpin(b, id), -ENOENT, "UNPIN another's id");
-	expect_ret(pinscope_read(b, id, 0, &byte, 1), -ENOENT, "READ another's id");
-	expect_ret(pinscope_compare(b, id, pinscope_self(), pinscope_addr(addr), &cmp), -ENOENT,
-		   "COMPARE another's id");
-	expect_ret(pinscope_unpin(a, 0), -ENOENT, "id 0");
-	expect_ret(pinscope_unpin(a, UINT32_MAX), -ENOENT, "id of all ones");
-	expect_ret(pinscope_read(a, id + 1, 0, &byte, 1), -ENOENT, "unknown id");
+	id = pin(a, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_eq(id, 1, "the first id of an open file");
+	tap_context("of another open file");
+	expect_ret(pinscope_unpin(b, id), -ENOENT);
+	expect_ret(pinscope_read(b, id, 0, &byte, 1), -ENOENT);
+	expect_ret(pinscope_compare(b, id, pinscope_self(),
+				    pinscope_addr(f->mem), &cmp), -ENOENT);
+	tap_context("unknown");
+	expect_ret(pinscope_unpin(a, 0), -ENOENT);
+	expect_ret(pinscope_unpin(a, UINT32_MAX), -ENOENT);
+	expect_ret(pinscope_read(a, id + 1, 0, &byte, 1), -ENOENT);
 
-	ret = pinscope_pin(b, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &other);
-	need(!ret, "%s", pinscope_errno(ret));
-	expect(other == id, "two opens count alike: %u and %u", id, other);
-	expect_ret(pinscope_unpin(a, id), 0, "UNPIN");
-	expect_ret(pinscope_unpin(a, id), -ENOENT, "UNPIN twice");
-	expect_ret(pinscope_read(a, id, 0, &byte, 1), -ENOENT, "READ after UNPIN");
-	expect_ret(pinscope_read(b, other, 0, &byte, 1), 0, "the other's is there");
-	expect(get_info(a).pinned_pages == 1, "%llu",
-	       get_info(a).pinned_pages);
+	tap_context("the same id in two open files");
+	other = pin(b, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_eq(other, id);
+	expect_ok(pinscope_unpin(a, id));
+	expect_ret(pinscope_unpin(a, id), -ENOENT, "a second time");
+	expect_ret(pinscope_read(a, id, 0, &byte, 1), -ENOENT, "after UNPIN");
+	expect_ok(pinscope_read(b, other, 0, &byte, 1), "still pinned");
+	expect_eq(pages_pinned(), 1);
 }
 
 /* ------------------------------------------------- fields of all commands */
 
 /* Every field that has to be 0, or has values that it does not take. */
-static void test_fields(void)
+static void fields_of_pin(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), map_fd = pinscope_open_map();
-	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
-	uint64_t bitmap[2];
 	const struct pinscope_pin pins[] = {
 		{ .batch = 1U << 31 }, { .flags = 2 }, { .flags = 1U << 31 },
 	};
+	struct pinscope_pin cmd;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(pins); i++) {
+		cmd = pins[i];
+		cmd.addr = pinscope_addr(f->mem);
+		cmd.len = page;
+		expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EINVAL,
+			   "pins[%zu]", i);
+	}
+}
+
+static void fields_of_unpin(struct fixture *f, uint32_t id)
+{
 	const struct pinscope_unpin unpins[] = {
 		{ .reserved = 1 }, { .flags = 2 }, { .offset = 1, .len = page },
 		{ .len = 1 }, { .len = page + 1 }, { .offset = page },
 	};
-	const struct pinscope_compare compares[] = {
-		{ .bitmap_size = 8 },
-		{ .bitmap = pinscope_addr(bitmap), .bitmap_size = 12 },
+	struct pinscope_unpin cmd;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(unpins); i++) {
+		cmd = unpins[i];
+		cmd.size = sizeof(cmd);
+		cmd.id = id;
+		expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_UNPIN, &cmd),
+			   -EINVAL, "unpins[%zu]", i);
+	}
+	expect_ret(pinscope_unpin_part(f->ctl, id, 0, 2 * page, 0, NULL),
+		   -ERANGE, "beyond the end");
+	expect_ret(pinscope_unpin_part(f->ctl, id, page, page, 0, NULL),
+		   -ERANGE, "at the end");
+	expect_ret(pinscope_unpin_part(f->ctl, id, -page, 2 * page, 0, NULL),
+		   -ERANGE, "wraps around");
+	expect_ret(pinscope_unpin_part(f->ctl, id, 0, 0, PINSCOPE_UNPIN_DIRTY,
+				       NULL), -EACCES, "without FOLL_WRITE");
+}
+
+static void fields_of_compare(struct fixture *f, uint32_t id)
+{
+	uint64_t bitmap[2];
+	const struct {
+		const char *what;
+		struct pinscope_compare cmd;
+		int want;
+	} compares[] = {
+		{ "size without a bitmap", { .bitmap_size = 8 }, -EINVAL },
+		{ "size that is no multiple of 8",
+		  { .bitmap = pinscope_addr(bitmap), .bitmap_size = 12 }, -EINVAL },
+		{ "bitmap that is too small",
+		  { .bitmap = pinscope_addr(bitmap) }, -ERANGE },
+		{ "bitmap that is not mapped",
+		  { .bitmap = pinscope_addr(UNMAPPED), .bitmap_size = 8 }, -EFAULT },
 	};
+	struct pinscope_compare cmd;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(compares); i++) {
+		cmd = compares[i].cmd;
+		expect_ret(pinscope_compare(f->ctl, id, pinscope_self(),
+					    pinscope_addr(f->mem), &cmd),
+			   compares[i].want, "%s", compares[i].what);
+	}
+}
+
+static void fields_of_fault(struct fixture *f)
+{
 	const struct pinscope_fault faults[] = {
 		{ .reserved = 1 }, { .reserved2 = 1 }, { .flags = 1ULL << 63 },
 		{ .flags = PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_WRITE },
 		{ .flags = PINSCOPE_FAULT_RETRY_NOWAIT },
 		{ .flags = PINSCOPE_FAULT_TRIED },
 	};
+	struct pinscope_fault cmd;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(faults); i++) {
+		cmd = faults[i];
+		cmd.size = sizeof(cmd);
+		cmd.addr = pinscope_addr(f->mem);
+		cmd.len = page;
+		expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_FAULT, &cmd),
+			   -EINVAL, "faults[%zu]", i);
+	}
+	expect_ret(pinscope_fault(f->ctl, pinscope_self(),
+				  pinscope_addr(f->mem), page, 0, UNMAPPED,
+				  NULL), -EFAULT, "results");
+}
+
+static void fields_of_map_counts(struct fixture *f)
+{
 	struct pinscope_map_counts counts = {
 		.size = sizeof(counts), .reserved = 1,
 	};
-	struct pinscope_rss rss = { .size = sizeof(rss), .reserved = 1 };
-	size_t i;
+	int fd = open_map();
 
-	for (i = 0; i < ARRAY_SIZE(pins); i++) {
-		struct pinscope_pin cmd = pins[i];
-
-		cmd.addr = pinscope_addr(addr);
-		cmd.len = page;
-		expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "PIN");
-	}
-	for (i = 0; i < ARRAY_SIZE(unpins); i++) {
-		struct pinscope_unpin cmd = unpins[i];
-
-		cmd.size = sizeof(cmd);
-		cmd.id = id;
-		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_UNPIN, &cmd), -EINVAL,
-			   "UNPIN");
-	}
-	expect_ret(pinscope_unpin_part(fd, id, 0, 2 * page, 0, NULL), -ERANGE,
-		   "UNPIN beyond the end");
-	expect_ret(pinscope_unpin_part(fd, id, page, page, 0, NULL), -ERANGE,
-		   "UNPIN at the end");
-	expect_ret(pinscope_unpin_part(fd, id, -page, 2 * page, 0, NULL), -ERANGE,
-		   "UNPIN that wraps");
-	expect_ret(pinscope_unpin_part(fd, id, 0, 0, PINSCOPE_UNPIN_DIRTY, NULL),
-		   -EACCES, "dirty without FOLL_WRITE");
-	for (i = 0; i < ARRAY_SIZE(compares); i++) {
-		struct pinscope_compare cmd = compares[i];
-
-		expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmd),
-			   -EINVAL, "COMPARE");
-	}
-	struct pinscope_compare cmp = { .bitmap = pinscope_addr(bitmap) };
-
-	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), -ERANGE,
-		   "COMPARE: bitmap too small");
-	cmp.bitmap = pinscope_addr(UNMAPPED);
-	cmp.bitmap_size = 8;
-	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), -EFAULT,
-		   "COMPARE: bitmap that is not there");
-	for (i = 0; i < ARRAY_SIZE(faults); i++) {
-		struct pinscope_fault cmd = faults[i];
-
-		cmd.size = sizeof(cmd);
-		cmd.addr = pinscope_addr(addr);
-		cmd.len = page;
-		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_FAULT, &cmd), -EINVAL,
-			   "FAULT");
-	}
-	expect_ret(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page, 0, UNMAPPED,
-				  NULL), -EFAULT, "FAULT: results");
-	expect_ret(pinscope_ioctl(map_fd, PINSCOPE_IOC_MAP_COUNTS, &counts), -EINVAL,
-		   "MAP_COUNTS");
-	expect_ret(pinscope_map_counts(fd, &counts), -ENXIO, "MAP_COUNTS of ctl");
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_RSS, &rss), -EINVAL, "RSS");
-	expect_ret(pinscope_rss(fd, (struct pinscope_target) { PINSCOPE_TARGET_PIN, id }, &rss),
-		   -EINVAL, "RSS of a pin");
-	expect(get_info(fd).pinned_pages == 1, "%llu",
-	       get_info(fd).pinned_pages);
-	close(map_fd);
+	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_MAP_COUNTS, &counts), -EINVAL);
+	expect_ret(pinscope_map_counts(f->ctl, &counts), -ENXIO, "of ctl");
+	close(fd);
 }
 
-static void test_write_input(void)
+static void fields_of_rss(struct fixture *f, uint32_t id)
 {
-	char *addr = map(2 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl();
-	uint32_t ro = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr,
-			  page);
-	uint32_t rw = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr,
-			  2 * page);
+	struct pinscope_rss rss = { .size = sizeof(rss), .reserved = 1 };
 
-	memset(addr, 'a', 2 * page);
-	expect_ret(pinscope_write(fd, ro, 0, "x", 1), -EACCES, "without FOLL_WRITE");
-	expect_ret(pinscope_write(fd, rw, 2 * page, "x", 1), -ERANGE, "at the end");
-	expect_ret(pinscope_write(fd, rw, 2 * page - 1, "xx", 2), -ERANGE,
-		   "over the end");
-	expect_ret(pinscope_write(fd, rw, -1ULL, "xx", 2), -ERANGE, "wraps");
-	expect_ret(pinscope_write(fd, rw, 0, UNMAPPED, 1), -EFAULT, "bad buffer");
-	expect_ret(pinscope_write(fd, rw + 1, 0, "x", 1), -ENOENT, "unknown id");
-	expect_ret(pinscope_write(fd, rw, page, "x", 0), 0, "nothing");
-	expect(addr[0] == 'a' && addr[2 * page - 1] == 'a', "written all the same");
+	expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_RSS, &rss), -EINVAL);
+	expect_ret(pinscope_rss(f->ctl, pinscope_pinned(id), &rss), -EINVAL,
+		   "target: a pin");
+}
+
+static void test_fields(struct fixture *f)
+{
+	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+
+	tap_context("PIN");
+	fields_of_pin(f);
+	tap_context("UNPIN");
+	fields_of_unpin(f, id);
+	tap_context("COMPARE");
+	fields_of_compare(f, id);
+	tap_context("FAULT");
+	fields_of_fault(f);
+	tap_context("MAP_COUNTS");
+	fields_of_map_counts(f);
+	tap_context("RSS");
+	fields_of_rss(f, id);
+	tap_context("in the end");
+	expect_eq(pages_pinned(), 1);
+}
+
+static void test_write_input(struct fixture *f)
+{
+	const size_t len = 2 * page;
+	int fd = f->ctl;
+	uint32_t ro = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM,
+			  f->mem, page);
+	uint32_t rw = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE,
+			  f->mem, len);
+
+	memset(f->mem, 'a', len);
+	expect_ret(pinscope_write(fd, ro, 0, "x", 1), -EACCES,
+		   "a pin without FOLL_WRITE");
+	expect_ret(pinscope_write(fd, rw, len, "x", 1), -ERANGE);
+	expect_ret(pinscope_write(fd, rw, len - 1, "xx", 2), -ERANGE);
+	expect_ret(pinscope_write(fd, rw, -1ULL, "xx", 2), -ERANGE);
+	expect_ret(pinscope_write(fd, rw, 0, UNMAPPED, 1), -EFAULT);
+	expect_ret(pinscope_write(fd, rw + 1, 0, "x", 1), -ENOENT);
+	expect_ok(pinscope_write(fd, rw, page, "x", 0), "no bytes");
+	expect_eq(f->mem[0], 'a', "WRITE that failed");
+	expect_eq(f->mem[len - 1], 'a', "WRITE that failed");
+}
+
+static int mmap_ret(int fd, size_t len, uint64_t offset)
+{
+	void *addr = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, offset);
+
+	return addr == MAP_FAILED ? -errno : 0;
 }
 
 /* mmap() of map: what it does not have, and what a driver cannot give. */
-static void test_map_input(void)
+static void test_map_input(struct fixture *f)
 {
-	int fd = pinscope_open_map(), ctl = open_ctl();
-	static const struct {
+	const struct {
 		const char *name;
 		uint64_t offset;
 		size_t len;
 	} bad[] = {
-		{ "unknown map", PINSCOPE_MAP_OFFSET(PINSCOPE_MAPS), 4096 },
-		{ "far off", 1ULL << 43, 4096 },
-		{ "too long", 0, PINSCOPE_MAP_SIZE + 4096 },
-		{ "over the end", PINSCOPE_MAP_SIZE - 4096, 8192 },
-		{ "beyond the end", PINSCOPE_MAP_SIZE, 4096 },
+		{ "unknown map", PINSCOPE_MAP_OFFSET(PINSCOPE_MAPS), page },
+		{ "far beyond all maps", 1ULL << 43, page },
+		{ "too long", 0, PINSCOPE_MAP_SIZE + page },
+		{ "over the end", PINSCOPE_MAP_SIZE - page, 2 * page },
+		{ "beyond the end", PINSCOPE_MAP_SIZE, page },
 	};
+	int fd = open_map();
 	void *addr;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		addr = mmap(NULL, bad[i].len, PROT_READ, MAP_PRIVATE, fd,
-			    bad[i].offset);
-		expect(addr == MAP_FAILED && errno == EINVAL, "%s: %s",
-		       bad[i].name, addr == MAP_FAILED ? pinscope_errno(errno) :
-		       "success");
-	}
-	addr = mmap(NULL, page, PROT_READ, MAP_PRIVATE, ctl, 0);
-	expect(addr == MAP_FAILED && errno == ENODEV, "mmap of ctl");
-	expect_ret(pinscope_map(fd, PINSCOPE_MAP_MIXED_PAGE, page, PROT_READ,
-				MAP_SHARED, &addr), 0, "a good one");
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_ret(mmap_ret(fd, bad[i].len, bad[i].offset), -EINVAL,
+			   "%s", bad[i].name);
+	expect_ret(mmap_ret(f->ctl, page, 0), -ENODEV, "ctl");
+	need_ok(pinscope_map(fd, PINSCOPE_MAP_MIXED_PAGE, page, PROT_READ,
+			     MAP_SHARED, &addr));
 	addr = mremap(addr, page, 2 * page, MREMAP_MAYMOVE);
-	expect(addr == MAP_FAILED && errno == EFAULT, "grows");
+	expect(addr == MAP_FAILED, "mremap to a larger size");
+	expect_ret(addr == MAP_FAILED ? -errno : 0, -EFAULT,
+		   "mremap to a larger size");
 	close(fd);
 }
 
 const struct test input_tests[] = {
-	{ "struct sizes and pointers", test_struct_sizes },
-	{ "callers of the first version", test_first_version },
-	{ "unknown commands", test_unknown_commands },
-	{ "PIN: bad ranges", test_pin_ranges },
-	{ "FAULT: bad ranges", test_fault_ranges },
-	{ "INSPECT: bad ranges", test_inspect_ranges },
-	{ "COMPARE: bad ranges", test_compare_ranges },
-	{ "INSPECT: fields", test_inspect_fields },
-	{ "PIN: flags that are not taken", test_flags_not_taken },
-	{ "PIN: every combination of flags", test_every_combination },
-	{ "ids: others', unknown, used up", test_ids },
-	{ "all commands: bad fields", test_fields },
-	{ "WRITE: bad input", test_write_input },
-	{ "map: bad input", test_map_input },
+	TEST("all commands: struct sizes and pointers", test_structs),
+	TEST_POPULATED("all commands: structs of the first version",
+		       test_first_version, 2),
+	TEST("unknown commands", test_unknown_commands),
+	TEST_POPULATED("PIN: bad ranges", test_pin_ranges, 4),
+	TEST_POPULATED("FAULT: bad ranges", test_fault_ranges, 4),
+	TEST_POPULATED("INSPECT: bad ranges", test_inspect_ranges, 4),
+	TEST_POPULATED("COMPARE: bad ranges", test_compare_ranges, 4),
+	TEST_POPULATED("INSPECT: bad fields", test_inspect_fields, 1),
+	TEST_POPULATED("PIN: refused gup_flags", test_refused_gup_flags, 1),
+	TEST_POPULATED("PIN: every combination of gup_flags",
+		       test_every_combination, 1),
+	TEST_PAGES("pin ids", test_ids, 1),
+	TEST_POPULATED("all commands: bad fields", test_fields, 1),
+	TEST_POPULATED("WRITE: bad input", test_write_input, 2),
+	TEST("map: bad input", test_map_input),
 	{}
 };

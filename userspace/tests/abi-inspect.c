@@ -3,108 +3,128 @@
  * INSPECT: its records, and what /proc/self/pagemap and /proc/kpageflags say of
  * the same pages.
  */
-#include <fcntl.h>
 #include <linux/mempolicy.h>
-#include <linux/userfaultfd.h>
 #include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 
 #include "abi.h"
 
+/* Newer than some headers. */
+#ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
+#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM	(1 << 12)
+#endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON		(1 << 14)
+#endif
+
+#define PRESENT		PINSCOPE_STATE_PRESENT
+#define WRITABLE	PINSCOPE_STATE_WRITABLE
+#define SOFT_DIRTY	PINSCOPE_STATE_SOFT_DIRTY
+#define UFFD_WP		PINSCOPE_STATE_UFFD_WP
+#define ANON		PINSCOPE_STATE_ANON
+#define EXCLUSIVE	PINSCOPE_STATE_EXCLUSIVE
+#define HAS_FOLIO	PINSCOPE_STATE_HAS_FOLIO
+
 /* ------------------------------------------------------ INSPECT's records */
 
-static void test_inspect_sparse(void)
+enum { SPARSE = 64 };
+
+/* With room for one record at a time. Returns how many there are. */
+static size_t inspect_one_by_one(int fd, const char *addr, size_t len)
 {
-	/* A terabyte, or what a 32-bit process has. */
-	const size_t len = 1UL << (sizeof(long) == 8 ? 40 : 30), step = len / 64;
-	char *addr = map(len, PROT_READ | PROT_WRITE, MAP_NORESERVE);
-	struct pinscope_inspect cmd;
-	struct pinscope_page *recs, rec;
-	int fd = open_ctl(), ret;
-	size_t nr, i;
+	const uint64_t end = pinscope_addr(addr) + len;
+	struct pinscope_inspect cmd = { .next = pinscope_addr(addr) };
+	struct pinscope_page rec;
+	size_t nr;
 
-	madvise(addr, len, MADV_NOHUGEPAGE);
-	for (i = 0; i < 64; i++)
-		addr[i * step] = 1;
-	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(addr), len, &recs, &nr);
-	need(!ret, "%s", pinscope_errno(ret));
-	expect(nr == 64, "%zu records", nr);
-	for (i = 0; i < nr && i < 64; i++)
-		expect(recs[i].addr == (uintptr_t)addr + i * step &&
-		       recs[i].pages == 1, "record %zu at 0x%llx", i,
-		       recs[i].addr);
-	free(recs);
-
-	/* The same with room for one record at a time. */
-	cmd.next = (uintptr_t)addr;
-	for (nr = 0; cmd.next < (uintptr_t)addr + len; nr += cmd.nr) {
+	for (nr = 0; cmd.next < end; nr += cmd.nr) {
 		cmd = (struct pinscope_inspect) {
 			.size = sizeof(cmd), .record_size = sizeof(rec),
-			.addr = cmd.next,
-			.len = (uintptr_t)addr + len - cmd.next,
-			.records = (uintptr_t)&rec, .nr = 1,
+			.addr = cmd.next, .len = end - cmd.next,
+			.records = pinscope_addr(&rec), .nr = 1,
 		};
-		ret = pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd);
-		need(!ret, "%s", pinscope_errno(ret));
-		need(cmd.next > cmd.addr, "no progress");
+		need_ok(pinscope_ioctl(fd, PINSCOPE_IOC_INSPECT, &cmd));
+		tap_need(expect_gt(cmd.next, cmd.addr, "INSPECT makes no progress"));
 	}
-	expect(nr == 64, "%zu records one by one", nr);
+	return nr;
 }
 
-/* A huge page is one record and one pin of many pages, and cheap to keep. */
-static void huge_page(const char *name)
+static void test_inspect_sparse(struct fixture *f)
 {
-	struct pinscope_page *recs;
-	struct memory m;
-	int fd = open_ctl(), ret;
-	size_t nr, pages;
-	uint32_t id;
+	/* A terabyte, or what a 32-bit process has. */
+	const size_t len = 1UL << (sizeof(long) == 8 ? 40 : 30);
+	const size_t step = len / SPARSE;
+	char *addr = map_anon(len, RW, MAP_NORESERVE);
+	struct records r;
+	size_t i;
 
-	get_memory(&m, fd, name, true);
-	pages = m.kind->len / page;
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, m.addr,
-			   m.kind->len, &id);
-	need(!ret, "%s", pinscope_errno(ret));
-	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len, &recs, &nr);
-	need(!ret, "%s", pinscope_errno(ret));
-	expect(nr == 1 && recs[0].pages == pages &&
-	       1UL << recs[0].folio_order == pages, "%zu records, order %u",
-	       nr, recs[0].folio_order);
-	expect(recs[0].pincount == (int)pages, "pincount %d",
-	       recs[0].pincount);
-	expect(recs[0].mapcount == 1, "mapcount %d", recs[0].mapcount);
-	/* A part of it: the record is cut to what was asked for. */
-	free(recs);
-	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr + 3 * page), 5 * page, &recs, &nr);
-	need(!ret, "%s", pinscope_errno(ret));
-	expect(nr == 1 && recs[0].pages == 5 &&
-	       recs[0].addr == (uintptr_t)m.addr + 3 * page &&
-	       recs[0].pfn == recs[0].folio_pfn + 3, "%zu records", nr);
-	free(recs);
+	madvise(addr, len, MADV_NOHUGEPAGE);
+	for (i = 0; i < SPARSE; i++)
+		addr[i * step] = 1;
+	r = inspect(f->ctl, pinscope_self(), pinscope_addr(addr), len);
+	need_eq(r.nr, SPARSE);
+	for (i = 0; i < r.nr; i++) {
+		tap_context("record %zu", i);
+		expect_eq(r.rec[i].addr, pinscope_addr(addr) + i * step);
+		expect_eq(r.rec[i].pages, 1);
+	}
+	free(r.rec);
+	tap_context("one by one");
+	expect_eq(inspect_one_by_one(f->ctl, addr, len), SPARSE);
+	munmap(addr, len);
 }
 
-static void test_huge_thp(void)
+/* A huge page is one record and one pin of many pages. */
+static void huge_page(int fd, const char *kind)
 {
-	huge_page("anon-thp");
+	struct kind_memory *m = get_memory(fd, kind);
+	const size_t pages = m->len / page;
+	struct records r;
+
+	pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, m->addr,
+	    m->len);
+	r = inspect(fd, pinscope_self(), pinscope_addr(m->addr), m->len);
+	need_eq(r.nr, 1);
+	expect_eq(r.rec[0].pages, pages);
+	expect_eq(1UL << r.rec[0].folio_order, pages);
+	expect_eq(r.rec[0].pincount, pages);
+	expect_eq(r.rec[0].mapcount, 1);
+	free(r.rec);
+
+	tap_context("a part of it: the record is cut");
+	r = inspect(fd, pinscope_self(), pinscope_addr(m->addr + 3 * page),
+		    5 * page);
+	need_eq(r.nr, 1);
+	expect_eq(r.rec[0].pages, 5);
+	expect_eq(r.rec[0].addr, pinscope_addr(m->addr) + 3 * page);
+	expect_eq(r.rec[0].pfn, r.rec[0].folio_pfn + 3);
+	free(r.rec);
 }
 
-static void test_huge_hugetlb(void)
+static void test_huge_thp(struct fixture *f)
 {
-	huge_page("anon-hugetlb[2M]");
+	huge_page(f->ctl, "thp");
 }
 
-static void test_huge_gigantic(void)
+static void test_huge_hugetlb(struct fixture *f)
 {
-	huge_page("anon-hugetlb[1G]");
+	huge_page(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size));
 }
 
-/* ------------------------------------------------- INSPECT's witnesses */
+/* A PUD maps as many PMDs as a page has room for. */
+static void test_huge_gigantic(struct fixture *f)
+{
+	huge_page(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size * (page / 8)));
+}
+
+/* ------------------------------------------- INSPECT and /proc must agree */
 
 #define PM_SOFT_DIRTY		(1ULL << 55)
 #define PM_UFFD_WP		(1ULL << 57)
+#define PM_SWAP			(1ULL << 62)
 #define PM_PRESENT		(1ULL << 63)
 #define PM_PFN			((1ULL << 55) - 1)
+#define PM_SWAP_TYPE(pm)	((pm) & 31)
+#define PM_SWAP_OFFSET(pm)	((pm) >> 5 & ((1ULL << 50) - 1))
 
 #define KPF_DIRTY		(1ULL << 4)
 #define KPF_LRU			(1ULL << 5)
@@ -112,7 +132,7 @@ static void test_huge_gigantic(void)
 #define KPF_ANON		(1ULL << 12)
 #define KPF_SWAPCACHE		(1ULL << 13)
 #define KPF_SWAPBACKED		(1ULL << 14)
-#define KPF_COMPOUND		(3ULL << 15)
+#define KPF_COMPOUND		(3ULL << 15)	/* head or tail; never both */
 #define KPF_HUGE		(1ULL << 17)
 #define KPF_ZERO_PAGE		(1ULL << 24)
 #define KPF_MLOCKED		(1ULL << 33)
@@ -121,11 +141,11 @@ static void test_huge_gigantic(void)
 static uint64_t word_of(const char *path, uint64_t index)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t word;
+	uint64_t word = 0;
 
-	need(fd >= 0, "%s: %s", path, pinscope_errno(errno));
-	need(pread(fd, &word, sizeof(word), index * sizeof(word)) ==
-	     sizeof(word), "%s: %s", path, pinscope_errno(errno));
+	need_sys(fd >= 0, "%s", path);
+	need_sys(pread(fd, &word, sizeof(word), index * sizeof(word)) ==
+		 sizeof(word), "%s", path);
 	close(fd);
 	return word;
 }
@@ -136,24 +156,23 @@ static uint64_t pagemap(const void *addr)
 }
 
 /*
- * States that the kernel also tells otherwise. Not KSM: some kernels, 6.12 for
- * one, set KPF_KSM for every anonymous page.
+ * Page states that /proc shows too. Not KSM: some kernels, 6.12 for one, set
+ * KPF_KSM for every anonymous page.
  */
 static const struct {
-	const char *name;
 	uint64_t state;		/* any of these */
 	uint64_t kpf;
 } flags[] = {
-	{ "anonymous", PINSCOPE_STATE_ANON, KPF_ANON },
-	{ "hugetlb", PINSCOPE_STATE_HUGETLB, KPF_HUGE },
-	{ "zeropage", PINSCOPE_STATE_ZEROPAGE | PINSCOPE_STATE_HUGE_ZEROPAGE,
+	{ ANON, KPF_ANON },
+	{ PINSCOPE_STATE_HUGETLB, KPF_HUGE },
+	{ PINSCOPE_STATE_ZEROPAGE | PINSCOPE_STATE_HUGE_ZEROPAGE,
 	  KPF_ZERO_PAGE },
-	{ "dirty", PINSCOPE_STATE_FOLIO_DIRTY, KPF_DIRTY },
-	{ "LRU", PINSCOPE_STATE_LRU, KPF_LRU },
-	{ "writeback", PINSCOPE_STATE_WRITEBACK, KPF_WRITEBACK },
-	{ "swapcache", PINSCOPE_STATE_SWAPCACHE, KPF_SWAPCACHE },
-	{ "swapbacked", PINSCOPE_STATE_SWAPBACKED, KPF_SWAPBACKED },
-	{ "mlocked", PINSCOPE_STATE_MLOCKED, KPF_MLOCKED },
+	{ PINSCOPE_STATE_FOLIO_DIRTY, KPF_DIRTY },
+	{ PINSCOPE_STATE_LRU, KPF_LRU },
+	{ PINSCOPE_STATE_WRITEBACK, KPF_WRITEBACK },
+	{ PINSCOPE_STATE_SWAPCACHE, KPF_SWAPCACHE },
+	{ PINSCOPE_STATE_SWAPBACKED, KPF_SWAPBACKED },
+	{ PINSCOPE_STATE_MLOCKED, KPF_MLOCKED },
 };
 
 /* What /proc says of a base page, and of the head page of its folio. */
@@ -164,465 +183,429 @@ struct proc_page {
 static void read_proc(const char *addr, const struct pinscope_page *rec,
 		      struct proc_page *proc)
 {
-	proc->pm = pagemap(addr);
-	proc->kpf = 0;
-	proc->head = 0;
-	proc->count = 0;
+	*proc = (struct proc_page) { .pm = pagemap(addr) };
 	if (proc->pm & PM_PRESENT && proc->pm & PM_PFN) {
 		proc->kpf = word_of("/proc/kpageflags", proc->pm & PM_PFN);
 		proc->count = word_of("/proc/kpagecount", proc->pm & PM_PFN);
 	}
-	if (rec->state & PINSCOPE_STATE_HAS_FOLIO)
+	if (rec->state & HAS_FOLIO)
 		proc->head = word_of("/proc/kpageflags", rec->folio_pfn);
 }
 
-static void witness(int fd, const char *addr, const char *what)
+/* Some bits change by themselves: only what stands still can be compared. */
+static struct pinscope_page stable_page(int fd, const char *addr,
+					struct proc_page *proc)
 {
 	struct pinscope_page rec, again;
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		rec = state_of(fd, addr);
+		read_proc(addr, &rec, proc);
+		again = state_of(fd, addr);
+		if (!memcmp(&rec, &again, sizeof(rec)))
+			return rec;
+	}
+	need(false, "the page state is never the same twice");
+	return rec;
+}
+
+/* INSPECT has one of @state if, and only if, /proc has @bit. */
+static void same_bit(const struct pinscope_page *rec, uint64_t state,
+		     const char *file, uint64_t word, uint64_t bit)
+{
+	char name[100], all[600];
+
+	if (!(rec->state & state) == !(word & bit))
+		return;
+	fail("INSPECT and /proc differ", "%s is %s in INSPECT only: found %s, %s 0x%llx",
+	     pinscope_names(pinscope_state_names, state, name, sizeof(name)),
+	     rec->state & state ? "set" : "clear",
+	     pinscope_names(pinscope_state_names, rec->state, all, sizeof(all)),
+	     file, (unsigned long long)word);
+}
+
+static void same_folio(const struct pinscope_page *rec,
+		       const struct proc_page *proc)
+{
+	/* A huge mapping has EXCLUSIVE on its first page. */
+	uint64_t kpf = rec->map_shift > page_shift ? proc->head : proc->kpf;
+
+	expect_eq(!rec->folio_order, !(proc->kpf & KPF_COMPOUND),
+		  "order %u", rec->folio_order);
+	expect_ne(proc->head & KPF_COMPOUND, KPF_COMPOUND,
+		  "folio_pfn is no head page");
+	same_bit(rec, EXCLUSIVE, "kpageflags",
+		 kpf & KPF_ANON ? kpf : 0, KPF_ANON_EXCLUSIVE);
+	if (!rec->folio_order)
+		expect_eq(rec->mapcount, proc->count, "/proc/kpagecount");
+}
+
+/* INSPECT says what /proc says. */
+static void agree(int fd, const char *addr)
+{
 	struct proc_page proc;
-	char names[NAMES_MAX];
-	uint64_t pm, kpf;
-	int ret, tries = 0;
+	struct pinscope_page rec = stable_page(fd, addr, &proc);
+	uint64_t kpf;
 	size_t i;
 
-	/* Some change by themselves: only what stood still can be compared. */
-	do {
-		ret = pinscope_page(fd, addr, &rec);
-		need(!ret, "%s", pinscope_errno(ret));
-		read_proc(addr, &rec, &proc);
-		ret = pinscope_page(fd, addr, &again);
-		need(!ret, "%s", pinscope_errno(ret));
-	} while (memcmp(&rec, &again, sizeof(rec)) && ++tries < 100);
-	need(tries < 100, "%s: never the same twice", what);
-
-	pm = proc.pm;
-	pinscope_names(pinscope_state_names, rec.state, names, sizeof(names));
-	expect(!(rec.state & PINSCOPE_STATE_PRESENT) == !(pm & PM_PRESENT),
-	       "%s: present in one only: %s, pagemap 0x%llx", what, names,
-	       (unsigned long long)pm);
-	expect(!(rec.state & PINSCOPE_STATE_UFFD_WP) == !(pm & PM_UFFD_WP),
-	       "%s: %s, pagemap's uffd-wp %d", what, names,
-	       !!(pm & PM_UFFD_WP));
-	if (!(pm & PM_PRESENT))
+	same_bit(&rec, PRESENT, "pagemap", proc.pm, PM_PRESENT);
+	same_bit(&rec, UFFD_WP, "pagemap", proc.pm, PM_UFFD_WP);
+	if (!(proc.pm & PM_PRESENT))
 		return;
-	expect(rec.pfn == (pm & PM_PFN), "%s: PFN 0x%llx, pagemap 0x%llx",
-	       what, rec.pfn, (unsigned long long)pm);
+	expect_eq(rec.pfn, proc.pm & PM_PFN, "pagemap 0x%llx",
+		  (unsigned long long)proc.pm);
 	/* Pagemap does not tell it of hugetlb. */
 	if (!(rec.state & PINSCOPE_STATE_HUGETLB))
-		expect(!(rec.state & PINSCOPE_STATE_SOFT_DIRTY) ==
-		       !(pm & PM_SOFT_DIRTY), "%s: %s, pagemap's soft-dirty %d",
-		       what, names, !!(pm & PM_SOFT_DIRTY));
+		same_bit(&rec, SOFT_DIRTY, "pagemap", proc.pm, PM_SOFT_DIRTY);
 
 	/* Some kernels show those of the folio with its head page only. */
-	kpf = rec.state & PINSCOPE_STATE_HAS_FOLIO ? proc.head : proc.kpf;
+	kpf = rec.state & HAS_FOLIO ? proc.head : proc.kpf;
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
-		expect(!(rec.state & flags[i].state) == !(kpf & flags[i].kpf),
-		       "%s: %s: %s, kpageflags 0x%llx", what, flags[i].name,
-		       names, (unsigned long long)kpf);
-	if (!(rec.state & PINSCOPE_STATE_HAS_FOLIO))
-		return;
-	expect(!rec.folio_order == !(proc.kpf & KPF_COMPOUND),
-	       "%s: order %u, kpageflags 0x%llx", what, rec.folio_order,
-	       (unsigned long long)proc.kpf);
-	expect((proc.head & KPF_COMPOUND) != KPF_COMPOUND,
-	       "%s: not a head page", what);
-	/* Huge mappings have it on their first page. */
-	kpf = rec.map_shift > 12 ? proc.head : proc.kpf;
-	expect(!(rec.state & PINSCOPE_STATE_EXCLUSIVE) ==
-	       !((kpf & KPF_ANON) && (kpf & KPF_ANON_EXCLUSIVE)),
-	       "%s: exclusive: %s, kpageflags 0x%llx", what, names,
-	       (unsigned long long)kpf);
-	if (!rec.folio_order)
-		expect(rec.mapcount == (int)proc.count,
-		       "%s: mapcount %d, kpagecount %llu", what, rec.mapcount,
-		       (unsigned long long)proc.count);
+		same_bit(&rec, flags[i].state, "kpageflags", kpf, flags[i].kpf);
+	if (rec.state & HAS_FOLIO)
+		same_folio(&rec, &proc);
 }
 
 /* First, last, and some in between: enough of a huge page. */
-static void witness_all(int fd, const struct memory *m, const char *what)
+static void agree_all(int fd, const struct kind_memory *m, const char *what)
 {
-	size_t pages = m->kind->len / page, i;
-	char text[100];
+	const size_t pages = m->len / page, samples = pages < 8 ? pages : 8;
+	size_t i;
 
-	snprintf(text, sizeof(text), "%s %s", m->kind->name, what);
-	for (i = 0; i < 8 && i < pages; i++)
-		witness(fd, m->addr + i * (pages / (pages < 8 ? pages : 8)) * page,
-			text);
-	witness(fd, m->addr + m->kind->len - page, text);
+	tap_context("%s, %s", m->name, what);
+	for (i = 0; i < samples; i++)
+		agree(fd, m->addr + i * (pages / samples) * page);
+	agree(fd, m->addr + m->len - page);
 }
 
-static void clear_soft_dirty(void)
+static void agree_written(int fd, const struct kind_memory *m)
 {
-	need(write_file("/proc/self/clear_refs", "4"), "soft-dirty");
-}
-
-static int arm_uffd_wp(const struct memory *m)
-{
-	struct uffdio_range range = {
-		.start = (uintptr_t)m->addr, .len = m->kind->len,
-	};
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect wp = {
-		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	need(fd >= 0 && !ioctl(fd, UFFDIO_API, &api), "userfaultfd: %s",
-	     pinscope_errno(errno));
-	need(!ioctl(fd, UFFDIO_REGISTER, &reg) &&
-	     !ioctl(fd, UFFDIO_WRITEPROTECT, &wp), "userfaultfd-wp: %s",
-	     pinscope_errno(errno));
-	return fd;
-}
-
-/* One kind through the states that change what a page table entry says. */
-static void witness_kind(const struct kind *kind)
-{
-	const uint64_t write = PINSCOPE_STATE_WRITABLE;
-	const uint64_t soft = PINSCOPE_STATE_SOFT_DIRTY;
-	const uint64_t exclusive = PINSCOPE_STATE_EXCLUSIVE;
-	int fd = open_ctl(), go[2], uffd, status;
-	struct pinscope_page rec;
-	struct memory m;
-	pid_t child;
-	char byte;
-
-	if (kind->len > 1UL << 21 && !kind->control)
-		return;	/* one kind of gigantic page is enough, and slow */
-	get_memory(&m, fd, kind->name, true);
 	/* Until then a new VMA counts as soft-dirty, whatever its entries say. */
-	clear_soft_dirty();
-	witness_all(fd, &m, "populated");
-	if (!kind->hugetlb_shift)
-		expect(state_is(fd, m.addr, soft, 0), "%s: still soft-dirty",
-		       kind->name);
-	m.addr[0] = 'w';
-	witness_all(fd, &m, "written");
-	expect(state_is(fd, m.addr, write | PINSCOPE_STATE_DIRTY,
-			write | PINSCOPE_STATE_DIRTY), "%s: not writable and dirty",
-	       kind->name);
-	if (!kind->hugetlb_shift)
-		expect(state_is(fd, m.addr, soft, soft), "%s: not soft-dirty",
-		       kind->name);
-	if (!kind->shared)
-		expect(state_is(fd, m.addr, exclusive, exclusive),
-		       "%s: not exclusive", kind->name);
+	need_sys(sys_clear_soft_dirty());
+	agree_all(fd, m, "populated");
+	if (!m->hugetlb)
+		expect_state(fd, m->addr, 0, SOFT_DIRTY);
+	m->addr[0] = 'w';
+	agree_all(fd, m, "written");
+	expect_state(fd, m->addr, WRITABLE | PINSCOPE_STATE_DIRTY, 0);
+	if (!m->hugetlb)
+		expect_state(fd, m->addr, SOFT_DIRTY, 0);
+	if (!m->shared)
+		expect_state(fd, m->addr, EXCLUSIVE, 0);
+}
 
-	need(!pipe(go), "pipe");
-	child = must_fork();
-	if (!child) {
-		close(go[1]);
-		_exit(read(go[0], &byte, 1) != 0);
-	}
-	close(go[0]);
-	witness_all(fd, &m, "shared with a child");
+static void agree_forked(int fd, const struct kind_memory *m)
+{
+	pid_t child = idle_child();
+
+	agree_all(fd, m, "shared with a child");
 	/*
 	 * Fork takes what is left in the struct page of a PUD table for the
 	 * share count of a PMD table (copy_hugetlb_page_range(), up to 7.3 at
 	 * least), and may then leave gigantic pages out.
 	 */
-	pinscope_page(fd, m.addr, &rec);
-	if (!kind->shared && (kind->page <= 1UL << 21 || rec.mapcount > 1))
-		expect(state_is(fd, m.addr, exclusive | write, 0),
-		       "%s: exclusive or writable with a child", kind->name);
-	close(go[1]);
-	waitpid(child, &status, 0);
-
-	mprotect(m.addr, kind->len, PROT_READ);
-	witness_all(fd, &m, "read-only");
-	expect(state_is(fd, m.addr, write, 0), "%s: writable", kind->name);
-	mprotect(m.addr, kind->len, PROT_NONE);
-	witness_all(fd, &m, "without permissions");
-	mprotect(m.addr, kind->len, PROT_READ | PROT_WRITE);
-
-	if (kind->backing == BACKING_NONE) {
-		uffd = arm_uffd_wp(&m);
-		witness_all(fd, &m, "userfaultfd-wp");
-		expect(state_is(fd, m.addr, PINSCOPE_STATE_UFFD_WP | write,
-				PINSCOPE_STATE_UFFD_WP), "%s: no uffd-wp",
-		       kind->name);
-		close(uffd);
-	}
-	madvise(m.addr, kind->len, MADV_DONTNEED);
-	witness_all(fd, &m, "empty");
-	memory_close(&m);
+	if (!m->shared && (m->entry_size <= pmd_size ||
+			   state_of(fd, m->addr).mapcount > 1))
+		expect_state(fd, m->addr, 0, EXCLUSIVE | WRITABLE);
+	child_end(child);
 }
 
-static void test_witness(void)
+static void agree_protected(int fd, const struct kind_memory *m)
 {
-	size_t nr, i;
-	struct kind *kinds = kinds_get("/var/tmp", &nr);
+	int uffd;
 
-	need(kinds && nr >= 10, "%zu kinds", nr);
-	for (i = 0; i < nr; i++)
-		witness_kind(&kinds[i]);
-	free(kinds);
+	mprotect(m->addr, m->len, PROT_READ);
+	agree_all(fd, m, "PROT_READ");
+	expect_state(fd, m->addr, 0, WRITABLE);
+	mprotect(m->addr, m->len, PROT_NONE);
+	agree_all(fd, m, "PROT_NONE");
+	mprotect(m->addr, m->len, RW);
+	if (!m->anon)
+		return;
+	uffd = sys_uffd_wp(m->addr, m->len, 0);
+	need_ok(uffd < 0 ? uffd : 0, "userfaultfd-wp");
+	agree_all(fd, m, "userfaultfd-wp");
+	expect_state(fd, m->addr, UFFD_WP, WRITABLE);
+	close(uffd);
+}
+
+/* Each kind through the conditions that change its page table entries. */
+static void test_agree(struct fixture *f)
+{
+	struct kind_memory *m;
+	const char *kind;
+	size_t nr;
+
+	for (nr = 0; (kind = kind_name(nr)); nr++) {
+		tap_context("%s", kind);
+		m = get_memory(f->ctl, kind);
+		agree_written(f->ctl, m);
+		agree_forked(f->ctl, m);
+		agree_protected(f->ctl, m);
+		madvise(m->addr, m->len, MADV_DONTNEED);
+		agree_all(f->ctl, m, "empty");
+		put_memory(m);
+	}
+	tap_context("in the end");
+	expect_ge(nr, 10, "kinds");
 }
 
 /* One THP, mapped by PTEs, with holes and single pages that are not exclusive. */
-static void test_witness_pte_mapped_thp(void)
+static void test_agree_pte_mapped_thp(struct fixture *f)
 {
-	struct pinscope_page *recs;
-	struct memory m;
-	int fd = open_ctl(), ret;
-	size_t nr, i, pages = 0;
+	struct kind_memory *m = get_memory(f->ctl, "thp");
+	const size_t mapped = m->len / page - 3;
+	struct records r;
+	size_t i, pages = 0;
 
-	get_memory(&m, fd, "anon-thp", true);
-	munmap(m.addr + 5 * page, page);
-	madvise(m.addr + 100 * page, 2 * page, MADV_DONTNEED);
-	for (i = 0; i < m.kind->len / page; i++)
-		witness(fd, m.addr + i * page, "PTE-mapped THP");
-	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len, &recs, &nr);
-	need(!ret, "%s", pinscope_errno(ret));
-	for (i = 0; i < nr; i++)
-		pages += recs[i].pages;
-	/* Three runs: the VMA ends at the hole, the entries at the other. */
-	expect(nr == 3 && pages == m.kind->len / page - 3,
-	       "%zu records, %zu pages", nr, pages);
-	for (i = 0; i < nr; i++)
-		expect(recs[i].state & PINSCOPE_STATE_PARTIALLY_MAPPED &&
-		       recs[i].mapcount == (int)pages, "state 0x%llx, mapcount %d",
-		       recs[i].state, recs[i].mapcount);
-	free(recs);
-}
-
-static void test_witness_swapped(void)
-{
-	const size_t len = 16 * page;
-	char *addr = map(len, PROT_READ | PROT_WRITE, 0);
-	struct pinscope_page *recs;
-	int fd = open_ctl(), ret;
-	size_t nr, i, pages = 0;
-
-	memset(addr, 's', len);
-	if (madvise(addr, len, MADV_PAGEOUT) || pagemap(addr) & PM_PRESENT)
-		tap_skip("nothing is swapped out: is there swap?");
-	for (i = 0; i < len; i += page)
-		witness(fd, addr + i, "swapped");
-	ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(addr), len, &recs, &nr);
-	need(!ret, "%s", pinscope_errno(ret));
-	for (i = 0; i < nr; i++) {
-		uint64_t pm = pagemap((void *)(uintptr_t)recs[i].addr);
-
-		expect(recs[i].state & PINSCOPE_STATE_SWAP &&
-		       recs[i].state & PINSCOPE_STATE_EXCLUSIVE,
-		       "state 0x%llx", recs[i].state);
-		expect(pm >> 62 & 1 && (pm & 31) == recs[i].swap_type &&
-		       (pm >> 5 & ((1ULL << 50) - 1)) == recs[i].swap_offset,
-		       "type %u offset %llu, pagemap 0x%llx", recs[i].swap_type,
-		       recs[i].swap_offset, (unsigned long long)pm);
-		pages += recs[i].pages;
+	munmap(m->addr + 5 * page, page);
+	madvise(m->addr + 100 * page, 2 * page, MADV_DONTNEED);
+	for (i = 0; i < m->len / page; i++) {
+		tap_context("page %zu", i);
+		agree(f->ctl, m->addr + i * page);
 	}
-	expect(pages == 16, "%zu records, %zu pages", nr, pages);
-	free(recs);
+	tap_context("records");
+	r = inspect(f->ctl, pinscope_self(), pinscope_addr(m->addr), m->len);
+	/* Three runs: the VMA ends at the hole, the entries at the other. */
+	expect_eq(r.nr, 3);
+	for (i = 0; i < r.nr; i++) {
+		pages += r.rec[i].pages;
+		expect_bits(pinscope_state_names, r.rec[i].state,
+			    PINSCOPE_STATE_PARTIALLY_MAPPED, 0);
+		expect_eq(r.rec[i].mapcount, mapped);
+	}
+	expect_eq(pages, mapped);
+	free(r.rec);
 }
 
-/* -------------------------------------------- states that take some doing */
-
-static void test_protnone(void)
+static void test_agree_swapped(struct fixture *f)
 {
-	const uint64_t both = PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_NUMA_HINT;
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), i, node = 1, status = 0;
-	struct pinscope_info info;
+	struct records r;
+	size_t i, pages = 0;
+	uint64_t pm;
+
+	memset(f->mem, 's', f->len);
+	if (madvise(f->mem, f->len, MADV_PAGEOUT) ||
+	    pagemap(f->mem) & PM_PRESENT)
+		tap_skip("nothing is swapped out: is there swap?");
+	for (i = 0; i < f->len; i += page)
+		agree(f->ctl, f->mem + i);
+	r = inspect(f->ctl, pinscope_self(), pinscope_addr(f->mem), f->len);
+	for (i = 0; i < r.nr; i++) {
+		tap_context("record %zu", i);
+		pm = pagemap((void *)(uintptr_t)r.rec[i].addr);
+		expect_bits(pinscope_state_names, r.rec[i].state,
+			    PINSCOPE_STATE_SWAP | EXCLUSIVE, 0);
+		expect_ne(pm & PM_SWAP, 0);
+		expect_eq(r.rec[i].swap_type, PM_SWAP_TYPE(pm));
+		expect_eq(r.rec[i].swap_offset, PM_SWAP_OFFSET(pm));
+		pages += r.rec[i].pages;
+	}
+	tap_context("%zu records", r.nr);
+	expect_eq(pages, f->len / page);
+	free(r.rec);
+}
+
+/* ---------------------------- page states that take something to make */
+
+/*
+ * NUMA balancing comes around in its own time, and only to what is on another
+ * node than the one that runs the process.
+ */
+static void wait_for_numa_hint(int fd, char *addr)
+{
+	const uint64_t hint = PINSCOPE_STATE_NUMA_HINT;
+	int i, node = 1, status = 0;
 	cpu_set_t cpu0;
 
-	need(!pinscope_info(fd, &info), "INFO");
-	if ((info.states & both) != both)
-		tap_skip("the kernel is built without NUMA balancing");
-	expect_state(fd, addr, 0, both, "accessible");
-	mprotect(addr, page, PROT_NONE);
-	expect_state(fd, addr, PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_PRESENT,
-		     PINSCOPE_STATE_NUMA_HINT, "mprotect");
-	mprotect(addr, page, PROT_READ | PROT_WRITE);
-
-	/*
-	 * And by NUMA balancing, which comes around in its own time, and only
-	 * to what is on another node than the one that runs the process.
-	 */
 	CPU_ZERO(&cpu0);
 	CPU_SET(0, &cpu0);
 	sched_setaffinity(0, sizeof(cpu0), &cpu0);
 	syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status, 0);
-	expect(status == 1, "move_pages: %d", status);
-	need(write_file("/proc/sys/kernel/numa_balancing", "1"), "NUMA balancing");
-	write_file("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "1");
-	write_file("/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms", "1");
-	for (i = 0; (state_of(fd, addr).state & both) != both && i < 1000000; i++)
+	expect_eq(status, 1, "move_pages");
+	need_write_file("/proc/sys/kernel/numa_balancing", "1");
+	sys_write_file("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "1");
+	sys_write_file("/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms", "1");
+	for (i = 0; !(state_of(fd, addr).state & hint) && i < 1000000; i++)
 		if (!(i % 1000))
 			*(volatile char *)(addr + 1) = i;
-	expect_state(fd, addr, both | PINSCOPE_STATE_PRESENT, 0, "NUMA hinting");
-	write_file("/proc/sys/kernel/numa_balancing", "0");
 }
 
-static void test_mlocked(void)
+static void test_protnone(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl();
+	const uint64_t protnone = PINSCOPE_STATE_PROTNONE;
+	const uint64_t hint = PINSCOPE_STATE_NUMA_HINT;
+	struct pinscope_info info = get_info(f->ctl);
 
-	expect_state(fd, addr, 0, PINSCOPE_STATE_MLOCKED, "before");
-	need(!mlock(addr, page), "mlock: %s", pinscope_errno(errno));
-	expect_state(fd, addr, PINSCOPE_STATE_MLOCKED, 0, "mlocked");
-	witness(fd, addr, "mlocked");
-	munlock(addr, page);
+	if ((info.states & (protnone | hint)) != (protnone | hint))
+		tap_skip("the kernel is built without NUMA balancing");
+	expect_state(f->ctl, f->mem, 0, protnone | hint, "accessible");
+	mprotect(f->mem, page, PROT_NONE);
+	expect_state(f->ctl, f->mem, protnone | PRESENT, hint, "PROT_NONE");
+	mprotect(f->mem, page, RW);
+	wait_for_numa_hint(f->ctl, f->mem);
+	expect_state(f->ctl, f->mem, protnone | hint | PRESENT, 0,
+		     "NUMA hinting");
+	need_write_file("/proc/sys/kernel/numa_balancing", "0");
 }
 
-static void test_young(void)
+static void test_mlocked(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl();
+	expect_state(f->ctl, f->mem, 0, PINSCOPE_STATE_MLOCKED);
+	need_sys(!mlock(f->mem, page));
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_MLOCKED, 0);
+	agree(f->ctl, f->mem);
+	munlock(f->mem, page);
+}
 
-	addr[0] = 1;
-	expect_state(fd, addr, PINSCOPE_STATE_YOUNG, 0, "written");
-	need(write_file("/proc/self/clear_refs", "1"), "clear_refs");
-	expect_state(fd, addr, 0, PINSCOPE_STATE_YOUNG, "cleared");
+static void test_young(struct fixture *f)
+{
+	f->mem[0] = 1;
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_YOUNG, 0, "written");
+	need_write_file("/proc/self/clear_refs", "1");
+	expect_state(f->ctl, f->mem, 0, PINSCOPE_STATE_YOUNG, "cleared");
 }
 
 #define KSM	"/sys/kernel/mm/ksm/"
 
-static void test_ksm(void)
+static void test_ksm(struct fixture *f)
 {
-	char *addr = map(2 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), i;
+	char *first = f->mem, *second = f->mem + page;
+	int i;
 
 	/* Until then a new VMA counts as soft-dirty, whatever its entries say. */
-	clear_soft_dirty();
-	memset(addr, 'k', 2 * page);
-	expect_state(fd, addr, 0, PINSCOPE_STATE_KSM, "before");
-	need(!madvise(addr, 2 * page, MADV_MERGEABLE), "MADV_MERGEABLE: %s",
-	     pinscope_errno(errno));
-	write_file(KSM "sleep_millisecs", "1");
-	write_file(KSM "pages_to_scan", "10000");
-	need(write_file(KSM "run", "1"), "KSM");
+	need_sys(sys_clear_soft_dirty());
+	memset(first, 'k', 2 * page);
+	expect_state(f->ctl, first, 0, PINSCOPE_STATE_KSM, "before");
+	need_sys(!madvise(first, 2 * page, MADV_MERGEABLE));
+	need_write_file(KSM "sleep_millisecs", "1");
+	need_write_file(KSM "pages_to_scan", "10000");
+	need_write_file(KSM "run", "1");
 	for (i = 0; i < 1000; i++) {
-		if (state_of(fd, addr).pfn == state_of(fd, addr + page).pfn)
+		if (state_of(f->ctl, first).pfn == state_of(f->ctl, second).pfn)
 			break;
 		usleep(10000);
 	}
-	expect_state(fd, addr, PINSCOPE_STATE_KSM | PINSCOPE_STATE_ANON,
-		     PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_WRITABLE, "merged");
-	expect(state_of(fd, addr).mapcount == 2, "mapcount %d",
-	       state_of(fd, addr).mapcount);
-	witness(fd, addr, "merged by KSM");
-	write_file(KSM "run", "2");
-	expect_state(fd, addr, PINSCOPE_STATE_ANON, PINSCOPE_STATE_KSM,
-		     "unmerged");
-	write_file(KSM "run", "0");
+	expect_state(f->ctl, first, PINSCOPE_STATE_KSM | ANON,
+		     EXCLUSIVE | WRITABLE, "merged");
+	expect_eq(state_of(f->ctl, first).mapcount, 2);
+	agree(f->ctl, first);
+	need_write_file(KSM "run", "2");
+	expect_state(f->ctl, first, ANON, PINSCOPE_STATE_KSM, "unmerged");
+	need_write_file(KSM "run", "0");
 }
 
-static void test_node(void)
+static void test_node(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	unsigned long node;
-	int fd = open_ctl(), i;
+	unsigned int i, node;
+	unsigned long mask;
 
 	for (i = 0; i < 4; i++) {
-		node = 1UL << (i & 1);
-		need(!syscall(SYS_mbind, addr, page, MPOL_BIND, &node, 3UL,
-			      MPOL_MF_MOVE), "mbind: %s", pinscope_errno(errno));
-		addr[0] = i;
-		expect(state_of(fd, addr).node == (i & 1) + 1, "%u on node %d",
-		       state_of(fd, addr).node, i & 1);
+		node = i & 1;
+		mask = 1UL << node;
+		tap_context("node %u", node);
+		need_sys(!syscall(SYS_mbind, f->mem, page, MPOL_BIND, &mask,
+				  3UL, MPOL_MF_MOVE));
+		f->mem[0] = i;
+		expect_eq(state_of(f->ctl, f->mem).node, node + 1);
 	}
+}
+
+/* Zapped file memory with userfaultfd-wp leaves a marker. */
+static void test_marker_uffd_wp(struct fixture *f)
+{
+	const uint64_t marker = PINSCOPE_STATE_MARKER;
+	int memfd = make_memfd(page, 0), uffd;
+	char *addr = map_file(page, RW, MAP_SHARED, memfd);
+
+	addr[0] = 1;
+	uffd = sys_uffd_wp(addr, page, UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
+	need_ok(uffd < 0 ? uffd : 0, "userfaultfd-wp of shmem");
+	expect_state(f->ctl, addr, UFFD_WP | PRESENT, marker, "armed");
+	madvise(addr, page, MADV_DONTNEED);
+	expect_state(f->ctl, addr, UFFD_WP | marker,
+		     PRESENT | PINSCOPE_STATE_SWAP, "zapped");
+	agree(f->ctl, addr);
+	close(uffd);
+	munmap(addr, page);
+	close(memfd);
+}
+
+/* struct uffdio_poison and its ioctl: newer than some headers. */
+#define POISON_IOCTL	_IOWR(UFFDIO, 8, struct uffdio_range[2])
+
+static void test_marker_poison(struct fixture *f)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = UFFD_FEATURE_POISON,
+	};
+	struct uffdio_register reg = {
+		.range = { pinscope_addr(f->mem), page },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_range poison[2] = { reg.range };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	need_sys(uffd >= 0);
+	if (ioctl(uffd, UFFDIO_API, &api)) {
+		close(uffd);	/* the kernel does not have UFFDIO_POISON */
+		return;
+	}
+	need_sys(!ioctl(uffd, UFFDIO_REGISTER, &reg));
+	need_sys(!ioctl(uffd, POISON_IOCTL, poison));
+	expect_state(f->ctl, f->mem,
+		     PINSCOPE_STATE_POISON | PINSCOPE_STATE_MARKER,
+		     PRESENT | PINSCOPE_STATE_HWPOISON, "poisoned");
+	close(uffd);
 }
 
 /* Entries that stand for something without a page. */
-static void test_markers(void)
+static void test_markers(struct fixture *f)
 {
-	int memfd = memfd_create("abi-test", MFD_CLOEXEC), fd = open_ctl(), uffd;
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
-	struct uffdio_writeprotect wp = { .mode = UFFDIO_WRITEPROTECT_MODE_WP };
-	struct uffdio_range poison[2] = {};
-	char *addr;
-
-	need(memfd >= 0 && !ftruncate(memfd, page), "memfd: %s",
-	     pinscope_errno(errno));
-	addr = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	addr[0] = 1;
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	api.features = 1 << 12;		/* WP_HUGETLBFS_SHMEM */
-	need(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd: %s",
-	     pinscope_errno(errno));
-	reg.range = (struct uffdio_range) { pinscope_addr(addr), page };
-	wp.range = reg.range;
-	need(!ioctl(uffd, UFFDIO_REGISTER, &reg) &&
-	     !ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "userfaultfd-wp: %s",
-	     pinscope_errno(errno));
-	expect_state(fd, addr, PINSCOPE_STATE_UFFD_WP | PINSCOPE_STATE_PRESENT,
-		     PINSCOPE_STATE_MARKER, "armed");
-	madvise(addr, page, MADV_DONTNEED);
-	expect_state(fd, addr, PINSCOPE_STATE_UFFD_WP | PINSCOPE_STATE_MARKER,
-		     PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_SWAP, "zapped");
-	witness(fd, addr, "zapped");
-	close(uffd);
-
-	addr = map(page, PROT_READ | PROT_WRITE, 0);
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	api.features = 1 << 14;		/* POISON */
-	if (ioctl(uffd, UFFDIO_API, &api))
-		return;			/* not in this kernel */
-	reg.range = (struct uffdio_range) { pinscope_addr(addr), page };
-	reg.mode = UFFDIO_REGISTER_MODE_MISSING;
-	poison[0] = reg.range;
-	need(!ioctl(uffd, UFFDIO_REGISTER, &reg) &&
-	     !ioctl(uffd, _IOWR(UFFDIO, 8, struct uffdio_range[2]), poison),
-	     "UFFDIO_POISON: %s", pinscope_errno(errno));
-	expect_state(fd, addr, PINSCOPE_STATE_POISON | PINSCOPE_STATE_MARKER,
-		     PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HWPOISON,
-		     "poisoned");
-	close(uffd);
+	tap_context("userfaultfd-wp");
+	test_marker_uffd_wp(f);
+	tap_context("UFFDIO_POISON");
+	test_marker_poison(f);
 }
 
-static void nothing(int sig)
+static void test_hwpoison(struct fixture *f)
 {
-	(void)sig;
-}
-
-static void test_hwpoison(void)
-{
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE), byte;
-	int fd = open_ctl();
 	uint64_t pfn;
 	uint32_t id;
+	char byte;
 
-	addr[0] = 'h';
-	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
-	pfn = state_of(fd, addr).pfn;
-	expect_ret(pinscope_read(fd, id, 0, &byte, 1), 0, "READ before");
-	signal(SIGBUS, nothing);
-	if (madvise(addr, page, MADV_HWPOISON)) {
+	f->mem[0] = 'h';
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	pfn = state_of(f->ctl, f->mem).pfn;
+	expect_read(f->ctl, id, 0, 'h', "before");
+	signal(SIGBUS, ignore_signal);
+	if (madvise(f->mem, page, MADV_HWPOISON)) {
 		/* A kernel without CONFIG_MEMORY_FAILURE has no such pages. */
-		expect(errno == EINVAL, "MADV_HWPOISON: %s", pinscope_errno(errno));
+		expect_ret(-errno, -EINVAL, "MADV_HWPOISON");
 		return;
 	}
-	expect_state(fd, addr, PINSCOPE_STATE_HWPOISON, PINSCOPE_STATE_MARKER,
-		     "poisoned");
-	expect(state_of(fd, addr).pfn == pfn, "PFN 0x%llx, not 0x%llx",
-	       state_of(fd, addr).pfn, (unsigned long long)pfn);
-	expect_ret(pinscope_read(fd, id, 0, &byte, 1), -EHWPOISON, "READ");
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_HWPOISON,
+		     PINSCOPE_STATE_MARKER, "poisoned");
+	expect_eq(state_of(f->ctl, f->mem).pfn, pfn);
+	expect_ret(pinscope_read(f->ctl, id, 0, &byte, 1), -EHWPOISON);
 }
 
-/* A memory cgroup is there or not, but a page of ours is always in one. */
-static void test_memcg(void)
+/* A page of the process is charged to a memory cgroup, if only to the root. */
+static void test_memcg(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-
-	expect_state(open_ctl(), addr, PINSCOPE_STATE_MEMCG, 0, "charged");
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_MEMCG, 0);
 }
 
 /* A node with free pages in a movable zone, or -1. */
 static int movable_node(void)
 {
-	char line[200], zone[32];
-	int node, found = -1;
+	char line[200], zone[32] = "";
+	int node = -1, found = -1;
 	long nr;
 	FILE *file = fopen("/proc/zoneinfo", "re");
 
-	need(file, "zoneinfo: %s", pinscope_errno(errno));
+	need_sys(file, "/proc/zoneinfo");
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "Node %d, zone %31s", &node, zone) == 2)
 			continue;
@@ -635,150 +618,178 @@ static int movable_node(void)
 }
 
 /*
- * Whether there is a movable zone depends on the kernel's command line; this
- * has something to say of either case. A long-term pin leaves that zone: the
- * page moves, and that is not COW.
+ * Whether there is a movable zone depends on the kernel's command line; the
+ * test checks either case. A long-term pin leaves that zone: the page moves,
+ * and that is not COW.
  */
-static void test_zones(void)
+static void test_zones(struct fixture *f)
 {
 	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
-	const uint64_t stays = PINSCOPE_STATE_LONGTERM_PINNABLE;
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	int fd = open_ctl(), node = movable_node();
-	unsigned long mask = 1UL << (node < 0 ? 0 : node);
-	struct pinscope_page before, after;
+	const uint64_t pinnable = PINSCOPE_STATE_LONGTERM_PINNABLE;
+	int node = movable_node();
 	bool zone = node >= 0;
+	unsigned long mask = 1UL << (zone ? node : 0);
+	struct pinscope_page before, after;
 	uint32_t id;
 
-	need(!syscall(SYS_mbind, addr, page, MPOL_BIND, &mask, 9UL, 0),
-	     "mbind: %s", pinscope_errno(errno));
-	addr[0] = 'z';
-	before = state_of(fd, addr);
-	expect(!(before.unknown & (movable | stays)), "unknown 0x%llx",
-	       before.unknown);
-	expect((before.state & (movable | stays)) == (zone ? movable : stays),
-	       "zone %d, state 0x%llx", zone, before.state);
-	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
-	expect(state_of(fd, addr).pfn == before.pfn, "a short pin moved it");
-	pinscope_unpin(fd, id);
+	need_sys(!syscall(SYS_mbind, f->mem, page, MPOL_BIND, &mask, 9UL, 0));
+	f->mem[0] = 'z';
+	tap_context("the kernel has %s movable zone", zone ? "a" : "no");
+	before = state_of(f->ctl, f->mem);
+	expect_bits(pinscope_state_names, before.unknown, 0, movable | pinnable);
+	expect_bits(pinscope_state_names, before.state,
+		    zone ? movable : pinnable, zone ? pinnable : movable);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_eq(state_of(f->ctl, f->mem).pfn, before.pfn,
+		  "a pin without LONGTERM moves nothing");
+	expect_ok(pinscope_unpin(f->ctl, id));
 	drain_lru();
-	pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, page);
-	after = state_of(fd, addr);
-	expect((after.pfn != before.pfn) == zone && after.state & stays &&
-	       !(after.state & movable) && addr[0] == 'z', "state 0x%llx",
-	       after.state);
+	pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, f->mem, page);
+	after = state_of(f->ctl, f->mem);
+	if (zone)
+		expect_ne(after.pfn, before.pfn, "LONGTERM leaves the zone");
+	else
+		expect_eq(after.pfn, before.pfn, "LONGTERM moves nothing");
+	expect_bits(pinscope_state_names, after.state, pinnable, movable);
+	expect_eq(f->mem[0], 'z');
+}
+
+/* --------------------------------------------------------------------- RSS */
+
+static struct pinscope_rss rss_of_self(int fd)
+{
+	struct pinscope_rss rss;
+
+	need_ok(pinscope_rss(fd, pinscope_self(), &rss));
+	return rss;
 }
 
 /* What each kind adds to the counters, and takes from them when it goes. */
-static void test_rss(void)
+static void test_rss(struct fixture *f)
 {
-	static const struct {
+	const struct {
 		const char *kind;
 		int file, anon, shmem;
 	} kinds[] = {
-		{ "ext4", 1, 0, 0 }, { "anon", 0, 1, 0 }, { "anon-thp", 0, 1, 0 },
-		{ "memfd", 0, 0, 1 }, { "zeropage", 0, 0, 0 },
-		{ "huge-zeropage", 0, 0, 0 }, { "hugetlb[2M]", 0, 0, 0 },
+		{ "file-private[ext4]", 1, 0, 0 }, { "anon", 0, 1, 0 },
+		{ "thp", 0, 1, 0 }, { "memfd-private", 0, 0, 1 },
+		{ "zeropage", 0, 0, 0 }, { "huge-zeropage", 0, 0, 0 },
+		{ hugetlb_kind("hugetlb-private", pmd_size), 0, 0, 0 },
 	};
 	struct pinscope_rss before, with, after;
-	int fd = open_ctl();
-	struct memory m;
+	struct kind_memory *m;
+	int64_t pages;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		int64_t pages;
-
+		tap_context("%s", kinds[i].kind);
 		/* What it takes to make one is mapped by then. */
-		get_memory(&m, fd, kinds[i].kind, true);
-		memory_close(&m);
-		need(!pinscope_rss(fd, pinscope_self(), &before), "RSS");
-		get_memory(&m, fd, kinds[i].kind, true);
-		need(!pinscope_rss(fd, pinscope_self(), &with), "RSS");
-		pages = m.kind->len / page;
-		expect(with.anon - before.anon == kinds[i].anon * pages,
-		       "%s: anon %+lld", kinds[i].kind, with.anon - before.anon);
-		expect(with.file - before.file == kinds[i].file * pages,
-		       "%s: file %+lld", kinds[i].kind, with.file - before.file);
-		expect(with.shmem - before.shmem == kinds[i].shmem * pages,
-		       "%s: shmem %+lld", kinds[i].kind, with.shmem - before.shmem);
-		memory_close(&m);
-		need(!pinscope_rss(fd, pinscope_self(), &after), "RSS");
-		expect(after.anon == before.anon && after.file == before.file &&
-		       after.shmem == before.shmem, "%s: stays counted",
-		       kinds[i].kind);
+		put_memory(get_memory(f->ctl, kinds[i].kind));
+		before = rss_of_self(f->ctl);
+		m = get_memory(f->ctl, kinds[i].kind);
+		with = rss_of_self(f->ctl);
+		pages = m->len / page;
+		expect_eq(with.anon - before.anon, kinds[i].anon * pages);
+		expect_eq(with.file - before.file, kinds[i].file * pages);
+		expect_eq(with.shmem - before.shmem, kinds[i].shmem * pages);
+		put_memory(m);
+		after = rss_of_self(f->ctl);
+		expect_eq(after.anon, before.anon);
+		expect_eq(after.file, before.file);
+		expect_eq(after.shmem, before.shmem);
 	}
 }
 
-/* Looking through a pin: the pages without the entries. */
-static void test_inspect_pin(void)
+/* ----------------------------------------------------------------- of a pin */
+
+/* The bits of entries, which a pin does not have. */
+#define OF_ENTRIES	(PRESENT | WRITABLE | SOFT_DIRTY | \
+			 PINSCOPE_STATE_DIRTY | PINSCOPE_STATE_YOUNG)
+
+/* A record through the pin says of the pages what one of the mapping says. */
+static void same_pages(const struct pinscope_page *pinned,
+		       const struct pinscope_page *mapped, uint64_t start)
 {
-	const char *const kinds[] = { "anon", "anon-thp", "hugetlb[2M]", "memfd" };
-	const uint64_t of_entries = PINSCOPE_STATE_PRESENT |
-		PINSCOPE_STATE_WRITABLE | PINSCOPE_STATE_DIRTY |
-		PINSCOPE_STATE_YOUNG | PINSCOPE_STATE_SOFT_DIRTY;
-	struct pinscope_page *recs, *pages;
-	int fd = open_ctl(), ret;
-	struct memory m;
-	size_t nr, nr_pages, i, k;
+	const uint64_t known = ~(OF_ENTRIES | mapped->unknown);
+
+	expect_eq(pinned->addr, mapped->addr - start);
+	expect_eq(pinned->pages, mapped->pages);
+	expect_eq(pinned->pfn, mapped->pfn);
+	expect_eq(pinned->folio_pfn, mapped->folio_pfn);
+	expect_eq(pinned->folio_order, mapped->folio_order);
+	expect_bits(pinscope_state_names, pinned->unknown, OF_ENTRIES,
+		    EXCLUSIVE, "unknown bits");
+	expect_bits(pinscope_state_names, pinned->state, mapped->state & known,
+		    (~mapped->state & known) | OF_ENTRIES,
+		    "expected as in the mapping");
+}
+
+static void inspect_pin(int fd, const char *kind)
+{
+	struct kind_memory *m = get_memory(fd, kind);
+	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, m->addr, m->len);
+	const uint64_t start = pinscope_addr(m->addr);
+	struct records pinned = inspect(fd, pinscope_pinned(id), 0, m->len);
+	struct records mapped = inspect(fd, pinscope_self(), start, m->len);
+	size_t i;
+
+	need_eq(pinned.nr, mapped.nr, "records");
+	for (i = 0; i < pinned.nr; i++) {
+		tap_context("%s, record %zu", kind, i);
+		same_pages(&pinned.rec[i], &mapped.rec[i], start);
+	}
+	free(pinned.rec);
+	free(mapped.rec);
+	expect_ok(pinscope_unpin(fd, id));
+	put_memory(m);
+}
+
+/* INSPECT of a pin: the pages without the entries. */
+static void test_inspect_pin(struct fixture *f)
+{
+	const char *const kinds[] = {
+		"anon", "thp", hugetlb_kind("hugetlb-private", pmd_size),
+		"memfd-private",
+	};
+	struct kind_memory *m;
+	struct records r;
 	uint32_t id;
+	size_t k;
 
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
-		get_memory(&m, fd, kinds[k], true);
-		id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, m.addr, m.kind->len);
-		ret = pinscope_inspect(fd, pinscope_pinned(id), 0, m.kind->len, &recs, &nr);
-		need(!ret, "INSPECT of a pin: %s", pinscope_errno(ret));
-		ret = pinscope_inspect(fd, pinscope_self(), pinscope_addr(m.addr), m.kind->len,
-				       &pages, &nr_pages);
-		need(!ret && nr == nr_pages, "%s: %zu records and %zu", kinds[k],
-		     nr, nr_pages);
-		for (i = 0; i < nr; i++) {
-			uint64_t seen = of_entries | pages[i].unknown;
-
-			expect(recs[i].addr == pages[i].addr - pinscope_addr(m.addr) &&
-			       recs[i].pages == pages[i].pages &&
-			       recs[i].pfn == pages[i].pfn &&
-			       recs[i].folio_pfn == pages[i].folio_pfn &&
-			       recs[i].folio_order == pages[i].folio_order,
-			       "%s: record %zu", kinds[k], i);
-			expect((recs[i].unknown & of_entries) == of_entries &&
-			       !(recs[i].unknown & PINSCOPE_STATE_EXCLUSIVE) &&
-			       !(recs[i].state & of_entries) &&
-			       !((recs[i].state ^ pages[i].state) & ~seen),
-			       "%s: states 0x%llx and 0x%llx", kinds[k],
-			       recs[i].state, pages[i].state);
-		}
-		free(recs);
-		free(pages);
-		pinscope_unpin(fd, id);
-		memory_close(&m);
+		tap_context("%s", kinds[k]);
+		inspect_pin(f->ctl, kinds[k]);
 	}
-	get_memory(&m, fd, "zeropage", true);
-	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, m.addr, page);
-	ret = pinscope_inspect(fd, pinscope_pinned(id), 0, page, &recs, &nr);
-	need(!ret && nr == 1, "%s, %zu records", pinscope_errno(ret), nr);
-	expect(recs[0].state & PINSCOPE_STATE_ZEROPAGE, "state 0x%llx",
-	       recs[0].state);
-	free(recs);
+	tap_context("zeropage");
+	m = get_memory(f->ctl, "zeropage");
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, m->addr, page);
+	r = inspect(f->ctl, pinscope_pinned(id), 0, page);
+	need_eq(r.nr, 1);
+	expect_bits(pinscope_state_names, r.rec[0].state,
+		    PINSCOPE_STATE_ZEROPAGE, 0);
+	free(r.rec);
 }
 
 const struct test inspect_tests[] = {
-	{ "INSPECT: sparse terabyte", test_inspect_sparse },
-	{ "huge: THP", test_huge_thp },
-	{ "huge: hugetlb 2M", test_huge_hugetlb },
-	{ "huge: hugetlb 1G", test_huge_gigantic },
-	{ "INSPECT agrees with /proc: kinds and states", test_witness },
-	{ "INSPECT agrees with /proc: PTE-mapped THP", test_witness_pte_mapped_thp },
-	{ "INSPECT agrees with /proc: swapped out", test_witness_swapped },
-	{ "INSPECT: of a pin", test_inspect_pin },
-	{ "INSPECT: PROT_NONE and NUMA hinting", test_protnone },
-	{ "INSPECT: mlocked", test_mlocked },
-	{ "INSPECT: young", test_young },
-	{ "INSPECT: KSM", test_ksm },
-	{ "INSPECT: NUMA node", test_node },
-	{ "INSPECT: markers", test_markers },
-	{ "INSPECT: hwpoison", test_hwpoison },
-	{ "INSPECT: memory cgroup", test_memcg },
-	{ "INSPECT: zones", test_zones },
-	{ "RSS", test_rss },
+	TEST("INSPECT: sparse terabyte", test_inspect_sparse),
+	TEST("INSPECT: huge page, THP", test_huge_thp),
+	TEST("INSPECT: huge page, hugetlb of a PMD", test_huge_hugetlb),
+	TEST("INSPECT: huge page, hugetlb of a PUD", test_huge_gigantic),
+	TEST("INSPECT agrees with /proc: kinds and conditions", test_agree),
+	TEST("INSPECT agrees with /proc: PTE-mapped THP",
+	     test_agree_pte_mapped_thp),
+	TEST_PAGES("INSPECT agrees with /proc: swapped out",
+		   test_agree_swapped, 16),
+	TEST("INSPECT: of a pin", test_inspect_pin),
+	TEST_POPULATED("INSPECT: PROT_NONE and NUMA hinting", test_protnone, 1),
+	TEST_POPULATED("INSPECT: MLOCKED", test_mlocked, 1),
+	TEST_POPULATED("INSPECT: YOUNG", test_young, 1),
+	TEST_POPULATED("INSPECT: KSM", test_ksm, 2),
+	TEST_PAGES("INSPECT: NUMA node", test_node, 1),
+	TEST_PAGES("INSPECT: MARKER", test_markers, 1),
+	TEST_POPULATED("INSPECT: HWPOISON", test_hwpoison, 1),
+	TEST_POPULATED("INSPECT: MEMCG", test_memcg, 1),
+	TEST_PAGES("INSPECT: zones", test_zones, 1),
+	TEST("RSS: kinds", test_rss),
 	{}
 };

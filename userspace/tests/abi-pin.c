@@ -2,230 +2,220 @@
 /*
  * Pins: what can be done through them, how long they live, and what is counted.
  */
-#include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "abi.h"
 
-static void test_read(void)
+#define MAX_PAGES	"/sys/module/pinscope/parameters/max_pages"
+
+/* Different bytes in each page, and from page to page. */
+static void fill(char *addr, size_t len)
 {
-	const size_t len = 5 * page;
-	char *addr = map(len, PROT_READ | PROT_WRITE, 0);
-	char *buf = map(len, PROT_READ | PROT_WRITE, 0);
-	static const size_t offsets[] = { 0, 1, 4095, 4096, 4097, 9999 };
-	static const size_t lens[] = { 0, 1, 2, 4095, 4096, 4097, 10000 };
-	int fd = open_ctl(), ret;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		addr[i] = i * 7 + i / page;
+}
+
+/* -------------------------------------------------------------------- READ */
+
+static void test_read(struct fixture *f)
+{
+	const size_t offsets[] = {
+		0, 1, page - 1, page, page + 1, 2 * page + page / 2 - 1,
+	};
+	const size_t lens[] = {
+		0, 1, 2, page - 1, page, page + 1, 2 * page + page / 2,
+	};
+	char *buf = map_anon(f->len, RW, 0);
 	size_t i, k;
 	uint32_t id;
 
-	for (i = 0; i < len; i++)
-		addr[i] = i * 7 + i / 4096;
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, len,
-			   &id);
-	need(!ret, "%s", pinscope_errno(ret));
+	fill(f->mem, f->len);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, f->mem,
+		 f->len);
 	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
 		for (k = 0; k < ARRAY_SIZE(lens); k++) {
-			memset(buf, 0, len);
-			expect_ret(pinscope_read(fd, id, offsets[i], buf, lens[k]), 0,
-				   "READ");
-			expect(!memcmp(buf, addr + offsets[i], lens[k]) &&
-			       !buf[lens[k]], "content at %zu, %zu bytes",
-			       offsets[i], lens[k]);
+			tap_context("%zu bytes at %zu", lens[k], offsets[i]);
+			memset(buf, 0, f->len);
+			expect_ok(pinscope_read(f->ctl, id, offsets[i], buf,
+						lens[k]));
+			expect_mem(buf, f->mem + offsets[i], lens[k]);
+			expect_eq(buf[lens[k]], 0, "READ goes on beyond the end");
 		}
 	}
-	expect_ret(pinscope_read(fd, id, 0, buf, len), 0, "all");
-	expect(!memcmp(buf, addr, len), "content of all");
-	expect_ret(pinscope_read(fd, id, len, buf, 0), 0, "nothing at the end");
-	expect_ret(pinscope_read(fd, id, len, buf, 1), -ERANGE, "one beyond");
-	expect_ret(pinscope_read(fd, id, 1, buf, len), -ERANGE, "long by one");
-	expect_ret(pinscope_read(fd, id, UINT64_MAX, buf, 1), -ERANGE, "far off");
-	expect_ret(pinscope_read(fd, id, UINT64_MAX, buf, 2), -ERANGE, "wraps");
-	expect_ret(pinscope_read(fd, id, 1, buf, SIZE_MAX), -ERANGE, "wraps");
-	expect_ret(pinscope_read(fd, id, 0, UNMAPPED, 1), -EFAULT, "buffer");
-	expect_ret(pinscope_read(fd, id, 0, (void *)0xffff888000000000, 1), -EFAULT,
-		   "buffer in the kernel");
+	tap_context("all");
+	expect_ok(pinscope_read(f->ctl, id, 0, buf, f->len));
+	expect_mem(buf, f->mem, f->len);
+}
+
+static void test_read_limits(struct fixture *f)
+{
+	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM,
+			  f->mem, f->len);
+	char *buf = map_anon(f->len, RW, 0);
+
+	expect_ok(pinscope_read(f->ctl, id, f->len, buf, 0), "nothing at the end");
+	expect_ret(pinscope_read(f->ctl, id, f->len, buf, 1), -ERANGE);
+	expect_ret(pinscope_read(f->ctl, id, 1, buf, f->len), -ERANGE);
+	expect_ret(pinscope_read(f->ctl, id, UINT64_MAX, buf, 1), -ERANGE);
+	expect_ret(pinscope_read(f->ctl, id, UINT64_MAX, buf, 2), -ERANGE,
+		   "the range wraps around");
+	expect_ret(pinscope_read(f->ctl, id, 1, buf, SIZE_MAX), -ERANGE);
+	expect_ret(pinscope_read(f->ctl, id, 0, UNMAPPED, 1), -EFAULT);
+	expect_ret(pinscope_read(f->ctl, id, 0, (void *)(uintptr_t)KERNEL_ADDR, 1),
+		   -EFAULT);
+}
+
+static void test_read_all(struct fixture *f)
+{
+	test_read(f);
+	tap_context("limits");
+	test_read_limits(f);
 }
 
 /* -------------------------------------------------------- life of a pin */
 
 /* The caller can never learn of a pin whose id cannot be written. */
-static void test_pin_unwritable_struct(void)
+static void test_pin_unwritable_struct(struct fixture *f)
 {
-	struct pinscope_pin *cmd = (void *)map(page, PROT_READ | PROT_WRITE, 0);
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	int fd = open_ctl();
+	struct pinscope_pin *cmd = (void *)map_anon(page, RW, 0);
 
 	*cmd = (struct pinscope_pin) {
-		.size = sizeof(*cmd), .addr = (uintptr_t)addr, .len = page,
+		.size = sizeof(*cmd), .addr = pinscope_addr(f->mem),
+		.len = page,
 	};
 	mprotect(cmd, page, PROT_READ);
-	expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, cmd), -EFAULT, "PIN");
-	expect(!get_info(fd).pinned_pages && !pins_now(), "still pinned");
+	expect_ret(pinscope_ioctl(f->ctl, PINSCOPE_IOC_PIN, cmd), -EFAULT);
+	expect_nothing_pinned();
 }
 
-static void test_partial(void)
+static void test_partial(struct fixture *f)
 {
-	struct pinscope_compare cmp = {};
+	struct pinscope_compare cmp;
 	struct pinscope_pin cmd;
-	int fd = open_ctl(), ret;
 	unsigned int call;
-	char *edge;
 
-	edge = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE) + 2 * page;
-	munmap(edge, 2 * page);
+	munmap(f->mem + 2 * page, f->len - 2 * page);
 	for (call = PINSCOPE_CALL_PIN; call <= PINSCOPE_CALL_PIN_FAST; call++) {
+		tap_context("%s", pinscope_name(pinscope_call_names, call));
 		cmd = (struct pinscope_pin) {
-			.size = sizeof(cmd), .call = call,
-			.addr = (uintptr_t)edge - 2 * page, .len = 4 * page,
-			.flags = PINSCOPE_PIN_PARTIAL,
+			.call = call, .addr = pinscope_addr(f->mem),
+			.len = f->len, .flags = PINSCOPE_PIN_PARTIAL,
 		};
-		ret = pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd);
-		need(!ret, "%s", pinscope_errno(ret));
-		expect(cmd.pages == 2, "%llu pages", cmd.pages);
-		ret = pinscope_compare(fd, cmd.id, pinscope_self(), pinscope_addr(edge - 2 * page), &cmp);
-		expect(!ret && cmp.pages == 2 && cmp.same == 2,
-		       "%s, %llu pages, %llu same", pinscope_errno(ret), cmp.pages,
-		       cmp.same);
-		expect_ret(pinscope_unpin(fd, cmd.id), 0, "UNPIN");
+		need_ok(pinscope_pin_cmd(f->ctl, &cmd), "half is mapped");
+		expect_eq(cmd.pages, 2);
+		cmp = compare(f->ctl, cmd.id, f->mem);
+		expect_eq(cmp.pages, 2);
+		expect_eq(cmp.same, 2);
+		expect_ok(pinscope_unpin(f->ctl, cmd.id));
 		/* Nothing at all is no partial success. */
-		cmd.addr = (uintptr_t)edge;
+		cmd.addr += 2 * page;
 		cmd.len = page;
-		expect_ret(pinscope_ioctl(fd, PINSCOPE_IOC_PIN, &cmd), -EFAULT,
-			   "nothing mapped");
+		expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EFAULT,
+			   "nothing is mapped");
 	}
 }
 
-static void test_limit(void)
+static void test_limit(struct fixture *f)
 {
-	static const char param[] = "/sys/module/pinscope/parameters/max_pages";
-	char *addr = map(1100 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	uint64_t was = get_info(open_ctl()).max_pages;
-	int fd = open_ctl(), ret;
+	int other = open_another_ctl();
+	char limit[32], was[32];
 	uint32_t id, more;
-	FILE *file;
 
-	file = fopen(param, "we");
-	need(file, "%s: %s", param, pinscope_errno(errno));
-	fprintf(file, "1100\n");
-	fclose(file);
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, 1100 * page, &id);
-	expect_ret(ret, 0, "as many as the limit");
-	expect_ret(pinscope_pin(open_ctl(), PINSCOPE_CALL_PIN_FAST, 0, addr, page, &more),
-		   -ENOMEM, "another user's one more");
-	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
-	expect_ret(pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page, &more), 0,
-		   "now there is room");
-	file = fopen(param, "we");
-	need(file, "%s: %s", param, pinscope_errno(errno));
-	fprintf(file, "%llu\n", (unsigned long long)was);
-	fclose(file);
+	snprintf(was, sizeof(was), "%llu", get_info(f->ctl).max_pages);
+	snprintf(limit, sizeof(limit), "%zu", f->len / page);
+	need_write_file(MAX_PAGES, limit);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, f->len);
+	expect_ret(pinscope_pin(other, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page,
+				&more), -ENOMEM, "one page over the limit");
+	expect_ok(pinscope_unpin(f->ctl, id));
+	pin(other, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	need_write_file(MAX_PAGES, was);
 }
 
-static void pin_16m(int fd)
+static void test_release_on_close(struct fixture *f)
 {
-	char *addr = map(16 << 20, PROT_READ | PROT_WRITE, 0);
-	uint32_t id;
-	int ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |
-			       PINSCOPE_FOLL_LONGTERM, addr, 16 << 20, &id);
+	int other = pinscope_open();
 
-	need(!ret, "%s", pinscope_errno(ret));
+	need_ok(other < 0 ? other : 0);
+	pin(other, PINSCOPE_CALL_PIN_FAST,
+	    PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, f->mem, f->len);
+	expect_eq(pages_pinned(), f->len / page);
+	close(other);
+	expect_nothing_pinned("after close");
 }
 
-static void test_release_on_close(void)
+static void test_release_on_kill(struct fixture *f)
 {
-	int fd = open_ctl();
+	pid_t child = child_start();
 
-	pin_16m(fd);
-	expect(get_info(fd).pinned_pages == (16 << 20) / page, "%llu",
-	       get_info(fd).pinned_pages);
-	close(fd);
-	expect(!get_info(open_ctl()).pinned_pages && !pins_now(),
-	       "still pinned");
-}
-
-static void test_release_on_kill(void)
-{
-	int ready[2], status;
-	pid_t child;
-	char byte;
-
-	need(!pipe(ready), "pipe");
-	child = must_fork();
 	if (!child) {
-		pin_16m(open_ctl());
-		if (write(ready[1], "r", 1) != 1)
-			_exit(1);
-		pause();
+		pin(open_another_ctl(), PINSCOPE_CALL_PIN_FAST,
+		    PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, f->mem,
+		    f->len);
+		child_wait();
 	}
-	close(ready[1]);
-	need(read(ready[0], &byte, 1) == 1, "the child failed");
-	expect(pins_now() > 0, "%ld", pins_now());
-	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
-	expect(!get_info(open_ctl()).pinned_pages && !pins_now(),
-	       "still pinned");
+	expect_eq(pages_pinned(), f->len / page);
+	expect_eq(kernel_pins(), (long)(f->len / page));
+	kill_child(child);
+	expect_nothing_pinned("after SIGKILL");
 }
 
-static void test_munmap_under_pin(void)
+static void test_munmap_under_pin(struct fixture *f)
 {
-	char *addr = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE), byte;
-	struct pinscope_compare cmp = {};
-	int fd = open_ctl(), ret;
+	struct pinscope_compare cmp;
 	uint32_t id;
 
-	addr[page] = 'x';
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr,
-			   4 * page, &id);
-	need(!ret, "%s", pinscope_errno(ret));
-	munmap(addr + page, page);
-	ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
-	expect(!ret && cmp.pages == 4 && cmp.same == 3 && cmp.absent == 1 &&
-	       cmp.first_mismatch == 1, "%s: same %llu, absent %llu, first %llu",
-	       pinscope_errno(ret), cmp.same, cmp.absent, cmp.first_mismatch);
-	ret = pinscope_read(fd, id, page, &byte, 1);
-	expect(!ret && byte == 'x', "the pin lost its page");
+	f->mem[page] = 'x';
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, f->mem,
+		 4 * page);
+	munmap(f->mem + page, page);
+	cmp = compare(f->ctl, id, f->mem);
+	expect_eq(cmp.pages, 4);
+	expect_eq(cmp.same, 3);
+	expect_eq(cmp.absent, 1);
+	expect_eq(cmp.first_mismatch, 1);
+	expect_read(f->ctl, id, page, 'x', "the pin lost its page");
 }
 
-/* The file is shared, but each process sees its own page tables. */
-static void test_fork(void)
+/* The ctl file is shared, but each process sees its own page tables. */
+static void test_fork(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, 0);
-	struct pinscope_compare cmp = {};
-	int fd = open_ctl(), ret, status;
 	uint32_t id;
 	pid_t child;
 
-	addr[0] = 'p';
-	ret = pinscope_pin(fd, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr, page,
-			   &id);
-	need(!ret, "%s", pinscope_errno(ret));
+	f->mem[0] = 'p';
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, f->mem,
+		 page);
 	child = must_fork();
 	if (!child) {
-		ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
 		/* Pinned and exclusive: fork gave the child a copy. */
-		_exit(ret || cmp.same || addr[0] != 'p');
+		bool same = compare(f->ctl, id, f->mem).same;
+
+		_exit(same || f->mem[0] != 'p');
 	}
-	waitpid(child, &status, 0);
-	expect(!status, "the child maps the pinned page");
-	addr[0] = 'q';
-	ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
-	expect(!ret && cmp.same == 1, "the parent lost the pinned page");
+	expect_eq(status_of(child), 0, "the child maps the pinned page");
+	f->mem[0] = 'q';
+	expect_eq(compare(f->ctl, id, f->mem).same, 1, "in the parent");
 }
 
-static void test_permissions(void)
+static void test_permissions(struct fixture *f)
 {
 	struct stat st;
 
-	expect(!stat(PINSCOPE_CTL_PATH, &st) && (st.st_mode & 07777) == 0600, "mode %o",
-	       st.st_mode & 07777);
-	need(!seteuid(65534), "seteuid");
-	expect_ret(pinscope_open(), -EACCES, "open by somebody else");
-	need(!seteuid(0), "seteuid");
+	(void)f;
+	need_sys(!stat(PINSCOPE_CTL_PATH, &st));
+	expect_eq(st.st_mode & 07777, 0600U, "mode 0%o of " PINSCOPE_CTL_PATH,
+		  st.st_mode & 07777);
+	need_sys(!seteuid(NOBODY));
+	expect_ret(pinscope_open(), -EACCES, "without privileges");
+	need_sys(!seteuid(0));
 }
 
-/* ------------------------------------------------------------ ways to pin */
+/* ------------------------------------------------------------------- calls */
 
 static const struct {
 	unsigned int call;
@@ -245,321 +235,371 @@ static const struct {
 };
 
 /* The counters of the page and of the kernel, before, with, and after it. */
-static void one_way(int fd, unsigned int i, char *addr, size_t len)
+static void one_call(int fd, unsigned int i, const struct kind_memory *m)
 {
-	const char *name = pinscope_name(pinscope_call_names, calls[i].call);
+	const uint64_t maybe_pinned = PINSCOPE_STATE_MAYBE_PINNED;
+	const size_t pages = m->len / page;
 	struct pinscope_pin cmd = {
 		.call = calls[i].call, .gup_flags = PINSCOPE_FOLL_WRITE,
-		.addr = pinscope_addr(addr), .len = len,
+		.addr = pinscope_addr(m->addr), .len = m->len,
 	};
 	struct pinscope_page before, with, after;
-	uint64_t maybe = PINSCOPE_STATE_MAYBE_PINNED;
-	long pins = pins_now();
+	long pins = kernel_pins();
 
 	drain_lru();
-	expect_ret(pinscope_page(fd, addr, &before), 0, name);
-	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, name);
-	expect(cmd.pages == len / page && cmd.lock == calls[i].lock,
-	       "%s: %llu pages, lock %u", name, cmd.pages, cmd.lock);
-	expect(compare(fd, cmd.id, addr).same == len / page, "%s", name);
-	expect_ret(pinscope_page(fd, addr, &with), 0, name);
-	expect((pins_now() - pins == (long)(len / page)) == calls[i].pins,
-	       "%s: %ld pins", name, pins_now() - pins);
-	expect(!(before.state & maybe) && !(with.state & maybe) == !calls[i].pins,
-	       "%s: maybe pinned before %d, with %d", name,
-	       !!(before.state & maybe), !!(with.state & maybe));
-	expect(with.refcount > before.refcount, "%s: refcount %d, %d", name,
-	       before.refcount, with.refcount);
-	expect_ret(pinscope_unpin(fd, cmd.id), 0, name);
+	before = state_of(fd, m->addr);
+	need_ok(pinscope_pin_cmd(fd, &cmd));
+	expect_eq(cmd.pages, pages);
+	expect_eq(cmd.lock, calls[i].lock);
+	expect_eq(compare(fd, cmd.id, m->addr).same, pages);
+	with = state_of(fd, m->addr);
+	pins = kernel_pins() - pins;
+	if (calls[i].pins)
+		expect_eq(pins, (long)pages);
+	else
+		expect_ne(pins, (long)pages);
+	expect_bits(pinscope_state_names, before.state, 0, maybe_pinned);
+	expect_bits(pinscope_state_names, with.state,
+		    calls[i].pins ? maybe_pinned : 0,
+		    calls[i].pins ? 0 : maybe_pinned);
+	expect_gt(with.refcount, before.refcount);
+	expect_ok(pinscope_unpin(fd, cmd.id));
 	drain_lru();
-	expect_ret(pinscope_page(fd, addr, &after), 0, name);
-	expect(after.refcount == before.refcount &&
-	       after.pincount == before.pincount && after.pfn == before.pfn,
-	       "%s: refcount %d, %d, pincount %d, %d", name, before.refcount,
-	       after.refcount, before.pincount, after.pincount);
+	after = state_of(fd, m->addr);
+	expect_eq(after.refcount, before.refcount);
+	expect_eq(after.pincount, before.pincount);
+	expect_eq(after.pfn, before.pfn);
 }
 
-static void test_ways(void)
+static void test_calls(struct fixture *f)
 {
-	static const char *const kinds[] = {
-		"anon", "anon-thp", "anon-hugetlb[2M]",
+	const char *const kinds[] = {
+		"anon", "thp", hugetlb_kind("hugetlb-anon", pmd_size),
 	};
-	int fd = open_ctl();
-	struct memory m;
+	struct kind_memory *m;
 	size_t i, k;
 
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
-		get_memory(&m, fd, kinds[k], true);
-		for (i = 0; i < ARRAY_SIZE(calls); i++)
-			if (get_info(fd).calls & 1ULL << calls[i].call)
-				one_way(fd, i, m.addr, m.kind->len);
-		memory_close(&m);
+		m = get_memory(f->ctl, kinds[k]);
+		for (i = 0; i < ARRAY_SIZE(calls); i++) {
+			if (!(get_info(f->ctl).calls & 1ULL << calls[i].call))
+				continue;
+			tap_context("%s, %s", kinds[k],
+				    pinscope_name(pinscope_call_names,
+						  calls[i].call));
+			one_call(f->ctl, i, m);
+		}
+		put_memory(m);
 	}
 }
 
-/* What GUP-fast finds, and what it does not, without falling back. */
-static void test_fast_only(void)
+/* GUP-fast without a fallback: it pins what is mapped, and nothing else. */
+static void test_fast_only(struct fixture *f)
 {
-	char *addr = map(2 * page, PROT_READ | PROT_WRITE, 0);
 	struct pinscope_pin cmd = {
-		.call = PINSCOPE_CALL_GET_FAST_ONLY, .addr = pinscope_addr(addr),
-		.len = 2 * page,
+		.call = PINSCOPE_CALL_GET_FAST_ONLY,
+		.addr = pinscope_addr(f->mem), .len = 2 * page,
 	};
-	int fd = open_ctl();
 
-	madvise(addr, 2 * page, MADV_NOHUGEPAGE);
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EAGAIN, "nothing mapped");
-	addr[0] = 1;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EAGAIN, "one of two");
+	expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EAGAIN,
+		   "no page is mapped");
+	f->mem[0] = 1;
+	expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EAGAIN,
+		   "one of two pages is mapped");
 	cmd.flags = PINSCOPE_PIN_PARTIAL;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, "partial");
-	expect(cmd.pages == 1, "%llu pages", cmd.pages);
-	expect(compare(fd, cmd.id, addr).same == 1, "another page");
+	need_ok(pinscope_pin_cmd(f->ctl, &cmd), "partial");
+	expect_eq(cmd.pages, 1);
+	expect_eq(compare(f->ctl, cmd.id, f->mem).same, 1);
 }
 
-/* ----------------------------------------------------------------- memfd */
+/* --------------------------------------------------------------- pin-memfd */
 
-static int make_memfd(size_t len, unsigned int flags)
+static int make_filled_memfd(size_t len, unsigned int flags)
 {
-	int fd = memfd_create("abi-test", MFD_CLOEXEC | flags);
-	size_t at;
-	char *addr;
+	int fd = make_memfd(len, flags);
+	char *addr = map_file(len, RW, MAP_SHARED, fd);
 
-	need(fd >= 0 && !ftruncate(fd, len), "memfd: %s", pinscope_errno(errno));
-	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
-	for (at = 0; at < len; at += page)
-		memset(addr + at, 'a' + at / page % 26, page);
+	fill(addr, len);
 	munmap(addr, len);
 	return fd;
 }
 
-static void pin_memfd(int memfd, size_t offset, size_t len, const char *what)
+static void pin_memfd(int ctl, int memfd, size_t offset, size_t len,
+		      const char *what)
 {
 	struct pinscope_pin cmd = {
-		.call = PINSCOPE_CALL_PIN_MEMFD, .target_type = PINSCOPE_TARGET_MEMFD,
-		.target_nr = memfd, .addr = offset, .len = len,
+		.call = PINSCOPE_CALL_PIN_MEMFD,
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = memfd,
+		.addr = offset, .len = len,
 	};
-	char buf[len], *addr;
-	int fd = open_ctl();
+	char *addr = map_file(len + offset, PROT_READ, MAP_SHARED, memfd);
+	char *buf = map_anon(len, RW, 0);
 
-	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, what);
-	expect(cmd.pages == len / page && cmd.lock == PINSCOPE_LOCK_NONE,
-	       "%s: %llu pages, lock %u", what, cmd.pages, cmd.lock);
-	addr = mmap(NULL, len + offset, PROT_READ, MAP_SHARED, memfd, 0);
-	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
-	expect_ret(pinscope_read(fd, cmd.id, 0, buf, len), 0, what);
-	expect(!memcmp(buf, addr + offset, len), "%s: content", what);
-	expect(compare(fd, cmd.id, addr + offset).same == len / page,
-	       "%s: other pages", what);
-	expect_ret(pinscope_write(fd, cmd.id, 0, buf, 1), -EACCES, "WRITE");
+	tap_context("%s", what);
+	need_ok(pinscope_pin_cmd(ctl, &cmd));
+	expect_eq(cmd.pages, len / page);
+	expect_eq(cmd.lock, (unsigned int)PINSCOPE_LOCK_NONE);
+	expect_ok(pinscope_read(ctl, cmd.id, 0, buf, len));
+	expect_mem(buf, addr + offset, len);
+	expect_eq(compare(ctl, cmd.id, addr + offset).same, len / page);
+	expect_ret(pinscope_write(ctl, cmd.id, 0, buf, 1), -EACCES);
+	expect_ok(pinscope_unpin(ctl, cmd.id));
 	munmap(addr, len + offset);
-	expect_ret(pinscope_unpin(fd, cmd.id), 0, what);
-	close(fd);
+	munmap(buf, len);
+	tap_context("%s", "");
 }
 
-static void test_memfd(void)
+static void pin_memfd_input(int fd, int memfd)
 {
-	const size_t huge = 2 << 20;
-	struct pinscope_pin cmd = {
-		.call = PINSCOPE_CALL_PIN_MEMFD, .target_type = PINSCOPE_TARGET_MEMFD,
-		.len = huge,
+	const struct pinscope_pin good = {
+		.call = PINSCOPE_CALL_PIN_MEMFD,
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = memfd,
+		.len = 2 * page,
 	};
-	int small = make_memfd(100 * page, 0);
-	int big = make_memfd(2 * huge, MFD_HUGETLB | 21 << MFD_HUGE_SHIFT);
-	int fd = open_ctl();
-	uint64_t left;
-
-	if (!(get_info(fd).calls & 1ULL << PINSCOPE_CALL_PIN_MEMFD)) {
-		cmd.target_nr = small;
-		expect_ret(pinscope_pin_cmd(fd, &cmd), -EOPNOTSUPP, "not there");
-		return;
-	}
-	pin_memfd(small, 0, 100 * page, "all");
-	pin_memfd(small, 3 * page, 5 * page, "some");
-	pin_memfd(big, 0, page, "the start of a huge page");
-	pin_memfd(big, 7 * page, 9 * page, "inside of a huge page");
-	pin_memfd(big, huge - page, 2 * page, "over the edge of huge pages");
+	struct pinscope_pin cmd = good;
 
 	cmd.target_nr = -1;
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EBADF, "no file");
 	cmd.target_nr = fd;
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "not a memfd");
-	cmd.target_nr = small;
+	cmd = good;
 	cmd.addr = 99 * page;
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "beyond the end");
 	cmd.addr = 1ULL << 63;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "far off");
-	cmd.addr = -(uint64_t)huge;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EOVERFLOW, "wraps");
-	cmd.addr = 0;
-	cmd.len = page;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "far beyond the end");
+	cmd.addr = -(uint64_t)cmd.len;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EOVERFLOW, "wraps around");
+	cmd = good;
 	cmd.target_type = PINSCOPE_TARGET_CALLER;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "of the caller");
-	cmd.target_type = PINSCOPE_TARGET_MEMFD;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "target: the caller");
+	cmd = good;
 	cmd.call = PINSCOPE_CALL_PIN_FAST;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "another way");
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "call: pin-fast");
+}
 
-	/* One pin for all pages of a folio cannot be given back in parts. */
-	cmd.call = PINSCOPE_CALL_PIN_MEMFD;
-	cmd.target_nr = big;
-	cmd.len = 2 * huge;
-	expect_ret(pinscope_pin_cmd(fd, &cmd), 0, "two huge pages");
-	expect(pins_now() == 2, "%ld pins", pins_now());
-	expect_ret(pinscope_unpin_part(fd, cmd.id, page, page, 0, &left), -EINVAL,
-		   "in the middle of one");
+/* One pin for all pages of a folio cannot be given back in parts. */
+static void pin_memfd_parts(int fd, int memfd)
+{
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_MEMFD,
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = memfd,
+		.len = 2 * pmd_size,
+	};
+	uint64_t left = 0;
+
+	need_ok(pinscope_pin_cmd(fd, &cmd), "two huge pages");
+	expect_eq(kernel_pins(), 2);
+	expect_ret(pinscope_unpin_part(fd, cmd.id, page, page, 0, &left),
+		   -EINVAL, "in the middle of a huge page");
 	expect_ret(pinscope_unpin_part(fd, cmd.id, 0, page, 0, &left), -EINVAL,
-		   "the start of one");
-	expect_ret(pinscope_unpin_part(fd, cmd.id, 0, huge, 0, &left), 0, "one");
-	expect(left == huge / page && pins_now() == 1, "%llu left, %ld pins",
-	       (unsigned long long)left, pins_now());
+		   "the start of a huge page");
+	expect_ok(pinscope_unpin_part(fd, cmd.id, 0, pmd_size, 0, &left),
+		  "a huge page");
+	expect_eq(left, pmd_size / page);
+	expect_eq(kernel_pins(), 1);
+}
+
+static void test_memfd(struct fixture *f)
+{
+	int small = make_filled_memfd(100 * page, 0), big;
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_MEMFD,
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = small,
+		.len = page,
+	};
+
+	if (!(get_info(f->ctl).calls & 1ULL << PINSCOPE_CALL_PIN_MEMFD)) {
+		expect_ret(pinscope_pin_cmd(f->ctl, &cmd), -EOPNOTSUPP,
+			   "the kernel does not have pin-memfd");
+		return;
+	}
+	big = make_filled_memfd(2 * pmd_size,
+				MFD_HUGETLB | pmd_shift << MFD_HUGE_SHIFT);
+	pin_memfd(f->ctl, small, 0, 100 * page, "all");
+	pin_memfd(f->ctl, small, 3 * page, 5 * page, "a part");
+	pin_memfd(f->ctl, big, 0, page, "the start of a huge page");
+	pin_memfd(f->ctl, big, 7 * page, 9 * page, "inside of a huge page");
+	pin_memfd(f->ctl, big, pmd_size - page, 2 * page,
+		  "across the border of two huge pages");
+	pin_memfd_input(f->ctl, small);
+	pin_memfd_parts(f->ctl, big);
 }
 
 /* -------------------------------------------------------- parts of a pin */
 
-enum { PARTS = 700 };
+/* A pin, and what a model says that is left of it. */
+struct parts {
+	int fd;
+	uint32_t id;
+	char *addr;
+	size_t nr;		/* base pages */
+	bool *held;		/* for each of them */
+};
+
+static void check_compare(const struct parts *p)
+{
+	size_t words = (p->nr + 63) / 64, i, released = 0;
+	uint64_t *bitmap = calloc(words, sizeof(*bitmap));
+	struct pinscope_compare cmp = {
+		.bitmap = pinscope_addr(bitmap),
+		.bitmap_size = words * sizeof(*bitmap),
+	};
+
+	need_ok(pinscope_compare(p->fd, p->id, pinscope_self(),
+				 pinscope_addr(p->addr), &cmp));
+	for (i = 0; i < p->nr; i++) {
+		released += !p->held[i];
+		expect_eq(bitmap[i / 64] >> i % 64 & 1, p->held[i],
+			  "COMPARE's bit of page %zu", i);
+	}
+	expect_eq(cmp.pages, p->nr);
+	expect_eq(cmp.released, released);
+	expect_eq(cmp.same, p->nr - released);
+	expect_eq(cmp.absent, 0);
+	expect_eq(cmp.first_mismatch, p->nr);
+	free(bitmap);
+}
+
+static void check_inspect(const struct parts *p)
+{
+	struct records r = inspect(p->fd, pinscope_pinned(p->id), 0,
+				   p->nr * page);
+	bool *seen = calloc(p->nr, sizeof(*seen));
+	size_t i, k;
+
+	for (i = 0; i < r.nr; i++) {
+		tap_need(expect_le(r.rec[i].addr / page + r.rec[i].pages, p->nr,
+				   "end of record %zu of %zu", i, r.nr));
+		for (k = 0; k < r.rec[i].pages; k++)
+			seen[r.rec[i].addr / page + k] = true;
+	}
+	expect_mem(seen, p->held, p->nr, "pages in the records of INSPECT");
+	free(seen);
+	free(r.rec);
+}
 
 /* What the module says of the pin is what the model has. */
-static void check_parts(int fd, uint32_t id, char *addr, const bool *held)
+static void check_parts(const struct parts *p)
 {
-	uint64_t bitmap[(PARTS + 63) / 64];
-	struct pinscope_compare cmp = {
-		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
-	};
-	struct pinscope_page *recs;
-	size_t nr, i, k, released = 0;
-	bool seen[PARTS] = {};
+	size_t i = rand() % p->nr;
 	char byte;
-	int ret;
 
-	expect_ret(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp), 0,
-		   "COMPARE");
-	for (i = 0; i < PARTS; i++) {
-		released += !held[i];
-		expect((bitmap[i / 64] >> i % 64 & 1) == held[i],
-		       "page %zu: held %d, in the bitmap %d", i, held[i],
-		       (int)(bitmap[i / 64] >> i % 64 & 1));
-	}
-	expect(cmp.pages == PARTS && cmp.released == released &&
-	       cmp.same == PARTS - released && !cmp.absent &&
-	       cmp.first_mismatch == PARTS, "%llu same, %llu released, first %llu",
-	       cmp.same, cmp.released, cmp.first_mismatch);
-	i = rand() % PARTS;
-	expect_ret(pinscope_read(fd, id, i * page + 5, &byte, 1), held[i] ? 0 : -ENXIO,
-		   "READ");
-	if (held[i])
-		expect(byte == addr[i * page + 5], "content of page %zu", i);
-
-	ret = pinscope_inspect(fd, pinscope_pinned(id), 0, PARTS * page, &recs, &nr);
-	need(!ret, "INSPECT: %s", pinscope_errno(ret));
-	for (i = 0; i < nr; i++) {
-		need(recs[i].addr / page + recs[i].pages <= PARTS,
-		     "record %zu of %zu: offset 0x%llx, %llu pages", i, nr,
-		     recs[i].addr, recs[i].pages);
-		for (k = 0; k < recs[i].pages; k++)
-			seen[recs[i].addr / page + k] = true;
-	}
-	free(recs);
-	expect(!memcmp(seen, held, sizeof(seen)), "INSPECT sees other pages");
+	check_compare(p);
+	check_inspect(p);
+	if (p->held[i])
+		expect_read(p->fd, p->id, i * page + 5, p->addr[i * page + 5],
+			    "page %zu is held", i);
+	else
+		expect_ret(pinscope_read(p->fd, p->id, i * page + 5, &byte, 1),
+			   -ENXIO, "page %zu is released", i);
 }
 
-/* Random parts, against a model; over a THP and base pages. */
-static void test_unpin_parts(void)
+/* A pin over a THP and base pages. */
+static struct parts pin_parts(int fd)
 {
-	const size_t huge = 2 << 20;
-	char *area = map(3 * huge, PROT_READ | PROT_WRITE, 0), *addr;
-	size_t first, nr, i, round, count = PARTS, now;
-	int fd = open_ctl(), ret;
-	bool held[PARTS];
-	uint64_t left;
-	uint32_t id;
+	struct parts p = { .fd = fd, .nr = pmd_size / page + 188 };
 
-	addr = area + (-pinscope_addr(area) & (huge - 1));
-	madvise(addr, huge, MADV_HUGEPAGE);
-	madvise(addr + huge, huge / 2, MADV_NOHUGEPAGE);
-	for (i = 0; i < PARTS * page; i++)
-		addr[i] = i / page + i;
-	id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr,
-		 PARTS * page);
-	memset(held, true, sizeof(held));
+	p.addr = map_anon_aligned(2 * pmd_size);
+	madvise(p.addr, pmd_size, MADV_HUGEPAGE);
+	fill(p.addr, p.nr * page);
+	p.id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, p.addr,
+		   p.nr * page);
+	p.held = malloc(p.nr * sizeof(*p.held));
+	need(p.held, "memory");
+	memset(p.held, true, p.nr * sizeof(*p.held));
+	return p;
+}
+
+/* Random parts are released, against a model. */
+static void test_unpin_parts(struct fixture *f)
+{
+	struct parts p = pin_parts(f->ctl);
+	size_t first, nr, i, round, count = p.nr;
+	uint64_t left = 0;
+
 	srand(1);
-	for (round = 0; count && round < 4000; round++) {
-		first = rand() % PARTS;
+	for (round = 0; count && round < 6 * p.nr; round++) {
+		first = rand() % p.nr;
 		nr = 1 + rand() % (round % 8 ? 3 : 60);
-		if (nr > PARTS - first)
-			nr = PARTS - first;
-		for (now = count, i = first; i < first + nr; i++) {
-			now -= held[i];
-			held[i] = false;
+		if (nr > p.nr - first)
+			nr = p.nr - first;
+		for (i = first; i < first + nr; i++) {
+			count -= p.held[i];
+			p.held[i] = false;
 		}
-		ret = pinscope_unpin_part(fd, id, first * page, nr * page, 0, &left);
-		expect(!ret && left == now, "pages %zu to %zu: %s, %llu left, not %zu",
-		       first, first + nr, pinscope_errno(ret),
-		       (unsigned long long)left, now);
-		count = now;
-		expect(pins_now() == (long)count, "%ld pins", pins_now());
+		tap_context("pages %zu to %zu", first, first + nr - 1);
+		expect_ok(pinscope_unpin_part(f->ctl, p.id, first * page,
+					      nr * page, 0, &left));
+		expect_eq(left, count);
+		expect_eq(kernel_pins(), (long)count);
 		if (count && round % 16 < 2)
-			check_parts(fd, id, addr, held);
+			check_parts(&p);
 	}
-	expect(!count, "%zu pages are left after %zu rounds", count, round);
-	expect_ret(pinscope_unpin(fd, id), -ENOENT, "all parts gone, and so the id");
-	munmap(area, 3 * huge);
+	tap_context("after %zu rounds", round);
+	expect_eq(count, 0, "pages that are still held");
+	expect_ret(pinscope_unpin(f->ctl, p.id), -ENOENT,
+		   "the id is gone with the last part");
+	munmap(p.addr, 2 * pmd_size);
+	free(p.held);
 }
 
-/* ----------------------------------------------------------------- WRITE */
+/* ------------------------------------------------------------------- WRITE */
 
-static void test_write(void)
+static void test_write(struct fixture *f)
 {
-	const size_t len = 5 * page;
-	char *addr = map(len, PROT_READ | PROT_WRITE, 0), buf[3 * 4096];
-	int fd = open_ctl();
+	const size_t at = page - page / 8, len = 3 * page;
+	char *addr = f->mem, *buf = map_anon(len, RW, 0);
 	uint32_t id;
-	size_t i;
 
-	memset(addr, 'p', len);
-	for (i = 0; i < sizeof(buf); i++)
-		buf[i] = i * 5 + i / 4096;
-	id = pin(fd, PINSCOPE_CALL_PIN,
-		 PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, addr, len);
-	expect_ret(pinscope_write(fd, id, 4000, buf, sizeof(buf)), 0, "WRITE");
-	expect(!memcmp(addr + 4000, buf, sizeof(buf)) && addr[3999] == 'p' &&
-	       addr[4000 + sizeof(buf)] == 'p', "the process sees something else");
+	memset(addr, 'p', f->len);
+	fill(buf, len);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN,
+		 PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, addr, f->len);
+	expect_ok(pinscope_write(f->ctl, id, at, buf, len));
+	expect_mem(addr + at, buf, len, "what the process sees");
+	expect_eq(addr[at - 1], 'p', "before what was written");
+	expect_eq(addr[at + len], 'p', "behind what was written");
 	/* What was copied before an error stays, whole pages at a time. */
 	mprotect(addr + 4 * page, page, PROT_NONE);
 	memset(addr, 'q', page);
-	expect_ret(pinscope_write(fd, id, 0, addr + 3 * page, 2 * page), -EFAULT,
-		   "WRITE from half a buffer");
-	expect(!memcmp(addr, addr + 3 * page, page), "the first half is missing");
+	expect_ret(pinscope_write(f->ctl, id, 0, addr + 3 * page, 2 * page),
+		   -EFAULT, "half of the buffer is accessible");
+	expect_mem(addr, addr + 3 * page, page, "the accessible half");
 }
 
-/* Like a driver: after WRITE, or when told so, released pages are dirty. */
-static void test_dirty(void)
-{
-	char name[] = "/var/tmp/abi-test-XXXXXX", *addr;
-	int file = mkstemp(name), fd = open_ctl(), how;
-	struct pinscope_page rec;
-	uint32_t id;
+static const struct {
+	const char *what;
+	bool write;
+	uint32_t unpin_flags;
+	bool dirty;
+} releases[] = {
+	{ "UNPIN", false, 0, false },
+	{ "WRITE, UNPIN", true, 0, true },
+	{ "UNPIN with UNPIN_DIRTY", false, PINSCOPE_UNPIN_DIRTY, true },
+};
 
-	need(file >= 0 && !ftruncate(file, page), "%s: %s", name,
-	     pinscope_errno(errno));
-	unlink(name);
-	addr = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
-	for (how = 0; how < 3; how++) {
+/* Like a driver: after WRITE, or when told so, released pages are dirty. */
+static void test_dirty(struct fixture *f)
+{
+	const uint64_t dirty = PINSCOPE_STATE_FOLIO_DIRTY;
+	int file = make_file(DISK_DIR, page);
+	char *addr = map_file(page, RW, MAP_SHARED, file);
+	uint32_t id;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(releases); i++) {
+		tap_context("%s", releases[i].what);
 		addr[0] = 'd';
-		id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr, page);
-		need(!fsync(file), "fsync: %s", pinscope_errno(errno));
-		pinscope_page(fd, addr, &rec);
-		expect(!(rec.state & PINSCOPE_STATE_FOLIO_DIRTY),
-		       "still dirty after fsync");
-		if (how == 1)
-			expect_ret(pinscope_write(fd, id, 0, "w", 1), 0, "WRITE");
-		expect_ret(pinscope_unpin_part(fd, id, 0, 0, how == 2 ?
-					       PINSCOPE_UNPIN_DIRTY : 0, NULL), 0,
-			   "UNPIN");
-		pinscope_page(fd, addr, &rec);
-		expect(!(rec.state & PINSCOPE_STATE_FOLIO_DIRTY) == !how,
-		       "%s", how ? "not dirty" : "dirty for no reason");
+		id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE,
+			 addr, page);
+		need_sys(!fsync(file));
+		expect_state(f->ctl, addr, 0, dirty, "after fsync");
+		if (releases[i].write)
+			expect_ok(pinscope_write(f->ctl, id, 0, "w", 1));
+		expect_ok(pinscope_unpin_part(f->ctl, id, 0, 0,
+					      releases[i].unpin_flags, NULL));
+		expect_state(f->ctl, addr, releases[i].dirty ? dirty : 0,
+			     releases[i].dirty ? 0 : dirty, "after UNPIN");
 	}
 	munmap(addr, page);
 	close(file);
@@ -571,38 +611,41 @@ static void test_dirty(void)
  * A pin of a page is 1024 references to it, and mm warns when the counter
  * overflows: 2^31 of them is no more than two million pins of one page.
  */
-static void test_too_many_pins_of_a_page(void)
+static void test_too_many_pins_of_a_page(struct fixture *f)
 {
-	static const char param[] = "/sys/module/pinscope/parameters/max_pages";
 	const size_t nr = 512;
-	char *addr = map(nr * page, PROT_NONE, 0), was[32];
-	int memfd = make_memfd(page, 0), fd = open_ctl(), ret = 0;
+	char *addr = map_anon(nr * page, PROT_NONE, 0), was[32];
+	int memfd = make_memfd(page, 0), other = pinscope_open(), ret = 0;
 	size_t i;
 	uint32_t id;
 
-	snprintf(was, sizeof(was), "%llu", get_info(fd).max_pages);
-	need(write_file(param, "100000000"), "max_pages");
+	need_ok(other < 0 ? other : 0);
+	snprintf(was, sizeof(was), "%llu", get_info(f->ctl).max_pages);
+	need_write_file(MAX_PAGES, "100000000");
 	for (i = 0; i < nr; i++)
-		need(mmap(addr + i * page, page, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_FIXED | MAP_POPULATE, memfd, 0) !=
-		     MAP_FAILED, "mmap: %s", pinscope_errno(errno));
+		need_sys(mmap(addr + i * page, page, RW,
+			      MAP_SHARED | MAP_FIXED | MAP_POPULATE, memfd,
+			      0) != MAP_FAILED);
 	for (i = 0; !ret && i < 8192; i++)
-		ret = pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, nr * page, &id);
-	expect(ret == -ENOMEM && i > 1000, "%s after %zu pins of 512",
-	       pinscope_errno(ret), i);
-	close(fd);
-	need(write_file(param, was), "max_pages");
+		ret = pinscope_pin(other, PINSCOPE_CALL_PIN_FAST, 0, addr,
+				   nr * page, &id);
+	expect_ret(ret, -ENOMEM, "after %zu pins", i);
+	expect_gt(i, 1000, "pins of %zu pages each", nr);
+	/* Two million pins are released before the limit is as it was. */
+	close(other);
+	need_write_file(MAX_PAGES, was);
 }
 
-static long memcg_stat(const char *group, const char *name)
-{
-	char path[100], key[64];
-	long value, found = -1;
-	FILE *file;
+#define CGROUP_ROOT	"/tmp/cgroup"
+#define CGROUP		CGROUP_ROOT "/abi-test"
 
-	snprintf(path, sizeof(path), "%s/memory.stat", group);
-	file = fopen(path, "re");
-	need(file, "%s: %s", path, pinscope_errno(errno));
+static long memcg_stat(const char *name)
+{
+	char key[64];
+	long value, found = -1;
+	FILE *file = fopen(CGROUP "/memory.stat", "re");
+
+	need_sys(file, CGROUP "/memory.stat");
 	while (fscanf(file, "%63s %ld", key, &value) == 2)
 		if (!strcmp(key, name))
 			found = value;
@@ -611,45 +654,45 @@ static long memcg_stat(const char *group, const char *name)
 }
 
 /* What it costs to keep 1 GiB pinned, as charged to a cgroup of our own. */
-static void cost(bool huge, long limit)
+static void cost(int fd, bool huge, long limit)
 {
-	static const char group[] = "/tmp/cgroup/abi-test";
 	const size_t len = 1UL << 30;
-	char *area = map(len + (2 << 20), PROT_READ | PROT_WRITE, 0), *addr;
+	char *addr = map_anon_aligned(len);
 	long before, with;
-	int fd;
+	uint32_t id;
 
-	addr = area + (-pinscope_addr(area) & ((2 << 20) - 1));
-	madvise(addr, len, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	need(!madvise(addr, len, MADV_POPULATE_WRITE), "populate: %s",
-	     pinscope_errno(errno));
-	fd = open_ctl();
-	before = memcg_stat(group, "kernel");
-	pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr, len);
-	with = memcg_stat(group, "kernel");
+	if (huge)
+		madvise(addr, len, MADV_HUGEPAGE);
+	need_sys(!madvise(addr, len, MADV_POPULATE_WRITE));
+	before = memcg_stat("kernel");
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr, len);
+	with = memcg_stat("kernel");
 	printf("# 1 GiB with %s pages: %ld bytes kept\n", huge ? "huge" : "small",
 	       with - before);
-	/* What was charged in advance may do: then it seems to cost nothing. */
-	expect(with >= before && with - before <= limit, "limit %ld", limit);
-	close(fd);
-	munmap(area, len + (2 << 20));
+	/* A charge in advance may be enough: then it seems to cost nothing. */
+	expect_ge(with, before);
+	expect_le(with - before, limit);
+	expect_ok(pinscope_unpin(fd, id));
+	munmap(addr, len);
 }
 
-static void test_cost(void)
+static void test_cost(struct fixture *f)
 {
-	if ((mkdir("/tmp/cgroup", 0755) && errno != EEXIST) ||
-	    (mount("cgroup2", "/tmp/cgroup", "cgroup2", 0, NULL) &&
+	const size_t pages = (1UL << 30) / page;
+
+	if ((mkdir(CGROUP_ROOT, 0755) && errno != EEXIST) ||
+	    (mount("cgroup2", CGROUP_ROOT, "cgroup2", 0, NULL) &&
 	     errno != EBUSY))
-		tap_skip("no cgroup2: %s", pinscope_errno(errno));
-	write_file("/tmp/cgroup/cgroup.subtree_control", "+memory");
-	need(!mkdir("/tmp/cgroup/abi-test", 0755) || errno == EEXIST, "mkdir: %s",
-	     pinscope_errno(errno));
-	need(write_file("/tmp/cgroup/abi-test/cgroup.procs", "0"), "cgroup");
+		tap_skip("cgroup2 cannot be mounted on " CGROUP_ROOT ": %s",
+			 pinscope_errno(errno));
+	need_write_file(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
+	need_sys(!mkdir(CGROUP, 0755) || errno == EEXIST);
+	need_write_file(CGROUP "/cgroup.procs", "0");
 	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
-		cost(true, 32 << 10);
+		cost(f->ctl, true, 32 << 10);
 	/* Eight bytes a page, and what an accounting by pages adds to it. */
-	cost(false, (8 << 18) + (16 << 10));
-	need(write_file("/tmp/cgroup/cgroup.procs", "0"), "cgroup");
+	cost(f->ctl, false, 8 * pages + 4 * page);
+	need_write_file(CGROUP_ROOT "/cgroup.procs", "0");
 }
 
 static unsigned int lines_of_pins(void)
@@ -658,31 +701,30 @@ static unsigned int lines_of_pins(void)
 	char line[300];
 	unsigned int nr = 0;
 
-	need(file, "%s: %s", PINSCOPE_PINS_PATH, pinscope_errno(errno));
+	need_sys(file, PINSCOPE_PINS_PATH);
 	while (fgets(line, sizeof(line), file))
 		nr++;
 	fclose(file);
 	return nr - 1;		/* the heading */
 }
 
-static void test_many_pins(void)
+static void test_many_pins(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	const unsigned int nr = 100000;
-	int fd = open_ctl();
+	uint32_t id = 0;
 	unsigned int i;
-	uint32_t id;
 
 	for (i = 0; i < nr; i++)
-		id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
-	expect(id == nr && get_info(fd).pinned_pages == nr, "id %u", id);
-	expect(lines_of_pins() == nr, "%u lines", lines_of_pins());
-	expect_ret(pinscope_unpin(fd, nr / 2), 0, "one in the middle");
-	expect(pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page) == nr / 2,
-	       "its id is not used again");
+		id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_eq(id, nr);
+	expect_eq(pages_pinned(), nr);
+	expect_eq(lines_of_pins(), nr);
+	expect_ok(pinscope_unpin(f->ctl, nr / 2));
+	expect_eq(pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page), nr / 2,
+		  "the id that is free again");
 }
 
-/* ------------------------------------------------------------------ pins */
+/* -------------------------------------------------------------------- pins */
 
 struct pins_line {
 	int pid;
@@ -698,7 +740,7 @@ static bool find_pins_line(unsigned int id, struct pins_line *line)
 	bool found = false;
 	char text[400];
 
-	need(file, "%s: %s", PINSCOPE_PINS_PATH, pinscope_errno(errno));
+	need_sys(file, PINSCOPE_PINS_PATH);
 	while (!found && fgets(text, sizeof(text), file))
 		found = sscanf(text, "%d %u %31s %127s %llx %llu %llu %lld %31s %31[^\n]",
 			       &line->pid, &line->id, line->call, line->gup_flags,
@@ -709,49 +751,50 @@ static bool find_pins_line(unsigned int id, struct pins_line *line)
 	return found;
 }
 
-static void test_pins_file(void)
+static void test_pins_file(struct fixture *f)
 {
-	char *addr = map(4 * page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	struct pins_line line;
-	int fd = open_ctl();
-	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |
-			  PINSCOPE_FOLL_LONGTERM, addr, 4 * page);
+	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |
+			  PINSCOPE_FOLL_LONGTERM, f->mem, 4 * page);
 
-	need(find_pins_line(id, &line), "no line for it");
-	expect(!strcmp(line.call, "fast") && !strcmp(line.gup_flags, "WRITE|LONGTERM") &&
-	       line.addr == pinscope_addr(addr) && line.pages == 4 && line.held == 4 &&
-	       !strcmp(line.same, "4") && !strcmp(line.comm, program_invocation_short_name) &&
-	       line.age >= 0, "%s %s 0x%llx %llu %llu %lld %s '%s'", line.call,
-	       line.gup_flags, line.addr, line.pages, line.held, line.age, line.same,
-	       line.comm);
-	munmap(addr, page);
-	expect_ret(pinscope_unpin_part(fd, id, page, page, 0, NULL), 0, "UNPIN");
-	need(find_pins_line(id, &line), "no line for it");
-	expect(line.held == 3 && !strcmp(line.same, "2"), "%llu held, %s same",
-	       line.held, line.same);
-	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
-	expect(!find_pins_line(id, &line), "still listed");
+	need(find_pins_line(id, &line), "no line for pin %u", id);
+	expect_str(line.call, "pin-fast");
+	expect_str(line.gup_flags, "WRITE|LONGTERM");
+	expect_eq(line.addr, pinscope_addr(f->mem));
+	expect_eq(line.pages, 4);
+	expect_eq(line.held, 4);
+	expect_str(line.same, "4");
+	expect_str(line.comm, program_invocation_short_name);
+	expect_ge(line.age, 0);
+	munmap(f->mem, page);
+	expect_ok(pinscope_unpin_part(f->ctl, id, page, page, 0, NULL));
+	need(find_pins_line(id, &line), "no line for pin %u", id);
+	expect_eq(line.held, 3, "one page of four was released");
+	expect_str(line.same, "2", "one more is not mapped");
+	expect_ok(pinscope_unpin(f->ctl, id));
+	expect(!find_pins_line(id, &line), "still listed after UNPIN");
 }
 
 const struct test pin_tests[] = {
-	{ "READ: content and limits", test_read },
-	{ "PIN: struct that cannot be written", test_pin_unwritable_struct },
-	{ "PIN: partial", test_partial },
-	{ "PIN: limit over all users", test_limit },
-	{ "released on close", test_release_on_close },
-	{ "released on SIGKILL", test_release_on_kill },
-	{ "munmap under a pin", test_munmap_under_pin },
-	{ "fork: each sees its own tables", test_fork },
-	{ "permissions", test_permissions },
-	{ "PIN: every way", test_ways },
-	{ "PIN: fast only", test_fast_only },
-	{ "PIN: memfd", test_memfd },
-	{ "UNPIN: parts", test_unpin_parts },
-	{ "WRITE: content", test_write },
-	{ "released pages are dirty", test_dirty },
-	{ "pins: what is listed", test_pins_file },
-	{ "scale: pins of one page", test_too_many_pins_of_a_page },
-	{ "scale: memory for 1 GiB", test_cost },
-	{ "scale: 100,000 pins", test_many_pins },
+	TEST_PAGES("READ: content and limits", test_read_all, 5),
+	TEST_PAGES("PIN: struct that cannot be written",
+		   test_pin_unwritable_struct, 1),
+	TEST_POPULATED("PIN: partial", test_partial, 4),
+	TEST_POPULATED("PIN: limit over all users", test_limit, 1100),
+	TEST_PAGES("released on close", test_release_on_close, 4000),
+	TEST_PAGES("released on SIGKILL", test_release_on_kill, 4000),
+	TEST_POPULATED("munmap under a pin", test_munmap_under_pin, 4),
+	TEST_PAGES("fork: each process sees its own page tables", test_fork, 1),
+	TEST("permissions of ctl", test_permissions),
+	TEST("PIN: every call", test_calls),
+	TEST_PAGES("PIN: fast-only calls", test_fast_only, 2),
+	TEST("PIN: pin-memfd", test_memfd),
+	TEST("UNPIN: parts", test_unpin_parts),
+	TEST_PAGES("WRITE: content", test_write, 5),
+	TEST("UNPIN: dirty pages", test_dirty),
+	TEST_POPULATED("pins: lines", test_pins_file, 4),
+	TEST("scale: pins of one page", test_too_many_pins_of_a_page),
+	TEST("scale: memory for a pin of 1 GiB", test_cost),
+	TEST_POPULATED("scale: 100,000 pins", test_many_pins, 1),
 	{}
 };

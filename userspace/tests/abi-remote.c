@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Another process's memory: who may, and what is seen; and what remains when it
- * forks, executes, exits, or is killed.
+ * Another process's memory: what may be done with it and what is seen; and what
+ * remains when it forks, executes, exits, or is killed.
  */
-#include <sys/stat.h>
-#include <sys/mount.h>
-#include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 
 #include "abi.h"
 
@@ -16,16 +14,17 @@ static int pidfd_of(pid_t pid)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 
-	need(fd >= 0, "pidfd_open: %s", pinscope_errno(errno));
+	need_sys(fd >= 0, "pidfd_open");
 	return fd;
 }
 
-static int inspect_one(int fd, struct pinscope_target target_nr, const void *addr,
+static int inspect_one(int fd, struct pinscope_target target, const void *addr,
 		       struct pinscope_page *rec)
 {
 	struct pinscope_page *recs;
 	size_t nr;
-	int ret = pinscope_inspect(fd, target_nr, pinscope_addr(addr), page, &recs, &nr);
+	int ret = pinscope_inspect(fd, target, pinscope_addr(addr), page, &recs,
+				   &nr);
 
 	if (ret)
 		return ret;
@@ -35,12 +34,14 @@ static int inspect_one(int fd, struct pinscope_target target_nr, const void *add
 	return nr ? 0 : -ENODATA;
 }
 
-static int pin_one(int fd, struct pinscope_target target_nr, unsigned int call, uint64_t gup_flags,
-		   const void *addr, uint32_t *id)
+static int pin_one(int fd, struct pinscope_target target, unsigned int call,
+		   uint64_t gup_flags, const void *addr, uint32_t *id)
 {
 	struct pinscope_pin cmd = {
-		.call = call, .gup_flags = gup_flags, .addr = pinscope_addr(addr), .len = page,
-		.target_type = target_nr.target_type, .target_nr = target_nr.target_nr,
+		.call = call, .gup_flags = gup_flags,
+		.addr = pinscope_addr(addr), .len = page,
+		.target_type = target.target_type,
+		.target_nr = target.target_nr,
 	};
 	int ret = pinscope_pin_cmd(fd, &cmd);
 
@@ -48,294 +49,359 @@ static int pin_one(int fd, struct pinscope_target target_nr, unsigned int call, 
 	return ret;
 }
 
-static int compare_one(int fd, struct pinscope_target target_nr, uint32_t id, const void *addr)
+static int pin_remote(int fd, struct pinscope_target target, const void *addr,
+		      uint32_t *id)
+{
+	return pin_one(fd, target, PINSCOPE_CALL_PIN_REMOTE, 0, addr, id);
+}
+
+/* Is the pinned page mapped there: 1 yes, 0 no, or a negative errno. */
+static int compare_one(int fd, struct pinscope_target target, uint32_t id,
+		       const void *addr)
 {
 	struct pinscope_compare cmp = {};
-	int ret = pinscope_compare(fd, id, target_nr, pinscope_addr(addr), &cmp);
+	int ret = pinscope_compare(fd, id, target, pinscope_addr(addr), &cmp);
 
 	return ret ? ret : (int)cmp.same;
 }
 
-/* Everything, on memory that only the child has; it answers through @shared. */
-static void look_at(int fd, struct pinscope_target target_nr, volatile char *shared,
-		    const char *addr, unsigned int call, const char *what)
+static int fault_one(int fd, struct pinscope_target target, const void *addr,
+		     uint64_t flags, struct pinscope_fault *out)
 {
-	uint64_t gup_flags = PINSCOPE_FOLL_WRITE;
+	return pinscope_fault(fd, target, pinscope_addr(addr), page, flags,
+			      NULL, out);
+}
+
+/* ------------------------------------------------------- all that there is */
+
+/* A child with memory of its own; it answers through @shared. */
+struct peer {
+	pid_t pid;
+	char *addr;		/* in the child only, a page */
+	volatile char *shared;	/* in both */
+};
+
+enum {
+	REQUEST,		/* 'r' asks for the byte at 8, which replaces it */
+	READY,
+};
+
+__attribute__((noreturn)) static void peer_main(const struct peer *p)
+{
+	char *addr;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	addr = mmap(p->addr, page, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		    -1, 0);
+	memset(addr, 'c', page);
+	p->shared[READY] = 1;
+	for (;;) {
+		if (p->shared[REQUEST] == 'r') {
+			p->shared[REQUEST] = addr[8];
+			addr[8] = 'c';
+		}
+		usleep(1000);
+	}
+}
+
+static struct peer peer_start(void)
+{
+	struct peer p = {
+		.addr = map_anon(page, PROT_NONE, 0),
+		.shared = mmap(NULL, page, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	};
+
+	need_sys(p.shared != MAP_FAILED);
+	munmap(p.addr, page);
+	p.pid = must_fork();
+	if (!p.pid)
+		peer_main(&p);
+	while (!p.shared[READY])
+		usleep(1000);
+	return p;
+}
+
+/* The byte at 8, as the child sees it. */
+static char peer_reads(const struct peer *p)
+{
+	p->shared[REQUEST] = 'r';
+	while (p->shared[REQUEST] == 'r')
+		usleep(1000);
+	return p->shared[REQUEST];
+}
+
+/* Each command, on memory that only the child has. */
+static void each_command(int fd, struct pinscope_target target,
+			 const struct peer *p, unsigned int call)
+{
 	struct pinscope_fault out;
 	struct pinscope_page rec;
-	char byte = 0;
 	uint32_t id;
 
-	expect_ret(inspect_one(fd, target_nr, addr, &rec), 0, what);
-	expect(rec.state & PINSCOPE_STATE_ANON && rec.addr == pinscope_addr(addr),
-	       "%s: state 0x%llx", what, rec.state);
-	expect_ret(inspect_one(fd, pinscope_self(), addr, &rec), -ENODATA,
-		   "the parent has it too");
-	expect_ret(pin_one(fd, target_nr, call, gup_flags, addr, &id), 0, what);
-	expect_ret(pinscope_read(fd, id, 7, &byte, 1), 0, what);
-	expect(byte == 'c', "%s: read %d", what, byte);
-	expect(compare_one(fd, target_nr, id, addr) == 1, "%s: not the same", what);
-	expect(compare_one(fd, pinscope_self(), id, addr) == 0,
-	       "%s: the same in the parent", what);
-	expect_ret(pinscope_write(fd, id, 8, "w", 1), 0, what);
-	shared[0] = 'r';		/* the child reads it back */
-	while (shared[0] == 'r')
-		usleep(1000);
-	expect(shared[0] == 'w', "%s: the child sees %d", what, shared[0]);
-	expect_ret(pinscope_unpin(fd, id), 0, what);
+	need_ok(inspect_one(fd, target, p->addr, &rec));
+	expect_bits(pinscope_state_names, rec.state, PINSCOPE_STATE_ANON, 0);
+	expect_eq(rec.addr, pinscope_addr(p->addr));
+	expect_ret(inspect_one(fd, pinscope_self(), p->addr, &rec), -ENODATA,
+		   "the parent does not have it");
+	need_ok(pin_one(fd, target, call, PINSCOPE_FOLL_WRITE, p->addr, &id));
+	expect_read(fd, id, 7, 'c');
+	expect_ret(compare_one(fd, target, id, p->addr), 1);
+	expect_ret(compare_one(fd, pinscope_self(), id, p->addr), 0,
+		   "the parent does not have it");
+	expect_ok(pinscope_write(fd, id, 8, "w", 1));
+	expect_eq(peer_reads(p), 'w', "the child sees what was written");
+	expect_ok(pinscope_unpin(fd, id));
 
-	expect_ret(pinscope_fault(fd, target_nr, pinscope_addr(addr), page, 0, NULL, NULL),
-		   -EINVAL, "FAULT without REMOTE");
-	expect_ret(pinscope_fault(fd, target_nr, pinscope_addr(addr), page,
-				  PINSCOPE_FAULT_REMOTE | PINSCOPE_FAULT_WRITE, NULL,
-				  &out), 0, "FAULT with REMOTE");
-	expect(out.pages == 1, "%llu pages", out.pages);
+	expect_ret(fault_one(fd, target, p->addr, 0, NULL), -EINVAL,
+		   "without REMOTE");
+	need_ok(fault_one(fd, target, p->addr, PINSCOPE_FAULT_REMOTE |
+			  PINSCOPE_FAULT_WRITE, &out));
+	expect_eq(out.pages, 1);
 }
 
-static void test_other_process(void)
+/* A pin outlives the process whose memory it is; nothing else does. */
+static void outlives(int fd, const struct peer *p, int pidfd)
 {
-	volatile char *shared = mmap(NULL, page, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char *addr = map(page, PROT_NONE, 0);
-	int fd = open_ctl(), pidfd;
+	const struct pinscope_target by_pid = pinscope_pid(p->pid);
+	const struct pinscope_target by_pidfd = pinscope_pidfd(pidfd);
 	uint32_t id;
-	pid_t child;
 
-	munmap(addr, page);
-	child = must_fork();
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		addr = mmap(addr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-			    MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		memset(addr, 'c', page);
-		shared[1] = 1;
-		for (;;) {
-			if (shared[0] == 'r') {
-				shared[0] = addr[8];
-				addr[8] = 'c';
-			}
-			usleep(1000);
-		}
-	}
-	while (!shared[1])
-		usleep(1000);
-	pidfd = pidfd_of(child);
-	look_at(fd, pinscope_pid(child), shared, addr, PINSCOPE_CALL_PIN_REMOTE, "pid");
-	look_at(fd, pinscope_pidfd(pidfd), shared, addr, PINSCOPE_CALL_PIN_REMOTE, "pidfd");
-	look_at(fd, pinscope_pid(child), shared, addr, PINSCOPE_CALL_GET_REMOTE,
-		"pid, get");
-	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE,
-			   PINSCOPE_FOLL_LONGTERM, addr, &id), 0, "LONGTERM");
-	expect_ret(pinscope_unpin(fd, id), 0, "UNPIN");
-	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN, 0, addr, &id),
-		   -EINVAL, "a way that takes none but the caller's");
-	expect_ret(pin_one(fd, pinscope_self(), PINSCOPE_CALL_PIN_REMOTE, 0, "x", &id),
+	need_ok(pin_remote(fd, by_pidfd, p->addr, &id));
+	kill(p->pid, SIGKILL);
+	waitid(P_PID, p->pid, NULL, WEXITED | WNOWAIT);
+	expect_ret(compare_one(fd, by_pid, id, p->addr), -ESRCH, "a zombie");
+	expect_ret(compare_one(fd, by_pidfd, id, p->addr), -ESRCH, "a zombie");
+	waitpid(p->pid, NULL, 0);
+	expect_ret(compare_one(fd, by_pid, id, p->addr), -ESRCH, "reaped");
+	expect_ret(compare_one(fd, by_pidfd, id, p->addr), -ESRCH, "reaped");
+	expect_read(fd, id, 100, 'c', "through the pin");
+}
+
+static void test_other_process(struct fixture *f)
+{
+	const struct peer p = peer_start();
+	const struct pinscope_target by_pid = pinscope_pid(p.pid);
+	int pidfd = pidfd_of(p.pid);
+	uint32_t id;
+
+	tap_context("pid, pin-remote");
+	each_command(f->ctl, by_pid, &p, PINSCOPE_CALL_PIN_REMOTE);
+	tap_context("pidfd, pin-remote");
+	each_command(f->ctl, pinscope_pidfd(pidfd), &p, PINSCOPE_CALL_PIN_REMOTE);
+	tap_context("pid, get-remote");
+	each_command(f->ctl, by_pid, &p, PINSCOPE_CALL_GET_REMOTE);
+	tap_context("pid");
+	need_ok(pin_one(f->ctl, by_pid, PINSCOPE_CALL_PIN_REMOTE,
+			PINSCOPE_FOLL_LONGTERM, p.addr, &id), "LONGTERM");
+	expect_ok(pinscope_unpin(f->ctl, id));
+	expect_ret(pin_one(f->ctl, by_pid, PINSCOPE_CALL_PIN, 0, p.addr, &id),
+		   -EINVAL, "a call that pins memory of the caller only");
+	expect_ret(pin_remote(f->ctl, pinscope_self(), p.addr + 1, &id),
 		   -EINVAL, "unaligned");
-
-	/* A pin outlives the process that it is of; the rest does not. */
-	expect_ret(pin_one(fd, pinscope_pidfd(pidfd), PINSCOPE_CALL_PIN_REMOTE, 0, addr,
-			   &id), 0, "PIN");
-	kill(child, SIGKILL);
-	waitid(P_PID, child, NULL, WEXITED | WNOWAIT);
-	expect_ret(compare_one(fd, pinscope_pid(child), id, addr), -ESRCH, "a zombie");
-	expect_ret(compare_one(fd, pinscope_pidfd(pidfd), id, addr), -ESRCH,
-		   "a zombie's pidfd");
-	waitpid(child, NULL, 0);
-	expect_ret(compare_one(fd, pinscope_pid(child), id, addr), -ESRCH, "gone");
-	expect_ret(compare_one(fd, pinscope_pidfd(pidfd), id, addr), -ESRCH,
-		   "gone, by pidfd");
-	char byte = 0;
-
-	expect_ret(pinscope_read(fd, id, 100, &byte, 1), 0, "READ");
-	expect(byte == 'c', "read %d", byte);
+	tap_context("the process ends");
+	outlives(f->ctl, &p, pidfd);
 }
 
-static void test_bad_targets(void)
+/* --------------------------------------------------- bad and denied targets */
+
+static void test_bad_targets(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), file = open("/proc/self/maps", O_RDONLY), p[2];
+	int fd = f->ctl, file = open("/proc/self/maps", O_RDONLY), p[2];
 	const struct {
 		const char *name;
-		struct pinscope_target target_nr;
+		struct pinscope_target target;
 		int want;
 	} bad[] = {
 		{ "caller with a number", { PINSCOPE_TARGET_CALLER, 1 }, -EINVAL },
 		{ "pid 0", pinscope_pid(0), -ESRCH },
 		{ "pid -1", pinscope_pid(-1), -ESRCH },
-		{ "pid that is none", pinscope_pid(0x7fffffff), -ESRCH },
+		{ "pid of no process", pinscope_pid(0x7fffffff), -ESRCH },
 		{ "kernel thread", pinscope_pid(2), -ESRCH },
 		{ "pidfd -1", pinscope_pidfd(-1), -EBADF },
 		{ "pidfd that is ctl", pinscope_pidfd(fd), -EBADF },
 		{ "pidfd that is a file", pinscope_pidfd(file), -EBADF },
 		{ "pidfd that is a pipe", pinscope_pidfd(pipe(p) ? -1 : p[0]), -EBADF },
-		{ "whose 99", { 99, 0 }, -EINVAL },
+		{ "target type 99", { 99, 0 }, -EINVAL },
 		{ "memfd", pinscope_memfd(fd), -EINVAL },
 	};
+	uint32_t id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page), none;
 	struct pinscope_page rec;
-	uint32_t id, none;
 	size_t i;
 
-	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		expect_ret(pin_one(fd, bad[i].target_nr, PINSCOPE_CALL_PIN_REMOTE, 0, addr,
-				   &none), bad[i].want, bad[i].name);
-		expect_ret(inspect_one(fd, bad[i].target_nr, addr, &rec), bad[i].want,
-			   bad[i].name);
-		expect_ret(compare_one(fd, bad[i].target_nr, id, addr), bad[i].want,
-			   bad[i].name);
-		expect_ret(pinscope_fault(fd, bad[i].target_nr, pinscope_addr(addr), page,
-					  PINSCOPE_FAULT_REMOTE, NULL, NULL),
-			   bad[i].want, bad[i].name);
+		const struct pinscope_target target = bad[i].target;
+
+		tap_context("%s", bad[i].name);
+		expect_ret(pin_remote(fd, target, f->mem, &none), bad[i].want);
+		expect_ret(inspect_one(fd, target, f->mem, &rec), bad[i].want);
+		expect_ret(compare_one(fd, target, id, f->mem), bad[i].want);
+		expect_ret(fault_one(fd, target, f->mem, PINSCOPE_FAULT_REMOTE,
+				     NULL), bad[i].want);
 	}
-	expect_ret(inspect_one(fd, pinscope_pinned(id + 1), NULL, &rec), -ENOENT,
-		   "unknown pin");
-	expect_ret(inspect_one(fd, pinscope_pinned(id), (char *)page, &rec), -ERANGE,
-		   "beyond a pin");
-	expect_ret(pin_one(fd, pinscope_pinned(id), PINSCOPE_CALL_PIN_REMOTE, 0, addr,
-			   &none), -EINVAL, "PIN of a pin");
-	expect(get_info(fd).pinned_pages == 1, "%llu", get_info(fd).pinned_pages);
+	tap_context("a pin");
+	expect_ret(inspect_one(fd, pinscope_pinned(id + 1), NULL, &rec),
+		   -ENOENT, "unknown id");
+	expect_ret(inspect_one(fd, pinscope_pinned(id), (char *)page, &rec),
+		   -ERANGE, "beyond its end");
+	expect_ret(pin_remote(fd, pinscope_pinned(id), f->mem, &none), -EINVAL);
+	expect_eq(pages_pinned(), 1);
 }
 
-/* The file was opened by root, but it is the caller who is asked about. */
-static void test_not_permitted(void)
+/* Root opened the file, but the caller's own permissions count. */
+static void test_not_permitted(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
+	pid_t child = idle_child();
+	const struct pinscope_target target = pinscope_pid(child);
+	int fd = f->ctl, pidfd = pidfd_of(child);
 	struct pinscope_page rec;
-	int fd = open_ctl(), pidfd;
-	pid_t child = child_start();
 	uint32_t id;
 
-	if (!child)
-		child_wait();
-	pidfd = pidfd_of(child);
-	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec), 0, "as root");
-	need(!setresuid(65534, 65534, 65534), "setresuid");
-	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec), -EACCES,
-		   "INSPECT as somebody else");
-	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd), addr, &rec), -EACCES,
-		   "by pidfd");
-	expect_ret(inspect_one(fd, pinscope_pid(1), addr, &rec), -EACCES, "init");
-	expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE, 0, addr, &id),
-		   -EACCES, "PIN as somebody else");
-	expect_ret(pinscope_fault(fd, pinscope_pid(child), pinscope_addr(addr), page,
-				  PINSCOPE_FAULT_REMOTE, NULL, NULL), -EACCES,
-		   "FAULT as somebody else");
-	expect_ret(inspect_one(fd, pinscope_self(), addr, &rec), 0, "the caller's own");
+	tap_context("as root");
+	expect_ok(inspect_one(fd, target, f->mem, &rec));
+	tap_context("without privileges");
+	need_sys(!setresuid(NOBODY, NOBODY, NOBODY));
+	expect_ret(inspect_one(fd, target, f->mem, &rec), -EACCES);
+	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd), f->mem, &rec),
+		   -EACCES, "pidfd");
+	expect_ret(inspect_one(fd, pinscope_pid(1), f->mem, &rec), -EACCES,
+		   "init");
+	expect_ret(pin_remote(fd, target, f->mem, &id), -EACCES);
+	expect_ret(fault_one(fd, target, f->mem, PINSCOPE_FAULT_REMOTE, NULL),
+		   -EACCES);
+	expect_ok(inspect_one(fd, pinscope_self(), f->mem, &rec),
+		  "the caller's own memory");
 	child_end(child);
 }
 
 /*
  * In a pid namespace with the outer /proc, a number means one process to the
- * kernel and another to procfs, which is asked who may. Neither will do.
+ * kernel and another to procfs, which decides on the permission. The module
+ * accepts neither.
  */
-static void test_pid_namespace(void)
+static void test_pid_namespace(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	struct pinscope_page rec;
-	int fd = open_ctl(), status, ret;
 	pid_t child;
 
-	need(!unshare(CLONE_NEWPID), "unshare: %s", pinscope_errno(errno));
+	need_sys(!unshare(CLONE_NEWPID));
 	child = must_fork();
 	if (!child) {
-		expect(getpid() == 1, "pid %d", getpid());
-		ret = inspect_one(fd, pinscope_pid(1), addr, &rec);
-		expect_ret(ret, -ESRCH, "pid 1 of the namespace");
-		fflush(stdout);
-		_exit(ret != -ESRCH);
+		bool met = expect_eq(getpid(), 1);
+
+		met &= expect_ret(inspect_one(f->ctl, pinscope_pid(1), f->mem,
+					      &rec), -ESRCH, "pid 1 of the namespace");
+		_exit(!met);
 	}
-	waitpid(child, &status, 0);
-	expect(!status, "the child failed: status 0x%x", status);
+	expect_eq(status_of(child), 0, "status of the child");
 }
 
 /* Yama may forbid even root to attach. */
-static void test_debugger(void)
+static void test_debugger(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE), scope = '0';
 	int file = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	pid_t child = idle_child();
 	struct pinscope_page rec;
-	int fd = open_ctl();
-	pid_t child = child_start();
+	char scope = '0';
+	int want;
 
-	if (!child)
-		child_wait();
-	need(file >= 0 && read(file, &scope, 1) == 1, "ptrace_scope: %s",
-	     pinscope_errno(errno));
-	expect_ret(inspect_one(fd, pinscope_pid(child), addr, &rec),
-		   scope == '3' ? -EACCES : 0, "INSPECT of a child");
-	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd_of(child)), addr, &rec),
-		   scope == '3' ? -EACCES : 0, "by pidfd");
+	need_sys(file >= 0 && read(file, &scope, 1) == 1, "ptrace_scope");
 	close(file);
+	tap_context("ptrace_scope %c", scope);
+	want = scope == '3' ? -EACCES : 0;
+	expect_ret(inspect_one(f->ctl, pinscope_pid(child), f->mem, &rec), want);
+	expect_ret(inspect_one(f->ctl, pinscope_pidfd(pidfd_of(child)), f->mem,
+			       &rec), want);
 	child_end(child);
 }
 
-/* The child executes something else: its memory is another, the pin is not. */
-static void test_exec(void)
+/* ------------------------------------------------------------ exec and procfs */
+
+/* A child that writes to the page, and executes sleep when told to. */
+static pid_t child_to_exec(char *addr, int *go)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE), byte = 0;
-	int fd = open_ctl(), go[2], ret;
-	uint32_t id;
+	int p[2];
+	char byte;
 	pid_t child;
 
-	addr[0] = 'e';
-	need(!pipe(go), "pipe");
+	need_sys(!pipe(p));
 	child = must_fork();
 	if (!child) {
 		addr[0] = 'E';
-		while (read(go[0], &byte, 1) == 1 && byte != 'x')
+		while (read(p[0], &byte, 1) == 1 && byte != 'x')
 			;
 		execl("/bin/sleep", "sleep", "1000", NULL);
 		_exit(127);
 	}
-	/* Until it has a page of its own. */
-	do {
-		expect_ret(pin_one(fd, pinscope_pid(child), PINSCOPE_CALL_PIN_REMOTE, 0,
-				   addr, &id), 0, "PIN");
-		pinscope_read(fd, id, 0, &byte, 1);
-		if (byte != 'E')
-			pinscope_unpin(fd, id);
-	} while (byte != 'E');
-	expect(compare_one(fd, pinscope_pid(child), id, addr) == 1, "not the same");
-	need(write(go[1], "x", 1) == 1, "write");
+	*go = p[1];
+	return child;
+}
+
+/* Pins the page of the child, once it has one of its own. */
+static uint32_t pin_own_page(int fd, pid_t child, const char *addr)
+{
+	char byte = 0;
+	uint32_t id;
+
+	for (;;) {
+		need_ok(pin_remote(fd, pinscope_pid(child), addr, &id));
+		need_ok(pinscope_read(fd, id, 0, &byte, 1));
+		if (byte == 'E')
+			return id;
+		need_ok(pinscope_unpin(fd, id));
+	}
+}
+
+/* The child executes another program: its memory changes, the pin does not. */
+static void test_exec(struct fixture *f)
+{
+	uint32_t id;
+	pid_t child;
+	int go, ret;
+
+	f->mem[0] = 'e';
+	child = child_to_exec(f->mem, &go);
+	id = pin_own_page(f->ctl, child, f->mem);
+	expect_ret(compare_one(f->ctl, pinscope_pid(child), id, f->mem), 1,
+		   "before exec");
+	need_sys(write(go, "x", 1) == 1);
 	do {
 		usleep(1000);
-		ret = compare_one(fd, pinscope_pid(child), id, addr);
+		ret = compare_one(f->ctl, pinscope_pid(child), id, f->mem);
 	} while (ret == 1);
-	expect(ret == 0 || ret == -ESRCH, "after exec: %s", pinscope_errno(ret));
-	expect_ret(pinscope_read(fd, id, 0, &byte, 1), 0, "READ");
-	expect(byte == 'E', "read %d", byte);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	if (ret != -ESRCH)	/* in the middle of exec */
+		expect_ret(ret, 0, "after exec");
+	expect_read(f->ctl, id, 0, 'E', "after exec");
+	kill_child(child);
 }
 
 /* In its own mount namespace, where /proc is anything but procfs. */
-static void test_no_procfs(void)
+static void test_no_procfs(struct fixture *f)
 {
-	char *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	int fd = open_ctl(), pidfd = pidfd_of(getpid()), file;
+	int pidfd = pidfd_of(getpid()), file;
 	struct pinscope_page rec;
 
-	need(!unshare(CLONE_NEWNS) &&
-	     !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	     !mount("t", "/proc", "tmpfs", 0, NULL), "mount: %s",
-	     pinscope_errno(errno));
-	need(!mkdir("/proc/self", 0755), "mkdir: %s", pinscope_errno(errno));
+	need_sys(!unshare(CLONE_NEWNS));
+	need_sys(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	need_sys(!mount("t", "/proc", "tmpfs", 0, NULL));
+	need_sys(!mkdir("/proc/self", 0755));
 	file = open("/proc/self/mem", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	need(file >= 0, "open: %s", pinscope_errno(errno));
+	need_sys(file >= 0);
 	close(file);
-	expect_ret(inspect_one(fd, pinscope_pidfd(pidfd), addr, &rec), -ENOENT,
-		   "by pidfd");
-	expect_ret(inspect_one(fd, pinscope_pid(getpid()), addr, &rec), -ENOENT,
-		   "by pid");
+	expect_ret(inspect_one(f->ctl, pinscope_pidfd(pidfd), f->mem, &rec),
+		   -ENOENT);
+	expect_ret(inspect_one(f->ctl, pinscope_pid(getpid()), f->mem, &rec),
+		   -ENOENT);
+	need_sys(!umount("/proc"));
 }
 
 const struct test remote_tests[] = {
-	{ "another process: all that there is", test_other_process },
-	{ "another process: bad targets", test_bad_targets },
-	{ "another process: not permitted", test_not_permitted },
-	{ "another process: in a pid namespace", test_pid_namespace },
-	{ "another process: as a debugger", test_debugger },
-	{ "another process: exec", test_exec },
-	{ "another process: no procfs", test_no_procfs },
+	TEST("another process: each command", test_other_process),
+	TEST_POPULATED("another process: bad targets", test_bad_targets, 1),
+	TEST_POPULATED("another process: not permitted", test_not_permitted, 1),
+	TEST_POPULATED("another process: in a pid namespace",
+		       test_pid_namespace, 1),
+	TEST_POPULATED("another process: as a debugger", test_debugger, 1),
+	TEST_POPULATED("another process: exec", test_exec, 1),
+	TEST_POPULATED("another process: no procfs", test_no_procfs, 1),
 	{}
 };

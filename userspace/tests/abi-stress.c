@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many at a time, on memory that changes under them and processes that come and
- * go. What a call says does not matter here, only that the kernel does not
- * complain and nothing is left behind.
+ * Many calls at a time, on memory that changes and on processes that come and
+ * go. A call may succeed or fail: the kernel must not complain, and nothing may
+ * be left behind.
  */
-#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "abi.h"
 
-#define ARENA		(4UL << 20)	/* anonymous memory: two THPs */
-#define FILE_SIZE	(1UL << 20)	/* and a memfd, mapped twice */
-
 enum { WORKERS = 5, FDS = 4, IDS = 32 };
 
+/* The memory that changes; and what all threads share. */
 static struct {
-	char *anon;			/* ARENA bytes */
-	char *shared, *private;		/* FILE_SIZE bytes each */
+	char *anon;			/* room for two THPs */
+	size_t anon_len;
+	char *shared, *private;		/* mappings of the memfd */
+	size_t file_len;
 	int memfd;
 	atomic_int fds[FDS];		/* opens of ctl, which change too */
-	atomic_int pid;			/* of the target, or 0 */
+	atomic_int pid;			/* of another process, or 0 */
 	atomic_bool stop;
-	bool once;			/* every change just once */
+	bool once;			/* each change just once */
 	atomic_uint good[PINSCOPE_CMD_FAULT + 1];	/* calls that succeeded */
 } s;
 
@@ -36,7 +34,7 @@ static int did(enum pinscope_cmd cmd, int ret)
 	return ret;
 }
 
-/* ---------------------------------------------------------- those who call */
+/* ------------------------------------------------------------------ workers */
 
 struct worker {
 	unsigned int seed;
@@ -51,17 +49,17 @@ static unsigned int pick(struct worker *w, unsigned int max)
 static uint64_t pick_range(struct worker *w, __u64 *len)
 {
 	char *const bases[] = { s.anon, s.shared, s.private };
-	unsigned int which = pick(w, 3);
-	unsigned int pages = (which ? FILE_SIZE : ARENA) / page;
+	unsigned int base = pick(w, 3);
+	unsigned int pages = (base ? s.file_len : s.anon_len) / page;
 	unsigned int first = pick(w, pages);
 
 	*len = (1 + pick(w, pick(w, 2) ? 4 : pages - first)) * page;
 	if (*len > (pages - first) * page)
 		*len = (pages - first) * page;
-	return pinscope_addr(bases[which] + first * page);
+	return pinscope_addr(bases[base] + first * page);
 }
 
-static struct pinscope_target pick_who(struct worker *w)
+static struct pinscope_target pick_target(struct worker *w)
 {
 	int pid = s.pid;
 
@@ -70,7 +68,7 @@ static struct pinscope_target pick_who(struct worker *w)
 
 static void do_pin(struct worker *w, int fd)
 {
-	static const uint64_t foll_flags[] = {
+	static const uint64_t gup_flags[] = {
 		0, PINSCOPE_FOLL_WRITE, PINSCOPE_FOLL_LONGTERM,
 		PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM,
 		PINSCOPE_FOLL_FORCE, PINSCOPE_FOLL_NOFAULT,
@@ -78,21 +76,21 @@ static void do_pin(struct worker *w, int fd)
 	};
 	struct pinscope_pin cmd = {
 		.call = pick(w, PINSCOPE_CALLS), .flags = pick(w, 2),
-		.gup_flags = foll_flags[pick(w, ARRAY_SIZE(foll_flags))],
+		.gup_flags = gup_flags[pick(w, ARRAY_SIZE(gup_flags))],
 	};
-	struct pinscope_target target_nr = pick_who(w);
+	struct pinscope_target target = pick_target(w);
 
 	cmd.addr = pick_range(w, &cmd.len);
 	if (cmd.call == PINSCOPE_CALL_PIN_MEMFD) {
-		target_nr = pinscope_memfd(s.memfd);
+		target = pinscope_memfd(s.memfd);
 		cmd.addr = pick(w, 64) * page;
 		cmd.gup_flags = 0;
 	} else if (cmd.call != PINSCOPE_CALL_PIN_REMOTE &&
 		   cmd.call != PINSCOPE_CALL_GET_REMOTE) {
-		target_nr = pinscope_self();
+		target = pinscope_self();
 	}
-	cmd.target_type = target_nr.target_type;
-	cmd.target_nr = target_nr.target_nr;
+	cmd.target_type = target.target_type;
+	cmd.target_nr = target.target_nr;
 	if (!did(PINSCOPE_CMD_PIN, pinscope_pin_cmd(fd, &cmd)))
 		w->ids[pick(w, IDS)] = cmd.id;
 }
@@ -105,85 +103,95 @@ static void do_inspect(struct worker *w, int fd)
 
 	addr = pick_range(w, &len);
 	if (!did(PINSCOPE_CMD_INSPECT,
-		 pinscope_inspect(fd, pick_who(w), addr, len, &recs, &nr)))
+		 pinscope_inspect(fd, pick_target(w), addr, len, &recs, &nr)))
 		free(recs);
-	if (!pinscope_inspect(fd, pinscope_pinned(w->ids[pick(w, IDS)]), 0, page, &recs, &nr))
+	if (!pinscope_inspect(fd, pinscope_pinned(w->ids[pick(w, IDS)]), 0,
+			      page, &recs, &nr))
 		free(recs);
 }
 
 static void do_fault(struct worker *w, int fd)
 {
-	static const uint64_t flags[] = {
+	static const uint64_t fault_flags[] = {
 		0, PINSCOPE_FAULT_WRITE, PINSCOPE_FAULT_UNSHARE,
 		PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_USER,
 	};
-	struct pinscope_target target_nr = pick_who(w);
+	struct pinscope_target target = pick_target(w);
+	uint64_t flags = fault_flags[pick(w, ARRAY_SIZE(fault_flags))];
 	__u64 addr, len;
 
+	if (pick(w, 2))
+		flags |= PINSCOPE_FAULT_ALLOW_RETRY | PINSCOPE_FAULT_KILLABLE;
+	if (target.target_type != PINSCOPE_TARGET_CALLER)
+		flags |= PINSCOPE_FAULT_REMOTE;
 	addr = pick_range(w, &len);
 	did(PINSCOPE_CMD_FAULT,
-	    pinscope_fault(fd, target_nr, addr, len, flags[pick(w, ARRAY_SIZE(flags))] |
-			   (pick(w, 2) ? PINSCOPE_FAULT_ALLOW_RETRY |
-					 PINSCOPE_FAULT_KILLABLE : 0) |
-			   (target_nr.target_type ? PINSCOPE_FAULT_REMOTE : 0), NULL, NULL));
+	    pinscope_fault(fd, target, addr, len, flags, NULL, NULL));
 }
+
+static void do_unpin(struct worker *w, int fd)
+{
+	did(PINSCOPE_CMD_UNPIN, pinscope_unpin(fd, w->ids[pick(w, IDS)]));
+}
+
+static void do_unpin_part(struct worker *w, int fd)
+{
+	pinscope_unpin_part(fd, w->ids[pick(w, IDS)], pick(w, 8) * page,
+			    pick(w, 4) * page, pick(w, 2), NULL);
+}
+
+/* READ and WRITE of up to somewhat more than a page, over page borders. */
+static void do_read(struct worker *w, int fd)
+{
+	char buf[page + page / 4];
+
+	did(PINSCOPE_CMD_READ,
+	    pinscope_read(fd, w->ids[pick(w, IDS)], pick(w, 2 * page + page / 4),
+			  buf, pick(w, sizeof(buf))));
+}
+
+static void do_write(struct worker *w, int fd)
+{
+	char buf[page + page / 4];
+
+	memset(buf, 'w', sizeof(buf));
+	did(PINSCOPE_CMD_WRITE,
+	    pinscope_write(fd, w->ids[pick(w, IDS)], pick(w, 2 * page + page / 4),
+			   buf, pick(w, sizeof(buf))));
+}
+
+static void do_compare(struct worker *w, int fd)
+{
+	uint64_t bitmap[16];
+	struct pinscope_compare cmp = {
+		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
+	};
+	__u64 len;
+
+	did(PINSCOPE_CMD_COMPARE,
+	    pinscope_compare(fd, w->ids[pick(w, IDS)], pick_target(w),
+			     pick_range(w, &len), &cmp));
+}
+
+/* Other threads may be in the middle of a call on it. */
+static void do_reopen(struct worker *w, int fd)
+{
+	(void)fd;
+	if (!pick(w, 50))
+		close(atomic_exchange(&s.fds[pick(w, FDS)], pinscope_open()));
+}
+
+static void (*const work_steps[])(struct worker *w, int fd) = {
+	do_pin, do_pin, do_unpin, do_unpin_part, do_read, do_write, do_inspect,
+	do_compare, do_fault, do_reopen,
+};
 
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	struct pinscope_compare cmp;
-	uint64_t bitmap[16];
-	__u64 len;
-	char buf[5000];
-	uint32_t id;
-	int fd;
 
-	while (!s.stop) {
-		fd = s.fds[pick(w, FDS)];
-		id = w->ids[pick(w, IDS)];
-		switch (pick(w, 10)) {
-		case 0:
-		case 1:
-			do_pin(w, fd);
-			break;
-		case 2:
-			did(PINSCOPE_CMD_UNPIN, pinscope_unpin(fd, id));
-			break;
-		case 3:
-			pinscope_unpin_part(fd, id, pick(w, 8) * page,
-					    pick(w, 4) * page, pick(w, 2), NULL);
-			break;
-		case 4:
-			did(PINSCOPE_CMD_READ, pinscope_read(fd, id, pick(w, 9000),
-							     buf, pick(w, 5000)));
-			break;
-		case 5:
-			did(PINSCOPE_CMD_WRITE, pinscope_write(fd, id, pick(w, 9000),
-							       buf, pick(w, 5000)));
-			break;
-		case 6:
-			do_inspect(w, fd);
-			break;
-		case 7:
-			cmp = (struct pinscope_compare) {
-				.bitmap = pinscope_addr(bitmap),
-				.bitmap_size = sizeof(bitmap),
-			};
-			did(PINSCOPE_CMD_COMPARE,
-			    pinscope_compare(fd, id, pick_who(w),
-					     pick_range(w, &len), &cmp));
-			break;
-		case 8:
-			do_fault(w, fd);
-			break;
-		case 9:
-			/* Others may be in the middle of a call on it. */
-			if (!pick(w, 50))
-				close(atomic_exchange(&s.fds[pick(w, FDS)],
-						      pinscope_open()));
-			break;
-		}
-	}
+	while (!s.stop)
+		work_steps[pick(w, ARRAY_SIZE(work_steps))](w, s.fds[pick(w, FDS)]);
 	return NULL;
 }
 
@@ -202,50 +210,50 @@ static void *read_pins(void *arg)
 	return NULL;
 }
 
-/* ------------------------------------------------ what happens to the memory */
+/* ------------------------------------------------------ changes of the memory */
 
 static void write_all(void)
 {
-	memset(s.anon, rand(), ARENA);
+	memset(s.anon, rand(), s.anon_len);
 }
 
 static void map_anew(void)
 {
-	mmap(s.anon, ARENA, PROT_READ | PROT_WRITE,
+	mmap(s.anon, s.anon_len, PROT_READ | PROT_WRITE,
 	     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	madvise(s.anon, ARENA, MADV_HUGEPAGE);
+	madvise(s.anon, s.anon_len, MADV_HUGEPAGE);
 }
 
 static void unmap_some(void)
 {
-	munmap(s.anon + ARENA / 4, ARENA / 8);
+	munmap(s.anon + s.anon_len / 4, s.anon_len / 8);
 	map_anew();
 }
 
-/* There and back: in between there is nothing in its place. */
+/* There and back: in between nothing is mapped in its place. */
 static void move(void)
 {
-	char *elsewhere = mmap(NULL, ARENA / 2, PROT_NONE,
+	char *elsewhere = mmap(NULL, s.anon_len / 2, PROT_NONE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	mremap(s.anon, ARENA / 2, ARENA / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
+	mremap(s.anon, s.anon_len / 2, s.anon_len / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
 	       elsewhere);
-	mremap(elsewhere, ARENA / 2, ARENA / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
+	mremap(elsewhere, s.anon_len / 2, s.anon_len / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
 	       s.anon);
 }
 
 static void protect(void)
 {
-	mprotect(s.anon, ARENA / 2, PROT_READ);
+	mprotect(s.anon, s.anon_len / 2, PROT_READ);
 	mprotect(s.anon + page, page, PROT_NONE);
-	mprotect(s.shared, FILE_SIZE / 2, PROT_NONE);
-	mprotect(s.shared, FILE_SIZE / 2, PROT_READ | PROT_WRITE);
-	mprotect(s.anon, ARENA / 2, PROT_READ | PROT_WRITE);
+	mprotect(s.shared, s.file_len / 2, PROT_NONE);
+	mprotect(s.shared, s.file_len / 2, PROT_READ | PROT_WRITE);
+	mprotect(s.anon, s.anon_len / 2, PROT_READ | PROT_WRITE);
 }
 
 static void split(void)
 {
-	char *one = s.anon + rand() % (ARENA / page) * page;
+	char *one = s.anon + rand() % (s.anon_len / page) * page;
 
 	mprotect(one, page, PROT_READ);
 	mprotect(one, page, PROT_READ | PROT_WRITE);
@@ -253,40 +261,40 @@ static void split(void)
 
 static void drop(void)
 {
-	madvise(s.anon + page, 300 * page, MADV_DONTNEED);
-	madvise(s.private, FILE_SIZE, MADV_DONTNEED);
+	madvise(s.anon + page, pmd_size / 8 * 5, MADV_DONTNEED);
+	madvise(s.private, s.file_len, MADV_DONTNEED);
 }
 
 static void swap(void)
 {
-	madvise(s.anon, ARENA, MADV_PAGEOUT);
-	madvise(s.shared, FILE_SIZE, MADV_PAGEOUT);
+	madvise(s.anon, s.anon_len, MADV_PAGEOUT);
+	madvise(s.shared, s.file_len, MADV_PAGEOUT);
 }
 
 static void collapse(void)
 {
-	madvise(s.anon, ARENA, 25 /* MADV_COLLAPSE */);
+	sys_madvise_collapse(s.anon, s.anon_len);
 }
 
 static void migrate(void)
 {
 	unsigned long node = 1 + (rand() & 1);
 
-	syscall(SYS_mbind, s.anon, ARENA, MPOL_BIND, &node, 3UL, MPOL_MF_MOVE);
-	syscall(SYS_mbind, s.shared, FILE_SIZE, MPOL_BIND, &node, 3UL,
+	syscall(SYS_mbind, s.anon, s.anon_len, MPOL_BIND, &node, 3UL, MPOL_MF_MOVE);
+	syscall(SYS_mbind, s.shared, s.file_len, MPOL_BIND, &node, 3UL,
 		MPOL_MF_MOVE);
 }
 
 static void truncate_file(void)
 {
-	if (ftruncate(s.memfd, FILE_SIZE / 3) || ftruncate(s.memfd, FILE_SIZE))
+	if (ftruncate(s.memfd, s.file_len / 3) || ftruncate(s.memfd, s.file_len))
 		perror("# ftruncate");
 }
 
 static void punch_hole(void)
 {
 	fallocate(s.memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		  rand() % (FILE_SIZE / 2), FILE_SIZE / 4);
+		  rand() % (s.file_len / 2), s.file_len / 4);
 }
 
 static void fork_off(void)
@@ -295,8 +303,7 @@ static void fork_off(void)
 
 	if (!child)
 		_exit(0);
-	if (child > 0)
-		waitpid(child, NULL, 0);
+	waitpid(child, NULL, 0);
 }
 
 static void (*const changes[])(void) = {
@@ -312,20 +319,29 @@ static void set_up(void)
 	int i;
 
 	memset(&s, 0, sizeof(s));
-	s.anon = map(2 * ARENA, PROT_READ | PROT_WRITE, 0);
-	s.anon += -pinscope_addr(s.anon) & (ARENA / 2 - 1);
-	madvise(s.anon, ARENA, MADV_HUGEPAGE);
-	s.memfd = memfd_create("abi-test", MFD_CLOEXEC);
-	need(s.memfd >= 0 && !ftruncate(s.memfd, FILE_SIZE), "memfd: %s",
-	     pinscope_errno(errno));
-	s.shared = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			s.memfd, 0);
-	s.private = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-			 s.memfd, 0);
-	need(s.shared != MAP_FAILED && s.private != MAP_FAILED, "mmap: %s",
-	     pinscope_errno(errno));
+	s.anon_len = 2 * pmd_size;
+	s.anon = map_anon_aligned(s.anon_len);
+	madvise(s.anon, s.anon_len, MADV_HUGEPAGE);
+	s.file_len = 256 * page;
+	s.memfd = make_memfd(s.file_len, 0);
+	s.shared = map_file(s.file_len, RW, MAP_SHARED, s.memfd);
+	s.private = map_file(s.file_len, RW, MAP_PRIVATE, s.memfd);
+	for (i = 0; i < FDS; i++) {
+		s.fds[i] = pinscope_open();
+		need_ok(s.fds[i] < 0 ? s.fds[i] : 0);
+	}
+}
+
+static void take_down(void)
+{
+	int i;
+
 	for (i = 0; i < FDS; i++)
-		s.fds[i] = open_ctl();
+		close(s.fds[i]);
+	close(s.memfd);
+	munmap(s.anon, s.anon_len);
+	munmap(s.shared, s.file_len);
+	munmap(s.private, s.file_len);
 }
 
 static void with_workers(void (*run)(void))
@@ -336,19 +352,16 @@ static void with_workers(void (*run)(void))
 
 	for (i = 0; i < WORKERS; i++) {
 		workers[i].seed = i + 1;
-		need(!pthread_create(&threads[i], NULL, work, &workers[i]),
-		     "pthread_create");
+		need_ok(-pthread_create(&threads[i], NULL, work, &workers[i]));
 	}
-	need(!pthread_create(&threads[i], NULL, read_pins, NULL),
-	     "pthread_create");
+	need_ok(-pthread_create(&threads[i], NULL, read_pins, NULL));
 	run();
 	s.stop = true;
 	for (i = 0; i <= WORKERS; i++)
 		pthread_join(threads[i], NULL);
-	/* Or all of it was about nothing. */
+	/* Calls that all fail would test nothing. */
 	for (i = PINSCOPE_CMD_PIN; i <= PINSCOPE_CMD_FAULT; i++)
-		expect(s.good[i], "command %d succeeded %u times", i,
-		       s.good[i]);
+		expect_gt(s.good[i], 0, "command %d", i);
 }
 
 /* Each change some times, or as often as half a minute allows; at least once. */
@@ -365,21 +378,28 @@ static void change_memory(void)
 
 #define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 
-static void test_changing_memory(void)
+static void khugepaged(const char *scan_ms, const char *alloc_ms)
 {
-	set_up();
-	write_file(KHUGEPAGED "scan_sleep_millisecs", "1");
-	write_file(KHUGEPAGED "alloc_sleep_millisecs", "1");
-	with_workers(change_memory);
-	write_file(KHUGEPAGED "scan_sleep_millisecs", "10000");
-	write_file(KHUGEPAGED "alloc_sleep_millisecs", "60000");
+	/* A kernel without THP has no khugepaged. */
+	sys_write_file(KHUGEPAGED "scan_sleep_millisecs", scan_ms);
+	sys_write_file(KHUGEPAGED "alloc_sleep_millisecs", alloc_ms);
 }
 
-/* What a target does until it is killed, if it does not end by itself. */
-static void target(int what)
+static void test_changing_memory(struct fixture *f)
+{
+	(void)f;
+	set_up();
+	khugepaged("1", "1");
+	with_workers(change_memory);
+	khugepaged("10000", "60000");
+	take_down();
+}
+
+/* A target does one of these until it is killed or ends by itself. */
+static void target_main(int nr)
 {
 	for (;;) {
-		switch (what) {
+		switch (nr) {
 		case 0:
 			fork_off();
 			break;
@@ -404,30 +424,30 @@ static void change_targets(void)
 	for (i = 0; i < 150; i++) {
 		pid = must_fork();
 		if (!pid)
-			target(i % 4);
-		if (pid < 0)
-			continue;
+			target_main(i % 4);
 		s.pid = pid;
 		usleep(i % 7 * 4000);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		kill_child(pid);
 	}
 	s.pid = 0;
 }
 
-static void test_changing_targets(void)
+static void test_changing_targets(struct fixture *f)
 {
+	(void)f;
 	set_up();
 	write_all();
 	with_workers(change_targets);
+	take_down();
 }
 
-/* Killed in the middle of all that, threads, pins and mappings. */
-static void test_killed(void)
+/* SIGKILL in the middle of it: threads, pins and mappings go at once. */
+static void test_killed(struct fixture *f)
 {
 	pid_t pid;
 	int i;
 
+	(void)f;
 	for (i = 0; i < 15; i++) {
 		pid = must_fork();
 		if (!pid) {
@@ -436,8 +456,7 @@ static void test_killed(void)
 			_exit(0);
 		}
 		usleep(20000 + i * 10000);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		kill_child(pid);
 	}
 }
 
@@ -447,53 +466,58 @@ static void test_killed(void)
 static long free_kib(void)
 {
 	char line[200];
-	long value, kib = 0;
+	long value, pages = 0;
 	FILE *file;
 
 	drain_lru();
-	if (!write_file("/proc/sys/vm/drop_caches", "3"))
-		return -1;
+	need_write_file("/proc/sys/vm/drop_caches", "3");
 	file = fopen("/proc/zoneinfo", "re");
-	while (file && fgets(line, sizeof(line), file))
+	need_sys(file, "/proc/zoneinfo");
+	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, " pages free %ld", &value) == 1 ||
 		    sscanf(line, " count: %ld", &value) == 1)
-			kib += value * 4;
-	if (file)
-		fclose(file);
-	return kib;
+			pages += value;
+	fclose(file);
+	return pages * (page >> 10);
 }
 
-/* 16 MiB pinned in every way and released in every way, some dozens of times. */
+enum release { BY_UNPIN, BY_UNPIN_OF_HALF, BY_CLOSE, BY_EXIT, RELEASES };
+
+/* Pins some MiB by one call and releases them; a call may fail. */
+static void pin_and_release_once(unsigned int call, enum release release)
+{
+	const size_t len = 8 * pmd_size;
+	char *addr = map_anon(len, RW, MAP_POPULATE);
+	struct pinscope_pin cmd = {
+		.call = call, .gup_flags = PINSCOPE_FOLL_WRITE,
+		.addr = pinscope_addr(addr), .len = len,
+	};
+	int fd = pinscope_open();
+
+	if (fd < 0 || pinscope_pin_cmd(fd, &cmd))
+		return;
+	if (release == BY_UNPIN)
+		pinscope_unpin(fd, cmd.id);
+	else if (release == BY_UNPIN_OF_HALF)
+		pinscope_unpin_part(fd, cmd.id, page, len / 2, 0, NULL);
+	else if (release == BY_CLOSE)
+		close(fd);
+	munmap(addr, len);
+}
+
 static void pin_and_release(void)
 {
-	const size_t len = 16 << 20;
-	struct pinscope_pin cmd = { .len = len, .gup_flags = PINSCOPE_FOLL_WRITE };
-	unsigned int call, how;
-	char *addr;
+	unsigned int call, release;
 	pid_t pid;
-	int fd;
 
 	for (call = 0; call < PINSCOPE_CALL_PIN_MEMFD; call++) {
-		for (how = 0; how < 4; how++) {
+		for (release = 0; release < RELEASES; release++) {
 			pid = must_fork();
-			if (pid) {
-				waitpid(pid, NULL, 0);
-				continue;
-			}
-			fd = open_ctl();
-			addr = map(len, PROT_READ | PROT_WRITE, MAP_POPULATE);
-			cmd.call = call;
-			cmd.addr = pinscope_addr(addr);
-			if (pinscope_pin_cmd(fd, &cmd))
+			if (!pid) {
+				pin_and_release_once(call, release);
 				_exit(0);
-			if (how == 0)
-				pinscope_unpin(fd, cmd.id);
-			else if (how == 1)
-				pinscope_unpin_part(fd, cmd.id, page, len / 2, 0, NULL);
-			else if (how == 2)
-				close(fd);
-			munmap(addr, len);
-			_exit(0);
+			}
+			expect_eq(status_of(pid), 0, "status of the child");
 		}
 	}
 }
@@ -511,11 +535,13 @@ static void stress_and_exit(void)
 	waitpid(pid, NULL, 0);
 }
 
-static void test_memory_lost(void)
+/* Each is done once before, for the memory that is used from then on. */
+static void test_memory_lost(struct fixture *f)
 {
 	long before, after;
 	int i;
 
+	(void)f;
 	stress_and_exit();
 	pin_and_release();
 	before = free_kib();
@@ -524,20 +550,20 @@ static void test_memory_lost(void)
 	after = free_kib();
 	printf("# free before stress: %ld KiB, after: %ld KiB\n", before, after);
 	/* What is pinned at a time, and so could be lost, is some megabytes. */
-	expect(before - after < 1 << 10, "%ld KiB lost", before - after);
+	expect_le(before - after, 1023, "KiB lost by stress");
 
 	before = free_kib();
 	pin_and_release();
 	after = free_kib();
-	printf("# free before: %ld KiB, after: %ld KiB\n", before, after);
-	/* One page a pin that is lost would be this. */
-	expect(before - after < 160, "%ld KiB lost", before - after);
+	printf("# free before pins: %ld KiB, after: %ld KiB\n", before, after);
+	/* One page of each pin would be this. */
+	expect_le(before - after, 159, "KiB lost by pins");
 }
 
 const struct test stress_tests[] = {
-	{ "stress: changing memory", test_changing_memory },
-	{ "stress: changing targets", test_changing_targets },
-	{ "stress: killed", test_killed },
-	{ "stress: no memory lost", test_memory_lost },
+	TEST("stress: changing memory", test_changing_memory),
+	TEST("stress: changing targets", test_changing_targets),
+	TEST("stress: SIGKILL", test_killed),
+	TEST("stress: no memory lost", test_memory_lost),
 	{}
 };

@@ -4,61 +4,141 @@
  * gets the errno that fits, pins live as long as they should, and INSPECT says
  * what /proc/self/pagemap and /proc/kpageflags say.
  */
-#include <fcntl.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 
+#include "../tool/memory.h"
 #include "abi.h"
 
-const size_t page = 4096;
+size_t page, pmd_size;
+unsigned int page_shift, pmd_shift;
 
-int open_ctl(void)
+/* An open ctl file for INFO alone: it is there before and after each test. */
+static int info_fd;
+
+/* ------------------------------------------------------------- the fixture */
+
+static int others[16];
+static unsigned int nr_others;
+
+static struct {
+	struct kind_memory pub;
+	struct memory memory;
+	bool used;
+} memories[4];
+
+static int open_ctl(void)
 {
 	int fd = pinscope_open();
 
-	need(fd >= 0, "open: %s", pinscope_errno(fd));
+	need_ok(fd < 0 ? fd : 0, "open of " PINSCOPE_CTL_PATH);
 	return fd;
 }
 
-char *map(size_t len, int prot, int more_flags)
+int open_another_ctl(void)
 {
-	char *addr = mmap(NULL, len, prot,
-			  MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
-
-	need(addr != MAP_FAILED, "mmap: %s", pinscope_errno(errno));
-	return addr;
+	need(nr_others < ARRAY_SIZE(others), "too many open ctl files");
+	others[nr_others] = open_ctl();
+	return others[nr_others++];
 }
+
+int open_map(void)
+{
+	int fd = pinscope_open_map();
+
+	need_ok(fd < 0 ? fd : 0, "open of " PINSCOPE_MAP_PATH);
+	return fd;
+}
+
+static void populate(char *addr, size_t len)
+{
+	size_t at;
+
+	for (at = 0; at < len; at += page)
+		*(volatile char *)(addr + at) = 0;
+}
+
+static void fixture_set_up(struct fixture *f, const struct test *test)
+{
+	*f = (struct fixture) {
+		.ctl = open_ctl(), .len = test->pages * page,
+	};
+	if (!test->pages)
+		return;
+	f->mem = map_anon(f->len, RW, 0);
+	madvise(f->mem, f->len, MADV_NOHUGEPAGE);
+	if (test->populated)
+		populate(f->mem, f->len);
+}
+
+void fixture_tear_down(struct fixture *f)
+{
+	size_t i;
+
+	while (nr_others)
+		close(others[--nr_others]);
+	for (i = 0; i < ARRAY_SIZE(memories); i++)
+		if (memories[i].used)
+			put_memory(&memories[i].pub);
+	if (f->mem)
+		munmap(f->mem, f->len);
+	close(f->ctl);
+}
+
+/* Is nothing pinned, by pinscope's count and by the kernel's? */
+static bool nothing_left(void)
+{
+	int tries;
+
+	/* Orphans of what was killed may still hold a file for a moment. */
+	for (tries = 0; tries < 500; tries++) {
+		if (!pages_pinned() && !kernel_pins())
+			return true;
+		usleep(10000);
+	}
+	printf("# expected no pinned pages, found %llu of pinscope's\n",
+	       (unsigned long long)pages_pinned());
+	printf("# expected no pins in /proc/vmstat, found %ld\n", kernel_pins());
+	return false;
+}
+
+static void run_with_fixture(const struct test *test)
+{
+	struct fixture f;
+
+	fixture_set_up(&f, test);
+	test->run(&f);
+	fixture_tear_down(&f);
+	tap_context("after the test");
+	expect(nothing_left());
+}
+
+/* ------------------------------------------------------------------ counters */
 
 struct pinscope_info get_info(int fd)
 {
 	struct pinscope_info info;
-	int ret = pinscope_info(fd, &info);
 
-	need(!ret, "INFO: %s", pinscope_errno(ret));
+	need_ok(pinscope_info(fd, &info));
 	return info;
 }
 
-void expect_ret(int ret, int want, const char *what)
+uint64_t pages_pinned(void)
 {
-	expect(ret == want, "%s: expected %s, got %s", what,
-	       want ? pinscope_errno(want) : "success",
-	       ret ? pinscope_errno(ret) : "success");
+	return get_info(info_fd).pinned_pages;
 }
 
-long vmstat(const char *name)
+static long vmstat(const char *name)
 {
 	char line[128];
 	long value = -1;
 	size_t len = strlen(name);
 	FILE *file;
-	int fd;
 
-	/* What other processors have counted may not be in the sum yet. */
-	fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (write(fd, "1", 1) != 1)
-			perror("# stat_refresh");
-		close(fd);
-	}
+	/*
+	 * Other processors may have counted what is not in the sum yet. A user
+	 * without privileges cannot ask for that.
+	 */
+	sys_write_file("/proc/sys/vm/stat_refresh", "1");
 	file = fopen("/proc/vmstat", "re");
 	if (!file)
 		return -1;
@@ -69,107 +149,142 @@ long vmstat(const char *name)
 	return value;
 }
 
-long pins_now(void)
+long kernel_pins(void)
 {
 	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
 }
 
-bool nothing_left(void)
-{
-	struct pinscope_info info;
-	long pins;
-	int fd, tries;
+/* -------------------------------------------------- calls that have to work */
 
-	/* Orphans of what was killed may still hold a file for a moment. */
-	for (tries = 0; tries < 500; tries++) {
-		fd = pinscope_open();
-		if (fd < 0 || pinscope_info(fd, &info)) {
-			printf("# the module does not answer\n");
-			return false;
-		}
-		close(fd);
-		pins = pins_now();
-		if (!info.pinned_pages && !pins)
-			return true;
-		usleep(10000);
-	}
-	printf("# pages still pinned: %llu by pinscope's count, %ld by the kernel's\n",
-	       info.pinned_pages, pins);
-	return false;
-}
-
-uint32_t pin(int fd, unsigned int call, uint64_t gup_flags, const void *addr,
-	     size_t len)
+uint32_t pin_at(struct tap_place at, int fd, unsigned int call,
+		uint64_t gup_flags, const void *addr, size_t len)
 {
+	char names[200];
 	uint32_t id = 0;
-	int ret = pinscope_pin(fd, call, gup_flags, addr, len, &id);
 
-	need(!ret, "PIN %s: %s", pinscope_name(pinscope_call_names, call), pinscope_errno(ret));
+	tap_need(tap_ret(at, "PIN",
+			 pinscope_pin(fd, call, gup_flags, addr, len, &id), 0,
+			 ": %s, gup_flags %s, %zu pages",
+			 pinscope_name(pinscope_call_names, call),
+			 pinscope_names(pinscope_gup_flags_names, gup_flags,
+					names, sizeof(names)), len / page));
 	return id;
 }
 
-struct pinscope_compare compare(int fd, uint32_t id, const void *addr)
+struct pinscope_compare compare_at(struct tap_place at, int fd,
+				   uint32_t id, const void *addr)
 {
 	struct pinscope_compare cmp = {};
-	int ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp);
+	int ret = pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr),
+				   &cmp);
 
-	need(!ret, "COMPARE: %s", pinscope_errno(ret));
+	tap_need(tap_ret(at, "COMPARE", ret, 0, ": pin %u", id));
 	return cmp;
 }
 
-struct pinscope_page state_of(int fd, const void *addr)
+struct pinscope_page state_at(struct tap_place at, int fd,
+			      const void *addr)
 {
 	struct pinscope_page rec;
-	int ret = pinscope_page(fd, addr, &rec);
 
-	need(!ret, "INSPECT: %s", pinscope_errno(ret));
+	tap_need(tap_ret(at, "INSPECT", pinscope_page(fd, addr, &rec),
+			 0, ": %p", addr));
 	return rec;
 }
 
-bool state_is(int fd, const void *addr, uint64_t mask, uint64_t want)
+struct records inspect_at(struct tap_place at, int fd,
+			  struct pinscope_target target, uint64_t addr,
+			  uint64_t len)
 {
-	struct pinscope_page rec = state_of(fd, addr);
-	char names[NAMES_MAX];
+	struct records records = {};
 
-	if ((rec.state & mask) == want)
-		return true;
-	printf("# %p: %s, PFN 0x%llx, mapcount %d, refcount %d, pincount %d\n",
-	       addr, pinscope_names(pinscope_state_names, rec.state, names, sizeof(names)),
-	       rec.pfn, rec.mapcount, rec.refcount, rec.pincount);
-	return false;
+	tap_need(tap_ret(at, "INSPECT",
+			 pinscope_inspect(fd, target, addr, len, &records.rec,
+					  &records.nr), 0,
+			 ": 0x%llx, %llu pages", (unsigned long long)addr,
+			 (unsigned long long)len / page));
+	return records;
 }
 
-void expect_state(int fd, const void *addr, uint64_t has, uint64_t hasnt,
-		  const char *what)
+bool expect_state_at(struct tap_place at, const char *text, int fd,
+		     const void *addr, uint64_t has, uint64_t hasnt,
+		     const char *format, ...)
 {
-	expect(state_is(fd, addr, has | hasnt, has), "%s", what);
+	struct pinscope_page rec = state_at(at, fd, addr);
+	char what[200], expression[100];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	snprintf(expression, sizeof(expression), "page state at %s", text);
+	return tap_bits(at, expression, pinscope_state_names, rec.state,
+			has, hasnt,
+			" (PFN 0x%llx, mapcount %d, refcount %d, pincount %d)%s",
+			rec.pfn, rec.mapcount, rec.refcount, rec.pincount,
+			strcmp(what, ": ") ? what : "");
 }
 
-static const struct kind *find_kind(const char *name)
+void need_write_file(const char *path, const char *text)
 {
-	static struct kind *kinds;
-	static size_t nr;
-	size_t i;
-
-	if (!kinds)
-		kinds = kinds_get("/var/tmp", &nr);
-	for (i = 0; kinds && i < nr; i++)
-		if (!strcmp(kinds[i].name, name))
-			return &kinds[i];
-	need(false, "no kind %s", name);
-	return NULL;
+	need_sys(sys_write_file(path, text), "\"%s\" to %s", text, path);
 }
 
-void get_memory(struct memory *m, int fd, const char *kind, bool writable)
+/* ------------------------------------------------------------------ memory */
+
+char *map_anon(size_t len, int prot, int more_flags)
 {
-	if (!memory_open(m, find_kind(kind), "/var/tmp") ||
-	    !memory_map(m, fd, writable))
-		tap_skip("%s: %s", kind, m->why);
+	char *addr = mmap(NULL, len, prot,
+			  MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
+
+	need_sys(addr != MAP_FAILED, "mmap of %zu bytes", len);
+	return addr;
+}
+
+char *map_anon_aligned(size_t len)
+{
+	char *area = map_anon(len + pmd_size, RW, 0);
+	char *addr = area + (-pinscope_addr(area) & (pmd_size - 1));
+
+	munmap(area, addr - area);
+	munmap(addr + len, area + pmd_size - addr);
+	madvise(addr, len, MADV_NOHUGEPAGE);
+	return addr;
+}
+
+char *map_file(size_t len, int prot, int flags, int fd)
+{
+	char *addr = mmap(NULL, len, prot, flags, fd, 0);
+
+	need_sys(addr != MAP_FAILED, "mmap of %zu bytes of a file", len);
+	return addr;
+}
+
+int make_memfd(size_t len, unsigned int flags)
+{
+	int fd = memfd_create("abi-test", MFD_CLOEXEC | flags);
+
+	need_sys(fd >= 0, "memfd_create, flags 0x%x", flags);
+	need_sys(!ftruncate(fd, len), "memfd, %zu bytes", len);
+	return fd;
+}
+
+int make_file(const char *dir, size_t len)
+{
+	char name[100];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/abi-test-XXXXXX", dir);
+	fd = mkstemp(name);
+	need_sys(fd >= 0, "%s", name);
+	unlink(name);
+	need_sys(!ftruncate(fd, len), "%s, %zu bytes", name, len);
+	return fd;
 }
 
 void drain_lru(void)
 {
-	void *addr = map(page, PROT_READ | PROT_WRITE, MAP_POPULATE);
+	void *addr = map_anon(page, RW, MAP_POPULATE);
 	int node = 0, status;
 
 	/* Whatever it does with this page, it empties the batches first. */
@@ -177,25 +292,153 @@ void drain_lru(void)
 	munmap(addr, page);
 }
 
-bool write_file(const char *path, const char *text)
+int uffd_missing(void *addr, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(text);
-	bool good = fd >= 0 && write(fd, text, len) == len;
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = pinscope_addr(addr), .len = len },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	if (!good)
-		printf("# %s: %s\n", path, pinscope_errno(errno));
-	if (fd >= 0)
-		close(fd);
-	return good;
+	need_sys(fd >= 0, "userfaultfd");
+	need_sys(!ioctl(fd, UFFDIO_API, &api));
+	need_sys(!ioctl(fd, UFFDIO_REGISTER, &reg));
+	return fd;
 }
+
+/* --------------------------------------------------------- kinds of memory */
+
+static const struct kind *kinds_all(size_t *nr)
+{
+	static struct kind *kinds;
+	static size_t number;
+
+	if (!kinds)
+		kinds = kinds_get(DISK_DIR, &number);
+	need(kinds, "the kinds of memory");
+	*nr = number;
+	return kinds;
+}
+
+/* Those of which the table of kinds has another name. */
+static const char *other_name(const char *name)
+{
+	static const char *const names[][2] = {
+		{ "thp", "anon-thp" }, { "memfd-private", "memfd" },
+		{ "tmpfs-private", "tmpfs" }, { "hugetlb-private", "hugetlb" },
+		{ "hugetlb-anon", "anon-hugetlb" },
+		{ "file-private[ext4]", "ext4" },
+	};
+	static char other[64];
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		len = strlen(names[i][0]);
+		if (strncmp(name, names[i][0], len) ||
+		    (name[len] && name[len] != '['))
+			continue;
+		snprintf(other, sizeof(other), "%s%s", names[i][1], name + len);
+		return other;
+	}
+	return name;
+}
+
+static const struct kind *find_kind(const char *name)
+{
+	size_t nr, i;
+	const struct kind *kinds = kinds_all(&nr);
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(kinds[i].name, name) ||
+		    !strcmp(kinds[i].name, other_name(name)))
+			return &kinds[i];
+	tap_skip("this machine has no memory of kind %s", name);
+}
+
+const char *kind_name(size_t wanted)
+{
+	size_t nr, i;
+	const struct kind *kinds = kinds_all(&nr);
+
+	for (i = 0; i < nr; i++) {
+		if (kinds[i].len > pmd_size && !kinds[i].control)
+			continue;
+		if (!wanted--)
+			return kinds[i].name;
+	}
+	return NULL;
+}
+
+const char *hugetlb_kind(const char *kind, size_t size)
+{
+	static const char units[] = "BKMGT";
+	static char name[64];
+	unsigned int unit = 0;
+
+	for (; size >= 1024; size /= 1024)
+		unit++;
+	snprintf(name, sizeof(name), "%s[%zu%c]", kind, size, units[unit]);
+	return name;
+}
+
+struct kind_memory *get_memory(int fd, const char *kind)
+{
+	const struct kind *k = find_kind(kind);
+	struct memory *m;
+	size_t i = 0;
+
+	while (memories[i].used)
+		i++;
+	need(i < ARRAY_SIZE(memories), "too much memory is in use");
+	m = &memories[i].memory;
+	if (!memory_open(m, k, DISK_DIR) || !memory_map(m, fd, true))
+		tap_skip("%s: %s", kind, m->why);
+	memories[i].used = true;
+	memories[i].pub = (struct kind_memory) {
+		.name = kind, .addr = m->addr, .len = k->len,
+		.entry_size = k->page, .shared = k->shared,
+		.hugetlb = k->hugetlb_shift, .anon = k->backing == BACKING_NONE,
+	};
+	return &memories[i].pub;
+}
+
+void put_memory(struct kind_memory *m)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(memories); i++) {
+		if (m != &memories[i].pub)
+			continue;
+		memory_close(&memories[i].memory);
+		memories[i].used = false;
+	}
+}
+
+/* ---------------------------------------------------------------- children */
 
 pid_t must_fork(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
-	need(pid >= 0, "fork: %s", pinscope_errno(errno));
+	fflush(stdout);
+	pid = fork();
+	need_sys(pid >= 0, "fork");
 	return pid;
+}
+
+int status_of(pid_t child)
+{
+	int status = -1;
+
+	need_sys(waitpid(child, &status, 0) == child, "waitpid");
+	return status;
+}
+
+void kill_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 static int child_ready[2], child_go[2];
@@ -205,9 +448,8 @@ pid_t child_start(void)
 	pid_t child;
 	char byte;
 
-	need(!pipe2(child_ready, O_CLOEXEC) && !pipe2(child_go, O_CLOEXEC),
-	     "pipe: %s", pinscope_errno(errno));
-	fflush(stdout);
+	need_sys(!pipe2(child_ready, O_CLOEXEC));
+	need_sys(!pipe2(child_go, O_CLOEXEC));
 	child = must_fork();
 	if (!child) {
 		close(child_go[1]);
@@ -232,11 +474,39 @@ void child_wait(void)
 
 void child_end(pid_t child)
 {
-	int status;
-
 	close(child_go[1]);
-	waitpid(child, &status, 0);
-	expect(!status, "the child failed: status 0x%x", status);
+	expect_eq(status_of(child), 0, "status of the child");
+}
+
+pid_t idle_child(void)
+{
+	pid_t child = child_start();
+
+	if (!child)
+		child_wait();
+	return child;
+}
+
+void ignore_signal(int sig)
+{
+	(void)sig;
+}
+
+/* -------------------------------------------------------------------- main */
+
+/* Without THP mm does not tell what a PMD maps: a page of 8-byte entries. */
+static void get_sizes(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+			   "re");
+
+	page = sysconf(_SC_PAGESIZE);
+	page_shift = get_info(info_fd).page_shift;
+	if (!file || fscanf(file, "%zu", &pmd_size) != 1)
+		pmd_size = page * (page / 8);
+	if (file)
+		fclose(file);
+	pmd_shift = __builtin_ctzl(pmd_size);
 }
 
 int main(int argc, char **argv)
@@ -245,6 +515,17 @@ int main(int argc, char **argv)
 		input_tests, pin_tests, inspect_tests, fault_tests,
 		remote_tests, gup_test_tests, stress_tests,
 	};
+	static const struct tap_hooks hooks = {
+		.run = run_with_fixture, .nothing_left = nothing_left,
+	};
+	char why[256];
 
-	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, nothing_left);
+	info_fd = pinscope_open();
+	if (info_fd < 0) {
+		pinscope_why_not(info_fd, why, sizeof(why));
+		printf("Bail out! %s\n", why);
+		return 1;
+	}
+	get_sizes();
+	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, &hooks);
 }
