@@ -21,9 +21,9 @@ static int open_gup_test(void)
 {
 	int fd = open("/sys/module/pinscope/parameters/gup_test",
 		      O_RDONLY | O_CLOEXEC);
-	char ours = 0;
+	char enabled = 0;
 
-	if (fd >= 0 && read(fd, &ours, 1) == 1 && ours == 'N')
+	if (fd >= 0 && read(fd, &enabled, 1) == 1 && enabled == 'N')
 		tap_skip("needs a kernel without CONFIG_GUP_TEST, and gup_test=1");
 	close(fd);
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);

@@ -407,7 +407,7 @@ static void test_agree_swapped(struct fixture *f)
 	free(r.rec);
 }
 
-/* ---------------------------- page states that take something to make */
+/* ------------------------------------------------------ single page states */
 
 /*
  * NUMA balancing comes around in its own time, and only to what is on another
@@ -664,7 +664,7 @@ static struct pinscope_rss rss_of_self(int fd)
 	return rss;
 }
 
-/* What each kind adds to the counters, and takes from them when it goes. */
+/* Each kind adds its pages to one counter, and takes them away in the end. */
 static void test_rss(struct fixture *f)
 {
 	const struct {
@@ -706,7 +706,7 @@ static void test_rss(struct fixture *f)
 #define OF_ENTRIES	(PRESENT | WRITABLE | SOFT_DIRTY | \
 			 PINSCOPE_STATE_DIRTY | PINSCOPE_STATE_YOUNG)
 
-/* A record through the pin says of the pages what one of the mapping says. */
+/* A record of the pin and one of the mapping describe the same pages. */
 static void same_pages(const struct pinscope_page *pinned,
 		       const struct pinscope_page *mapped, uint64_t start)
 {

@@ -78,7 +78,7 @@ static void test_read_all(struct fixture *f)
 
 /* -------------------------------------------------------- life of a pin */
 
-/* The caller can never learn of a pin whose id cannot be written. */
+/* PIN must not leave a pin when it cannot tell the caller its id. */
 static void test_pin_unwritable_struct(struct fixture *f)
 {
 	struct pinscope_pin *cmd = (void *)map_anon(page, RW, 0);
@@ -427,7 +427,7 @@ static void test_memfd(struct fixture *f)
 
 /* -------------------------------------------------------- parts of a pin */
 
-/* A pin, and what a model says that is left of it. */
+/* A pin, and a model of it: the pages that are still held. */
 struct parts {
 	int fd;
 	uint32_t id;
@@ -478,7 +478,7 @@ static void check_inspect(const struct parts *p)
 	free(r.rec);
 }
 
-/* What the module says of the pin is what the model has. */
+/* The module and the model agree on what is left of the pin. */
 static void check_parts(const struct parts *p)
 {
 	size_t i = rand() % p->nr;
@@ -631,7 +631,7 @@ static void test_too_many_pins_of_a_page(struct fixture *f)
 				   nr * page, &id);
 	expect_ret(ret, -ENOMEM, "after %zu pins", i);
 	expect_gt(i, 1000, "pins of %zu pages each", nr);
-	/* Two million pins are released before the limit is as it was. */
+	/* Release them first: the limit is below two million pins. */
 	close(other);
 	need_write_file(MAX_PAGES, was);
 }

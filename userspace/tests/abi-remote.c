@@ -72,7 +72,7 @@ static int fault_one(int fd, struct pinscope_target target, const void *addr,
 			      NULL, out);
 }
 
-/* ------------------------------------------------------- all that there is */
+/* ------------------------------------------------------------ each command */
 
 /* A child with memory of its own; it answers through @shared. */
 struct peer {
@@ -159,7 +159,7 @@ static void each_command(int fd, struct pinscope_target target,
 	expect_eq(out.pages, 1);
 }
 
-/* A pin outlives the process whose memory it is; nothing else does. */
+/* A pin outlives the process that it pins memory of; nothing else does. */
 static void outlives(int fd, const struct peer *p, int pidfd)
 {
 	const struct pinscope_target by_pid = pinscope_pid(p->pid);

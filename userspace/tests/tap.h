@@ -135,7 +135,7 @@ bool tap_bits(struct tap_place at, const char *text,
 	tap_ret(TAP_HERE, #ret, ret, want, ": " __VA_ARGS__)
 #define expect_ok(ret, ...)	expect_ret(ret, 0, __VA_ARGS__)
 
-/* A system call, whose failure is explained by errno. */
+/* A system call: errno explains why it failed. */
 #define expect_sys(cond, ...)						\
 	tap_sys(TAP_HERE, cond, #cond, ": " __VA_ARGS__)
 
@@ -155,7 +155,13 @@ bool tap_bits(struct tap_place at, const char *text,
 		if (!(met))						\
 			_exit(1);					\
 	} while (0)
-#define need(cond, ...)		tap_need(expect(cond, __VA_ARGS__))
+#define need(cond, ...)							\
+	do {								\
+		if (!(cond)) {						\
+			fail("not true: " #cond, __VA_ARGS__);		\
+			_exit(1);					\
+		}							\
+	} while (0)
 #define need_eq(found, want, ...) tap_need(expect_eq(found, want, __VA_ARGS__))
 #define need_ok(ret, ...)	tap_need(expect_ok(ret, __VA_ARGS__))
 #define need_sys(cond, ...)	tap_need(expect_sys(cond, __VA_ARGS__))
