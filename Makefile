@@ -20,7 +20,7 @@ module:
 	fi
 
 userspace:
-	@$(MAKE) -C userspace pinscope
+	@$(MAKE) -C userspace pinscope pinscope.1
 
 run:
 	@scripts/run

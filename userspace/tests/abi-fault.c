@@ -70,7 +70,7 @@ static bool has_fix(int fd)
 
 /* -------------------------------------------------------------- one fault */
 
-static void test_basic(struct fixture *f)
+static void test_basic(struct abi_fixture *f)
 {
 	const uint64_t unshare = PINSCOPE_FAULT_UNSHARE;
 	uint64_t before, after;
@@ -125,7 +125,7 @@ static void results_beyond_a_file(int fd)
 }
 
 /* A hole in the range: what is before it is done, and told. */
-static void results_before_a_hole(struct fixture *f)
+static void results_before_a_hole(struct abi_fixture *f)
 {
 	uint32_t results[4] = { NO_RESULT, NO_RESULT, NO_RESULT, NO_RESULT };
 	struct pinscope_fault out;
@@ -141,7 +141,7 @@ static void results_before_a_hole(struct fixture *f)
 	expect_state(f->ctl, f->mem + 3 * page, 0, PRESENT, "behind the hole");
 }
 
-static void test_results(struct fixture *f)
+static void test_results(struct abi_fixture *f)
 {
 	tap_context("beyond the end of a file");
 	results_beyond_a_file(f->ctl);
@@ -158,7 +158,7 @@ static void test_results(struct fixture *f)
 	expect_eq(f->mem[0], 's', "swapped in");
 }
 
-static void test_major(struct fixture *f)
+static void test_major(struct abi_fixture *f)
 {
 	int file = make_file(DISK_DIR, 0);
 	char *addr;
@@ -176,7 +176,7 @@ static void test_major(struct fixture *f)
 }
 
 /* WRITE where mm would warn of it; the guest panics if it gets there. */
-static void test_permissions(struct fixture *f)
+static void test_permissions(struct abi_fixture *f)
 {
 	const uint64_t write_flag = PINSCOPE_FAULT_WRITE;
 	int file = make_file("/tmp", page), fd = f->ctl, rdonly;
@@ -209,7 +209,7 @@ static void test_permissions(struct fixture *f)
 }
 
 /* With allow_warn=1, which needs a guest that does not panic, WARN is wanted. */
-static void test_allow_warn(struct fixture *f)
+static void test_allow_warn(struct abi_fixture *f)
 {
 	const uint64_t bad = PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_WRITE;
 	FILE *param = fopen("/sys/module/pinscope/parameters/allow_warn", "re");
@@ -226,7 +226,7 @@ static void test_allow_warn(struct fixture *f)
 			   "allow_warn=0");
 }
 
-static void test_every_combination(struct fixture *f)
+static void test_every_combination(struct abi_fixture *f)
 {
 	const char *const kinds[] = {
 		"anon", "zeropage", "memfd-private", "memfd-shared", "thp",
@@ -275,7 +275,7 @@ static void *uffd_handler(void *arg)
 	return NULL;
 }
 
-static void test_retry(struct fixture *f)
+static void test_retry(struct abi_fixture *f)
 {
 	const uint64_t retry = PINSCOPE_FAULT_ALLOW_RETRY;
 	int uffd = uffd_missing(f->mem, f->len);
@@ -321,7 +321,7 @@ static void *wait_in_fault(void *arg)
 }
 
 /* Nobody handles this fault: a signal has to end it. */
-static void test_interrupted(struct fixture *f)
+static void test_interrupted(struct abi_fixture *f)
 {
 	struct waiter w = {
 		.fd = f->ctl, .addr = f->mem,
@@ -482,7 +482,7 @@ static void map_again(int fd, const struct map_row *row)
 	munmap(addr, 8 * page);
 }
 
-static void test_maps(struct fixture *f)
+static void test_maps(struct abi_fixture *f)
 {
 	const struct map_row *row;
 	char *addr;
@@ -585,7 +585,7 @@ static void map_pmd_private_write(int ctl)
 	close(fd);
 }
 
-static void test_map_pmd(struct fixture *f)
+static void test_map_pmd(struct abi_fixture *f)
 {
 	if (!has_map(f->ctl, PINSCOPE_MAP_PMD))
 		tap_skip("the kernel is built without transparent huge pages");
@@ -598,7 +598,7 @@ static void test_map_pmd(struct fixture *f)
 }
 
 /* A kernel without the fix treats UNSHARE as a read fault: nothing to do. */
-static void test_map_unshare(struct fixture *f)
+static void test_map_unshare(struct abi_fixture *f)
 {
 	bool fixed = has_fix(f->ctl);
 	unsigned int map;
@@ -629,7 +629,7 @@ static void test_map_unshare(struct fixture *f)
 }
 
 /* Pages can be pinned, PFNs cannot; a pin outlives the mapping and the file. */
-static void test_map_pin(struct fixture *f)
+static void test_map_pin(struct abi_fixture *f)
 {
 	const struct map_row *row;
 	int fd, ret;
@@ -702,7 +702,7 @@ static void map_copy_no_access(int ctl, unsigned int map)
 	close(fd);
 }
 
-static void test_map_copy(struct fixture *f)
+static void test_map_copy(struct abi_fixture *f)
 {
 	static const unsigned int pfn_maps[] = {
 		PINSCOPE_MAP_PFNMAP, PINSCOPE_MAP_MIXED_PFN,

@@ -86,7 +86,7 @@ static void bad_ranges(int fd, unsigned long cmd, const char *edge)
 	expect_ret(gup_test_ioctl(fd, cmd, UNMAPPED), -EFAULT, "no struct");
 }
 
-static void test_ranges(struct fixture *f)
+static void test_ranges(struct abi_fixture *f)
 {
 	const char *edge = f->mem + f->len / 2;
 	int fd = open_gup_test();
@@ -107,7 +107,7 @@ static void test_ranges(struct fixture *f)
 }
 
 /* None of these may warn, which panics here; each may succeed or fail. */
-static void test_gup_flags(struct fixture *f)
+static void test_gup_flags(struct abi_fixture *f)
 {
 	int fd = open_gup_test(), ret, bit, other;
 	struct gup_test arg;
@@ -134,7 +134,7 @@ static void test_gup_flags(struct fixture *f)
 }
 
 /* Not counted, but not an unpinned page either. */
-static void test_zeropage(struct fixture *f)
+static void test_zeropage(struct abi_fixture *f)
 {
 	int fd = open_gup_test();
 	struct gup_test arg;
@@ -151,7 +151,7 @@ static void test_zeropage(struct fixture *f)
 }
 
 /* Pages to dump, counted from 1; what is beyond the end is set to 0. */
-static void test_dump(struct fixture *f)
+static void test_dump(struct abi_fixture *f)
 {
 	static const uint32_t which[] = { 1, 4, 5, UINT32_MAX, 0, 2, 0, 0x1001 };
 	static const uint32_t want[] = { 1, 4, 0, 0, 0, 2, 0, 0 };
@@ -218,7 +218,7 @@ static void longterm(int fd, char *addr, size_t len, unsigned int flags)
 	munmap(buf, len);
 }
 
-static void test_longterm(struct fixture *f)
+static void test_longterm(struct abi_fixture *f)
 {
 	int fd = open_gup_test();
 	unsigned int flags;
@@ -229,7 +229,7 @@ static void test_longterm(struct fixture *f)
 	}
 }
 
-static void test_longterm_bad(struct fixture *f)
+static void test_longterm_bad(struct abi_fixture *f)
 {
 	const uint64_t good = pinscope_addr(f->mem) + page;
 	int fd = open_gup_test();
@@ -264,7 +264,7 @@ static void test_longterm_bad(struct fixture *f)
 }
 
 /* The end of the process releases its pins. */
-static void test_longterm_killed(struct fixture *f)
+static void test_longterm_killed(struct abi_fixture *f)
 {
 	struct pin_longterm_test arg = {
 		.addr = pinscope_addr(f->mem), .size = f->len,

@@ -79,7 +79,7 @@ static void command_pointers(int fd, const struct command *c)
 	munmap(end - page, page);
 }
 
-static void test_structs(struct fixture *f)
+static void test_structs(struct abi_fixture *f)
 {
 	size_t i;
 
@@ -91,7 +91,7 @@ static void test_structs(struct fixture *f)
 }
 
 /* A program that was built when the structs were shorter still works. */
-static void test_first_version(struct fixture *f)
+static void test_first_version(struct abi_fixture *f)
 {
 	struct {
 		uint32_t size, call;
@@ -149,7 +149,7 @@ static void test_first_version(struct fixture *f)
 	expect_eq(unpin1.beyond, ~0U);
 }
 
-static void test_unknown_commands(struct fixture *f)
+static void test_unknown_commands(struct abi_fixture *f)
 {
 	struct pinscope_info info = { .size = sizeof(info) };
 	const unsigned long unknown[] = {
@@ -182,7 +182,7 @@ struct ranges {
 };
 
 /* The last page of the fixture's memory is populated, and a hole is behind. */
-static struct ranges get_ranges(struct fixture *f)
+static struct ranges get_ranges(struct abi_fixture *f)
 {
 	const uint64_t limit = get_info(f->ctl).max_pages * page;
 	const uint64_t top = -(uint64_t)page;
@@ -214,7 +214,7 @@ static struct ranges get_ranges(struct fixture *f)
 	return ranges;
 }
 
-static void test_pin_ranges(struct fixture *f)
+static void test_pin_ranges(struct abi_fixture *f)
 {
 	const struct ranges ranges = get_ranges(f);
 	const struct range *r;
@@ -240,7 +240,7 @@ static void test_pin_ranges(struct fixture *f)
 	expect_nothing_pinned();
 }
 
-static void test_fault_ranges(struct fixture *f)
+static void test_fault_ranges(struct abi_fixture *f)
 {
 	const struct ranges ranges = get_ranges(f);
 	const struct range *r;
@@ -260,7 +260,7 @@ static void test_fault_ranges(struct fixture *f)
 	}
 }
 
-static void test_inspect_ranges(struct fixture *f)
+static void test_inspect_ranges(struct abi_fixture *f)
 {
 	const struct ranges ranges = get_ranges(f);
 	const struct range *r;
@@ -278,7 +278,7 @@ static void test_inspect_ranges(struct fixture *f)
 	}
 }
 
-static void test_compare_ranges(struct fixture *f)
+static void test_compare_ranges(struct abi_fixture *f)
 {
 	const struct ranges ranges = get_ranges(f);
 	const struct range *r;
@@ -301,7 +301,7 @@ static void test_compare_ranges(struct fixture *f)
 	}
 }
 
-static void test_inspect_fields(struct fixture *f)
+static void test_inspect_fields(struct abi_fixture *f)
 {
 	struct { struct pinscope_page rec; uint64_t more; } longer;
 	struct pinscope_page rec;
@@ -354,7 +354,7 @@ static void refused_bits(int fd, unsigned int call, uint64_t taken,
 		   -EINVAL, "LONGTERM|PCI_P2PDMA");
 }
 
-static void test_refused_gup_flags(struct fixture *f)
+static void test_refused_gup_flags(struct abi_fixture *f)
 {
 	const uint64_t until_6_2 = (1U << PINSCOPE_CALL_PIN_MEMFD) - 1;
 	const uint64_t all = (1U << PINSCOPE_CALLS) - 1;
@@ -418,7 +418,7 @@ static unsigned int all_gup_flags(int fd, unsigned int call, uint64_t taken,
 }
 
 /* GUP warns about what it does not take, and the guest panics on a warning. */
-static void test_every_combination(struct fixture *f)
+static void test_every_combination(struct abi_fixture *f)
 {
 	struct {
 		const char *name;
@@ -453,7 +453,7 @@ static void test_every_combination(struct fixture *f)
 
 /* --------------------------------------------------------------------- ids */
 
-static void test_ids(struct fixture *f)
+static void test_ids(struct abi_fixture *f)
 {
 	int a = f->ctl, b = open_another_ctl();
 	struct pinscope_compare cmp = {};
@@ -485,7 +485,7 @@ static void test_ids(struct fixture *f)
 /* ------------------------------------------------- fields of all commands */
 
 /* Every field that has to be 0, or has values that it does not take. */
-static void fields_of_pin(struct fixture *f)
+static void fields_of_pin(struct abi_fixture *f)
 {
 	const struct pinscope_pin pins[] = {
 		{ .batch = 1U << 31 }, { .flags = 2 }, { .flags = 1U << 31 },
@@ -502,7 +502,7 @@ static void fields_of_pin(struct fixture *f)
 	}
 }
 
-static void fields_of_unpin(struct fixture *f, uint32_t id)
+static void fields_of_unpin(struct abi_fixture *f, uint32_t id)
 {
 	const struct pinscope_unpin unpins[] = {
 		{ .reserved = 1 }, { .flags = 2 }, { .offset = 1, .len = page },
@@ -528,7 +528,7 @@ static void fields_of_unpin(struct fixture *f, uint32_t id)
 				       NULL), -EACCES, "without FOLL_WRITE");
 }
 
-static void fields_of_compare(struct fixture *f, uint32_t id)
+static void fields_of_compare(struct abi_fixture *f, uint32_t id)
 {
 	uint64_t bitmap[2];
 	const struct {
@@ -555,7 +555,7 @@ static void fields_of_compare(struct fixture *f, uint32_t id)
 	}
 }
 
-static void fields_of_fault(struct fixture *f)
+static void fields_of_fault(struct abi_fixture *f)
 {
 	const struct pinscope_fault faults[] = {
 		{ .reserved = 1 }, { .reserved2 = 1 }, { .flags = 1ULL << 63 },
@@ -579,7 +579,7 @@ static void fields_of_fault(struct fixture *f)
 				  NULL), -EFAULT, "results");
 }
 
-static void fields_of_map_counts(struct fixture *f)
+static void fields_of_map_counts(struct abi_fixture *f)
 {
 	struct pinscope_map_counts counts = {
 		.size = sizeof(counts), .reserved = 1,
@@ -591,7 +591,7 @@ static void fields_of_map_counts(struct fixture *f)
 	close(fd);
 }
 
-static void fields_of_rss(struct fixture *f, uint32_t id)
+static void fields_of_rss(struct abi_fixture *f, uint32_t id)
 {
 	struct pinscope_rss rss = { .size = sizeof(rss), .reserved = 1 };
 
@@ -600,7 +600,7 @@ static void fields_of_rss(struct fixture *f, uint32_t id)
 		   "target: a pin");
 }
 
-static void test_fields(struct fixture *f)
+static void test_fields(struct abi_fixture *f)
 {
 	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
 
@@ -620,7 +620,7 @@ static void test_fields(struct fixture *f)
 	expect_eq(pages_pinned(), 1);
 }
 
-static void test_write_input(struct fixture *f)
+static void test_write_input(struct abi_fixture *f)
 {
 	const size_t len = 2 * page;
 	int fd = f->ctl;
@@ -650,7 +650,7 @@ static int mmap_ret(int fd, size_t len, uint64_t offset)
 }
 
 /* mmap() of map: what it does not have, and what a driver cannot give. */
-static void test_map_input(struct fixture *f)
+static void test_map_input(struct abi_fixture *f)
 {
 	const struct {
 		const char *name;

@@ -48,7 +48,7 @@ static size_t inspect_one_by_one(int fd, const char *addr, size_t len)
 	return nr;
 }
 
-static void test_inspect_sparse(struct fixture *f)
+static void test_inspect_sparse(struct abi_fixture *f)
 {
 	/* A terabyte, or what a 32-bit process has. */
 	const size_t len = 1UL << (sizeof(long) == 8 ? 40 : 30);
@@ -100,18 +100,18 @@ static void huge_page(int fd, const char *kind)
 	free(r.rec);
 }
 
-static void test_huge_thp(struct fixture *f)
+static void test_huge_thp(struct abi_fixture *f)
 {
 	huge_page(f->ctl, "thp");
 }
 
-static void test_huge_hugetlb(struct fixture *f)
+static void test_huge_hugetlb(struct abi_fixture *f)
 {
 	huge_page(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size));
 }
 
 /* A PUD maps as many PMDs as a page has room for. */
-static void test_huge_gigantic(struct fixture *f)
+static void test_huge_gigantic(struct abi_fixture *f)
 {
 	huge_page(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size * (page / 8)));
 }
@@ -282,7 +282,7 @@ static void agree_all(int fd, const struct kind_memory *m, const char *what)
 static void agree_written(int fd, const struct kind_memory *m)
 {
 	/* Until then a new VMA counts as soft-dirty, whatever its entries say. */
-	need_sys(sys_clear_soft_dirty());
+	need_sys(!sys_clear_soft_dirty());
 	agree_all(fd, m, "populated");
 	if (!m->hugetlb)
 		expect_state(fd, m->addr, 0, SOFT_DIRTY);
@@ -331,7 +331,7 @@ static void agree_protected(int fd, const struct kind_memory *m)
 }
 
 /* Each kind through the conditions that change its page table entries. */
-static void test_agree(struct fixture *f)
+static void test_agree(struct abi_fixture *f)
 {
 	struct kind_memory *m;
 	const char *kind;
@@ -352,7 +352,7 @@ static void test_agree(struct fixture *f)
 }
 
 /* One THP, mapped by PTEs, with holes and single pages that are not exclusive. */
-static void test_agree_pte_mapped_thp(struct fixture *f)
+static void test_agree_pte_mapped_thp(struct abi_fixture *f)
 {
 	struct kind_memory *m = get_memory(f->ctl, "thp");
 	const size_t mapped = m->len / page - 3;
@@ -379,7 +379,7 @@ static void test_agree_pte_mapped_thp(struct fixture *f)
 	free(r.rec);
 }
 
-static void test_agree_swapped(struct fixture *f)
+static void test_agree_swapped(struct abi_fixture *f)
 {
 	struct records r;
 	size_t i, pages = 0;
@@ -432,7 +432,7 @@ static void wait_for_numa_hint(int fd, char *addr)
 			*(volatile char *)(addr + 1) = i;
 }
 
-static void test_protnone(struct fixture *f)
+static void test_protnone(struct abi_fixture *f)
 {
 	const uint64_t protnone = PINSCOPE_STATE_PROTNONE;
 	const uint64_t hint = PINSCOPE_STATE_NUMA_HINT;
@@ -450,7 +450,7 @@ static void test_protnone(struct fixture *f)
 	need_write_file("/proc/sys/kernel/numa_balancing", "0");
 }
 
-static void test_mlocked(struct fixture *f)
+static void test_mlocked(struct abi_fixture *f)
 {
 	expect_state(f->ctl, f->mem, 0, PINSCOPE_STATE_MLOCKED);
 	need_sys(!mlock(f->mem, page));
@@ -459,7 +459,7 @@ static void test_mlocked(struct fixture *f)
 	munlock(f->mem, page);
 }
 
-static void test_young(struct fixture *f)
+static void test_young(struct abi_fixture *f)
 {
 	f->mem[0] = 1;
 	expect_state(f->ctl, f->mem, PINSCOPE_STATE_YOUNG, 0, "written");
@@ -469,13 +469,13 @@ static void test_young(struct fixture *f)
 
 #define KSM	"/sys/kernel/mm/ksm/"
 
-static void test_ksm(struct fixture *f)
+static void test_ksm(struct abi_fixture *f)
 {
 	char *first = f->mem, *second = f->mem + page;
 	int i;
 
 	/* Until then a new VMA counts as soft-dirty, whatever its entries say. */
-	need_sys(sys_clear_soft_dirty());
+	need_sys(!sys_clear_soft_dirty());
 	memset(first, 'k', 2 * page);
 	expect_state(f->ctl, first, 0, PINSCOPE_STATE_KSM, "before");
 	need_sys(!madvise(first, 2 * page, MADV_MERGEABLE));
@@ -496,7 +496,7 @@ static void test_ksm(struct fixture *f)
 	need_write_file(KSM "run", "0");
 }
 
-static void test_node(struct fixture *f)
+static void test_node(struct abi_fixture *f)
 {
 	unsigned int i, node;
 	unsigned long mask;
@@ -513,7 +513,7 @@ static void test_node(struct fixture *f)
 }
 
 /* Zapped file memory with userfaultfd-wp leaves a marker. */
-static void test_marker_uffd_wp(struct fixture *f)
+static void test_marker_uffd_wp(struct abi_fixture *f)
 {
 	const uint64_t marker = PINSCOPE_STATE_MARKER;
 	int memfd = make_memfd(page, 0), uffd;
@@ -535,7 +535,7 @@ static void test_marker_uffd_wp(struct fixture *f)
 /* struct uffdio_poison and its ioctl: newer than some headers. */
 #define POISON_IOCTL	_IOWR(UFFDIO, 8, struct uffdio_range[2])
 
-static void test_marker_poison(struct fixture *f)
+static void test_marker_poison(struct abi_fixture *f)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API, .features = UFFD_FEATURE_POISON,
@@ -561,7 +561,7 @@ static void test_marker_poison(struct fixture *f)
 }
 
 /* Entries that stand for something without a page. */
-static void test_markers(struct fixture *f)
+static void test_markers(struct abi_fixture *f)
 {
 	tap_context("userfaultfd-wp");
 	test_marker_uffd_wp(f);
@@ -569,7 +569,7 @@ static void test_markers(struct fixture *f)
 	test_marker_poison(f);
 }
 
-static void test_hwpoison(struct fixture *f)
+static void test_hwpoison(struct abi_fixture *f)
 {
 	uint64_t pfn;
 	uint32_t id;
@@ -592,7 +592,7 @@ static void test_hwpoison(struct fixture *f)
 }
 
 /* A page of the process is charged to a memory cgroup, if only to the root. */
-static void test_memcg(struct fixture *f)
+static void test_memcg(struct abi_fixture *f)
 {
 	expect_state(f->ctl, f->mem, PINSCOPE_STATE_MEMCG, 0);
 }
@@ -622,7 +622,7 @@ static int movable_node(void)
  * test checks either case. A long-term pin leaves that zone: the page moves,
  * and that is not COW.
  */
-static void test_zones(struct fixture *f)
+static void test_zones(struct abi_fixture *f)
 {
 	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
 	const uint64_t pinnable = PINSCOPE_STATE_LONGTERM_PINNABLE;
@@ -665,7 +665,7 @@ static struct pinscope_rss rss_of_self(int fd)
 }
 
 /* Each kind adds its pages to one counter, and takes them away in the end. */
-static void test_rss(struct fixture *f)
+static void test_rss(struct abi_fixture *f)
 {
 	const struct {
 		const char *kind;
@@ -746,7 +746,7 @@ static void inspect_pin(int fd, const char *kind)
 }
 
 /* INSPECT of a pin: the pages without the entries. */
-static void test_inspect_pin(struct fixture *f)
+static void test_inspect_pin(struct abi_fixture *f)
 {
 	const char *const kinds[] = {
 		"anon", "thp", hugetlb_kind("hugetlb-private", pmd_size),

@@ -21,7 +21,7 @@ static void fill(char *addr, size_t len)
 
 /* -------------------------------------------------------------------- READ */
 
-static void test_read(struct fixture *f)
+static void test_read(struct abi_fixture *f)
 {
 	const size_t offsets[] = {
 		0, 1, page - 1, page, page + 1, 2 * page + page / 2 - 1,
@@ -51,7 +51,7 @@ static void test_read(struct fixture *f)
 	expect_mem(buf, f->mem, f->len);
 }
 
-static void test_read_limits(struct fixture *f)
+static void test_read_limits(struct abi_fixture *f)
 {
 	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM,
 			  f->mem, f->len);
@@ -69,7 +69,7 @@ static void test_read_limits(struct fixture *f)
 		   -EFAULT);
 }
 
-static void test_read_all(struct fixture *f)
+static void test_read_all(struct abi_fixture *f)
 {
 	test_read(f);
 	tap_context("limits");
@@ -79,7 +79,7 @@ static void test_read_all(struct fixture *f)
 /* -------------------------------------------------------- life of a pin */
 
 /* PIN must not leave a pin when it cannot tell the caller its id. */
-static void test_pin_unwritable_struct(struct fixture *f)
+static void test_pin_unwritable_struct(struct abi_fixture *f)
 {
 	struct pinscope_pin *cmd = (void *)map_anon(page, RW, 0);
 
@@ -92,7 +92,7 @@ static void test_pin_unwritable_struct(struct fixture *f)
 	expect_nothing_pinned();
 }
 
-static void test_partial(struct fixture *f)
+static void test_partial(struct abi_fixture *f)
 {
 	struct pinscope_compare cmp;
 	struct pinscope_pin cmd;
@@ -119,7 +119,7 @@ static void test_partial(struct fixture *f)
 	}
 }
 
-static void test_limit(struct fixture *f)
+static void test_limit(struct abi_fixture *f)
 {
 	int other = open_another_ctl();
 	char limit[32], was[32];
@@ -136,7 +136,7 @@ static void test_limit(struct fixture *f)
 	need_write_file(MAX_PAGES, was);
 }
 
-static void test_release_on_close(struct fixture *f)
+static void test_release_on_close(struct abi_fixture *f)
 {
 	int other = pinscope_open();
 
@@ -148,7 +148,7 @@ static void test_release_on_close(struct fixture *f)
 	expect_nothing_pinned("after close");
 }
 
-static void test_release_on_kill(struct fixture *f)
+static void test_release_on_kill(struct abi_fixture *f)
 {
 	pid_t child = child_start();
 
@@ -164,7 +164,7 @@ static void test_release_on_kill(struct fixture *f)
 	expect_nothing_pinned("after SIGKILL");
 }
 
-static void test_munmap_under_pin(struct fixture *f)
+static void test_munmap_under_pin(struct abi_fixture *f)
 {
 	struct pinscope_compare cmp;
 	uint32_t id;
@@ -182,7 +182,7 @@ static void test_munmap_under_pin(struct fixture *f)
 }
 
 /* The ctl file is shared, but each process sees its own page tables. */
-static void test_fork(struct fixture *f)
+static void test_fork(struct abi_fixture *f)
 {
 	uint32_t id;
 	pid_t child;
@@ -202,7 +202,7 @@ static void test_fork(struct fixture *f)
 	expect_eq(compare(f->ctl, id, f->mem).same, 1, "in the parent");
 }
 
-static void test_permissions(struct fixture *f)
+static void test_permissions(struct abi_fixture *f)
 {
 	struct stat st;
 
@@ -271,7 +271,7 @@ static void one_call(int fd, unsigned int i, const struct kind_memory *m)
 	expect_eq(after.pfn, before.pfn);
 }
 
-static void test_calls(struct fixture *f)
+static void test_calls(struct abi_fixture *f)
 {
 	const char *const kinds[] = {
 		"anon", "thp", hugetlb_kind("hugetlb-anon", pmd_size),
@@ -294,7 +294,7 @@ static void test_calls(struct fixture *f)
 }
 
 /* GUP-fast without a fallback: it pins what is mapped, and nothing else. */
-static void test_fast_only(struct fixture *f)
+static void test_fast_only(struct abi_fixture *f)
 {
 	struct pinscope_pin cmd = {
 		.call = PINSCOPE_CALL_GET_FAST_ONLY,
@@ -399,7 +399,7 @@ static void pin_memfd_parts(int fd, int memfd)
 	expect_eq(kernel_pins(), 1);
 }
 
-static void test_memfd(struct fixture *f)
+static void test_memfd(struct abi_fixture *f)
 {
 	int small = make_filled_memfd(100 * page, 0), big;
 	struct pinscope_pin cmd = {
@@ -511,7 +511,7 @@ static struct parts pin_parts(int fd)
 }
 
 /* Random parts are released, against a model. */
-static void test_unpin_parts(struct fixture *f)
+static void test_unpin_parts(struct abi_fixture *f)
 {
 	struct parts p = pin_parts(f->ctl);
 	size_t first, nr, i, round, count = p.nr;
@@ -545,7 +545,7 @@ static void test_unpin_parts(struct fixture *f)
 
 /* ------------------------------------------------------------------- WRITE */
 
-static void test_write(struct fixture *f)
+static void test_write(struct abi_fixture *f)
 {
 	const size_t at = page - page / 8, len = 3 * page;
 	char *addr = f->mem, *buf = map_anon(len, RW, 0);
@@ -579,7 +579,7 @@ static const struct {
 };
 
 /* Like a driver: after WRITE, or when told so, released pages are dirty. */
-static void test_dirty(struct fixture *f)
+static void test_dirty(struct abi_fixture *f)
 {
 	const uint64_t dirty = PINSCOPE_STATE_FOLIO_DIRTY;
 	int file = make_file(DISK_DIR, page);
@@ -611,7 +611,7 @@ static void test_dirty(struct fixture *f)
  * A pin of a page is 1024 references to it, and mm warns when the counter
  * overflows: 2^31 of them is no more than two million pins of one page.
  */
-static void test_too_many_pins_of_a_page(struct fixture *f)
+static void test_too_many_pins_of_a_page(struct abi_fixture *f)
 {
 	const size_t nr = 512;
 	char *addr = map_anon(nr * page, PROT_NONE, 0), was[32];
@@ -676,7 +676,7 @@ static void cost(int fd, bool huge, long limit)
 	munmap(addr, len);
 }
 
-static void test_cost(struct fixture *f)
+static void test_cost(struct abi_fixture *f)
 {
 	const size_t pages = (1UL << 30) / page;
 
@@ -708,7 +708,7 @@ static unsigned int lines_of_pins(void)
 	return nr - 1;		/* the heading */
 }
 
-static void test_many_pins(struct fixture *f)
+static void test_many_pins(struct abi_fixture *f)
 {
 	const unsigned int nr = 100000;
 	uint32_t id = 0;
@@ -751,7 +751,7 @@ static bool find_pins_line(unsigned int id, struct pins_line *line)
 	return found;
 }
 
-static void test_pins_file(struct fixture *f)
+static void test_pins_file(struct abi_fixture *f)
 {
 	struct pins_line line;
 	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE |

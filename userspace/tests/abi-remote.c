@@ -177,7 +177,7 @@ static void outlives(int fd, const struct peer *p, int pidfd)
 	expect_read(fd, id, 100, 'c', "through the pin");
 }
 
-static void test_other_process(struct fixture *f)
+static void test_other_process(struct abi_fixture *f)
 {
 	const struct peer p = peer_start();
 	const struct pinscope_target by_pid = pinscope_pid(p.pid);
@@ -204,7 +204,7 @@ static void test_other_process(struct fixture *f)
 
 /* --------------------------------------------------- bad and denied targets */
 
-static void test_bad_targets(struct fixture *f)
+static void test_bad_targets(struct abi_fixture *f)
 {
 	int fd = f->ctl, file = open("/proc/self/maps", O_RDONLY), p[2];
 	const struct {
@@ -248,7 +248,7 @@ static void test_bad_targets(struct fixture *f)
 }
 
 /* Root opened the file, but the caller's own permissions count. */
-static void test_not_permitted(struct fixture *f)
+static void test_not_permitted(struct abi_fixture *f)
 {
 	pid_t child = idle_child();
 	const struct pinscope_target target = pinscope_pid(child);
@@ -278,7 +278,7 @@ static void test_not_permitted(struct fixture *f)
  * kernel and another to procfs, which decides on the permission. The module
  * accepts neither.
  */
-static void test_pid_namespace(struct fixture *f)
+static void test_pid_namespace(struct abi_fixture *f)
 {
 	struct pinscope_page rec;
 	pid_t child;
@@ -296,7 +296,7 @@ static void test_pid_namespace(struct fixture *f)
 }
 
 /* Yama may forbid even root to attach. */
-static void test_debugger(struct fixture *f)
+static void test_debugger(struct abi_fixture *f)
 {
 	int file = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
 	pid_t child = idle_child();
@@ -352,7 +352,7 @@ static uint32_t pin_own_page(int fd, pid_t child, const char *addr)
 }
 
 /* The child executes another program: its memory changes, the pin does not. */
-static void test_exec(struct fixture *f)
+static void test_exec(struct abi_fixture *f)
 {
 	uint32_t id;
 	pid_t child;
@@ -375,7 +375,7 @@ static void test_exec(struct fixture *f)
 }
 
 /* In its own mount namespace, where /proc is anything but procfs. */
-static void test_no_procfs(struct fixture *f)
+static void test_no_procfs(struct abi_fixture *f)
 {
 	int pidfd = pidfd_of(getpid()), file;
 	struct pinscope_page rec;

@@ -273,7 +273,7 @@ static void swap(void)
 
 static void collapse(void)
 {
-	sys_madvise_collapse(s.anon, s.anon_len);
+	madvise(s.anon, s.anon_len, MADV_COLLAPSE);
 }
 
 static void migrate(void)
@@ -385,7 +385,7 @@ static void khugepaged(const char *scan_ms, const char *alloc_ms)
 	sys_write_file(KHUGEPAGED "alloc_sleep_millisecs", alloc_ms);
 }
 
-static void test_changing_memory(struct fixture *f)
+static void test_changing_memory(struct abi_fixture *f)
 {
 	(void)f;
 	set_up();
@@ -432,7 +432,7 @@ static void change_targets(void)
 	s.pid = 0;
 }
 
-static void test_changing_targets(struct fixture *f)
+static void test_changing_targets(struct abi_fixture *f)
 {
 	(void)f;
 	set_up();
@@ -442,7 +442,7 @@ static void test_changing_targets(struct fixture *f)
 }
 
 /* SIGKILL in the middle of it: threads, pins and mappings go at once. */
-static void test_killed(struct fixture *f)
+static void test_killed(struct abi_fixture *f)
 {
 	pid_t pid;
 	int i;
@@ -536,7 +536,7 @@ static void stress_and_exit(void)
 }
 
 /* Each is done once before, for the memory that is used from then on. */
-static void test_memory_lost(struct fixture *f)
+static void test_memory_lost(struct abi_fixture *f)
 {
 	long before, after;
 	int i;

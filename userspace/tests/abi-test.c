@@ -6,7 +6,7 @@
  */
 #include <sys/stat.h>
 
-#include "../tool/memory.h"
+#include "../suite/memory.h"
 #include "abi.h"
 
 size_t page, pmd_size;
@@ -57,9 +57,9 @@ static void populate(char *addr, size_t len)
 		*(volatile char *)(addr + at) = 0;
 }
 
-static void fixture_set_up(struct fixture *f, const struct test *test)
+static void fixture_set_up(struct abi_fixture *f, const struct test *test)
 {
-	*f = (struct fixture) {
+	*f = (struct abi_fixture) {
 		.ctl = open_ctl(), .len = test->pages * page,
 	};
 	if (!test->pages)
@@ -70,7 +70,7 @@ static void fixture_set_up(struct fixture *f, const struct test *test)
 		populate(f->mem, f->len);
 }
 
-void fixture_tear_down(struct fixture *f)
+void fixture_tear_down(struct abi_fixture *f)
 {
 	size_t i;
 
@@ -103,7 +103,7 @@ static bool nothing_left(void)
 
 static void run_with_fixture(const struct test *test)
 {
-	struct fixture f;
+	struct abi_fixture f;
 
 	fixture_set_up(&f, test);
 	test->run(&f);
@@ -227,7 +227,7 @@ bool expect_state_at(struct tap_place at, const char *text, int fd,
 
 void need_write_file(const char *path, const char *text)
 {
-	need_sys(sys_write_file(path, text), "\"%s\" to %s", text, path);
+	need_sys(!sys_write_file(path, text), "\"%s\" to %s", text, path);
 }
 
 /* ------------------------------------------------------------------ memory */
@@ -309,51 +309,29 @@ int uffd_missing(void *addr, size_t len)
 
 /* --------------------------------------------------------- kinds of memory */
 
+/* All kinds of the machine that only have to be mapped. */
 static const struct kind *kinds_all(size_t *nr)
 {
+	static const char *const dirs[] = { DISK_DIR };
 	static struct kind *kinds;
 	static size_t number;
 
 	if (!kinds)
-		kinds = kinds_get(DISK_DIR, &number);
+		kinds = kinds_expand(dirs, ARRAY_SIZE(dirs), &number);
 	need(kinds, "the kinds of memory");
 	*nr = number;
 	return kinds;
 }
 
-/* Those of which the table of kinds has another name. */
-static const char *other_name(const char *name)
-{
-	static const char *const names[][2] = {
-		{ "thp", "anon-thp" }, { "memfd-private", "memfd" },
-		{ "tmpfs-private", "tmpfs" }, { "hugetlb-private", "hugetlb" },
-		{ "hugetlb-anon", "anon-hugetlb" },
-		{ "file-private[ext4]", "ext4" },
-	};
-	static char other[64];
-	size_t i, len;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		len = strlen(names[i][0]);
-		if (strncmp(name, names[i][0], len) ||
-		    (name[len] && name[len] != '['))
-			continue;
-		snprintf(other, sizeof(other), "%s%s", names[i][1], name + len);
-		return other;
-	}
-	return name;
-}
-
 static const struct kind *find_kind(const char *name)
 {
-	size_t nr, i;
+	size_t nr;
 	const struct kind *kinds = kinds_all(&nr);
+	const struct kind *kind = kind_find(kinds, nr, name);
 
-	for (i = 0; i < nr; i++)
-		if (!strcmp(kinds[i].name, name) ||
-		    !strcmp(kinds[i].name, other_name(name)))
-			return &kinds[i];
-	tap_skip("this machine has no memory of kind %s", name);
+	if (!kind)
+		tap_skip("this machine has no memory of kind %s", name);
+	return kind;
 }
 
 const char *kind_name(size_t wanted)
@@ -362,7 +340,8 @@ const char *kind_name(size_t wanted)
 	const struct kind *kinds = kinds_all(&nr);
 
 	for (i = 0; i < nr; i++) {
-		if (kinds[i].len > pmd_size && !kinds[i].control)
+		if (!(kinds[i].traits & KIND_CHECK) ||
+		    (kinds[i].len > pmd_size && !(kinds[i].traits & KIND_CONTROL)))
 			continue;
 		if (!wanted--)
 			return kinds[i].name;
@@ -392,13 +371,13 @@ struct kind_memory *get_memory(int fd, const char *kind)
 		i++;
 	need(i < ARRAY_SIZE(memories), "too much memory is in use");
 	m = &memories[i].memory;
-	if (!memory_open(m, k, DISK_DIR) || !memory_map(m, fd, true))
+	if (!memory_open(m, k) || !memory_map(m, fd, true))
 		tap_skip("%s: %s", kind, m->why);
 	memories[i].used = true;
 	memories[i].pub = (struct kind_memory) {
 		.name = kind, .addr = m->addr, .len = k->len,
-		.entry_size = k->page, .shared = k->shared,
-		.hugetlb = k->hugetlb_shift, .anon = k->backing == BACKING_NONE,
+		.entry_size = k->page, .shared = k->traits & KIND_SHARED,
+		.hugetlb = k->hugetlb_shift, .anon = k->mapping->backing == BACKING_NONE,
 	};
 	return &memories[i].pub;
 }

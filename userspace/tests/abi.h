@@ -7,19 +7,21 @@
 #define PINSCOPE_TESTS_ABI_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "abi-sys.h"
+#include "../lib/pinscope.h"
+#include "../suite/sys.h"
 #include "tap.h"
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Nothing is mapped there, and a 32-bit process has such an address too. */
 #define UNMAPPED	((void *)0x10000)
@@ -37,13 +39,13 @@ extern size_t page, pmd_size;
 extern unsigned int page_shift, pmd_shift;
 
 /**
- * struct fixture - what a test is given, and what is taken down after it
+ * struct abi_fixture - what a test is given, and what is taken down after it
  * @ctl: an open ctl file that has no pins
  * @mem: anonymous private memory, of base pages; NULL unless the test's row
  *	in its table asks for some
  * @len: bytes of @mem
  */
-struct fixture {
+struct abi_fixture {
 	int ctl;
 	char *mem;
 	size_t len;
@@ -176,7 +178,7 @@ const char *kind_name(size_t nr);
 const char *hugetlb_kind(const char *kind, size_t size);
 
 /* Closes what the fixture and the functions above have opened. */
-void fixture_tear_down(struct fixture *f);
+void fixture_tear_down(struct abi_fixture *f);
 
 /* A userfaultfd for missing pages, that has to work. */
 int uffd_missing(void *addr, size_t len);

@@ -17,7 +17,7 @@
 
 #include "../lib/pinscope.h"
 
-struct fixture;
+struct abi_fixture;
 
 /**
  * struct test - a row of a table of tests
@@ -28,7 +28,7 @@ struct fixture;
  */
 struct test {
 	const char *name;
-	void (*run)(struct fixture *f);
+	void (*run)(struct abi_fixture *f);
 	unsigned int pages;
 	bool populated;
 };

@@ -2,8 +2,6 @@
 /*
  * pinscope check: is read-only long-term pinning reliable on this kernel?
  */
-#include <getopt.h>
-#include <jansson.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +9,17 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../suite/sys.h"
 #include "check.h"
 
-static const char help[] =
-"usage: pinscope check [OPTION]...\n"
-"\n"
-"For each kind of memory: take a read-only long-term pin, let the process\n"
-"write, and see whether the pinned page is still the page that the process\n"
-"sees. Then show what else the flags that drivers use do.\n"
-"\n"
-"  -d, --dir DIR   a directory on a disk, for a file [/var/tmp]\n"
-"  -j, --json      one JSON object on stdout\n"
-"  -h, --help      this text\n"
-"\n"
-"Exit status: 0 reliable, 1 not reliable, 2 wrong usage, 4 could not run.\n";
+static const char *dir = "/var/tmp";
+static bool json;
 
-struct totals {
-	unsigned int of[RESULT_ERROR + 1];
-	unsigned int controls_bad;
+static const struct option_row options[] = {
+	{ "dir", 'd', "DIR", false, "A directory on a disk, for a file [/var/tmp].",
+	  set_string, &dir, 0, 0 },
+	OPTION_JSON(&json),
+	{}
 };
 
 static void show_progress(const char *what)
@@ -44,16 +35,16 @@ static void end_progress(void)
 }
 
 static void check_kind(struct check *check, const struct kind *kind,
-		       struct cell *cells)
+		       struct check_cell *cells)
 {
 	struct memory m;
 	bool open;
 	int i;
 
 	show_progress(kind->name);
-	open = memory_open(&m, kind, check->dir);
+	open = memory_open(&m, kind);
 	for (i = 0; i < CELLS_PER_KIND; i++) {
-		cells[i] = (struct cell) {
+		cells[i] = (struct check_cell) {
 			.kind = kind,
 			.writable = i < 2,
 			.call = i % 2 ? PINSCOPE_CALL_PIN_FAST : PINSCOPE_CALL_PIN,
@@ -69,23 +60,24 @@ static void check_kind(struct check *check, const struct kind *kind,
 	memory_close(&m);
 }
 
-static struct totals count(const struct check *check)
+static struct check_totals count(const struct check *check)
 {
-	struct totals t = {};
+	struct check_totals t = {};
 	size_t i;
 
 	for (i = 0; i < CELLS_PER_KIND * check->nr_kinds; i++) {
-		const struct cell *cell = &check->cells[i];
+		const struct check_cell *cell = &check->cells[i];
 
 		t.of[cell->result]++;
-		if (cell->kind->control && cell->result != RESULT_OK &&
+		if ((cell->kind->traits & KIND_CONTROL) && cell->result != RESULT_OK &&
 		    cell->result != RESULT_SKIP)
 			t.controls_bad++;
 	}
 	return t;
 }
 
-static int status(const struct totals *t)
+/* The exit status; the kernel is reliable when it is EXIT_GOOD. */
+int check_status(const struct check_totals *t)
 {
 	if (t->of[RESULT_ERROR])
 		return EXIT_CANNOT;
@@ -95,7 +87,7 @@ static int status(const struct totals *t)
 }
 
 /* The kinds with a result like that, comma separated. */
-static void list_kinds(const struct check *check, enum result result,
+static void list_kinds(const struct check *check, enum check_result result,
 		       char *buf, size_t size)
 {
 	size_t used = 0, i, k;
@@ -112,19 +104,20 @@ static void list_kinds(const struct check *check, enum result result,
 	}
 }
 
-static void verdict(const struct check *check, const struct totals *t,
-		    const char *release, char *buf, size_t size)
+static void verdict(const struct check *check, const struct check_totals *t,
+		    char *buf, size_t size)
 {
+	const char *release = check->uts.release;
 	char list[300];
 
 	if (t->of[RESULT_ERROR]) {
 		list_kinds(check, RESULT_ERROR, list, sizeof(list));
 		snprintf(buf, size,
-			 "pinscope is at fault and says nothing of Linux %s: see %s.",
+			 "pinscope contradicts itself, so that there is no verdict on Linux %s: see %s.",
 			 release, list);
 	} else if (t->controls_bad) {
 		snprintf(buf, size,
-			 "On Linux %s even memory that needs no copy is not pinned reliably: this is another defect than the one that is looked for.",
+			 "On Linux %s not even memory that needs no copy is pinned reliably: that is another defect than the one that Linux 6.2 mended.",
 			 release);
 	} else if (t->of[RESULT_STALE]) {
 		list_kinds(check, RESULT_STALE, list, sizeof(list));
@@ -147,269 +140,41 @@ static void verdict(const struct check *check, const struct totals *t,
 	}
 }
 
-/* Prints text in lines of at most 78 columns, all but the first indented. */
-static void wrapped(const char *first, const char *text, const char *indent)
+/* The kinds of the first table, of all that the machine has. */
+static bool get_kinds(struct check *check)
 {
-	size_t column = printf("%s", first), len;
+	size_t nr, i;
 
-	while (*text) {
-		len = strcspn(text, " ");
-		if (column && column + 1 + len > 78) {
-			printf("\n%s", indent);
-			column = strlen(indent);
-		} else if (column > strlen(first)) {
-			column += printf(" ");
-		}
-		printf("%.*s", (int)len, text);
-		column += len;
-		text += len + (text[len] == ' ');
-	}
-	printf("\n");
+	check->kinds = kinds_expand(&dir, 1, &nr);
+	if (!check->kinds)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (check->kinds[i].traits & KIND_CHECK)
+			check->kinds[check->nr_kinds++] = check->kinds[i];
+	check->cells = calloc(CELLS_PER_KIND * check->nr_kinds, sizeof(*check->cells));
+	return check->cells;
 }
 
-static void print_result(enum result result, bool colour)
+static int cmd_check(const struct command *command, int argc, char **argv)
 {
-	static const char *const colours[] = {
-		[RESULT_OK] = "32", [RESULT_STALE] = "1;31",
-		[RESULT_FAIL] = "1;31", [RESULT_SKIP] = "33",
-		[RESULT_ERROR] = "1;35",
-	};
-
-	if (colour)
-		printf("\033[%sm%-9s\033[0m", colours[result],
-		       result_names[result]);
-	else
-		printf("%-9s", result_names[result]);
-}
-
-static void print_kinds(const struct check *check, bool control, bool colour)
-{
-	size_t i, k;
-
-	for (i = 0; i < check->nr_kinds; i++) {
-		if (check->kinds[i].control != control)
-			continue;
-		printf("  %-24s", check->kinds[i].name);
-		for (k = 0; k < CELLS_PER_KIND; k++)
-			print_result(check->cells[CELLS_PER_KIND * i + k].result,
-				     colour);
-		printf("\n");
-	}
-}
-
-/* One line per kind and reason. */
-static void print_reasons(const struct check *check)
-{
-	const char *last = "";
-	char line[300];
-	size_t i;
-
-	for (i = 0; i < CELLS_PER_KIND * check->nr_kinds; i++) {
-		const struct cell *cell = &check->cells[i];
-
-		if (!(i % CELLS_PER_KIND))
-			last = "";
-		if (cell->result == RESULT_OK || !strcmp(last, cell->reason))
-			continue;
-		last = cell->reason;
-		snprintf(line, sizeof(line), "%s: %s: %s", cell->kind->name,
-			 result_names[cell->result], cell->reason);
-		wrapped("  ", line, "    ");
-	}
-}
-
-static void print_patterns(const struct check *check)
-{
-	static const char *const keys[COLUMNS] = {
-		"", "on a read-only mapping", "soft-dirty", "userfaultfd-wp",
-		"page table entry", "needless COW",
-	};
-	char names[NAMES_MAX], line[300];
-	size_t i, k;
-
-	printf("\nWhat drivers pass, and what it does besides:\n\n"
-	       "                       reliable works   marks    triggers leaves   breaks\n"
-	       "                                on a    the page uffd-wp  the PTE  COW\n"
-	       "                                r/o     soft-             writable need-\n"
-	       "  FOLL flags                    mapping dirty             or dirty lessly\n");
-	for (i = 0; i < PATTERNS; i++) {
-		const struct pattern *p = &check->patterns[i];
-
-		printf("  %-21s", p->gup_flags ? pinscope_names(pinscope_gup_flags_names, p->gup_flags,
-								names, sizeof(names)) :
-		       "(none: short-term)");
-		for (k = 0; k < COLUMNS; k++)
-			printf("%-*s", k == COLUMN_READONLY ? 8 : 9,
-			       answer_names[p->answers[k]]);
-		printf("\n");
-	}
-	printf("\n");
-	for (i = 0; i < PATTERNS; i++) {
-		const struct pattern *p = &check->patterns[i];
-
-		for (k = COLUMN_READONLY; k < COLUMNS; k++) {
-			if (!p->notes[k][0])
-				continue;
-			snprintf(line, sizeof(line), "%s %s: %s",
-				 p->gup_flags ? pinscope_names(pinscope_gup_flags_names, p->gup_flags, names,
-							       sizeof(names)) : "(none)",
-				 keys[k], p->notes[k]);
-			wrapped("  ", line, "    ");
-		}
-	}
-}
-
-static void print_text(const struct check *check, const struct totals *t,
-		       const struct utsname *uts, const char *sentence)
-{
-	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-
-	printf("Read-only long-term pins (FOLL_LONGTERM) on Linux %s:\n"
-	       "after the process writes, does the pin hold the page that it sees?\n\n",
-	       uts->release);
-	printf("                            mapped writable   mapped read-only\n"
-	       "  private mapping of        slow     fast     slow     fast\n");
-	print_kinds(check, false, colour);
-	printf("\n  controls: exclusive or shared\n");
-	print_kinds(check, true, colour);
-	if (t->of[RESULT_OK] != CELLS_PER_KIND * check->nr_kinds) {
-		printf("\n");
-		print_reasons(check);
-	}
-	print_patterns(check);
-	printf("\n%u ok, %u stale, %u failed, %u skipped, %u errors\n\n",
-	       t->of[RESULT_OK], t->of[RESULT_STALE], t->of[RESULT_FAIL],
-	       t->of[RESULT_SKIP], t->of[RESULT_ERROR]);
-	wrapped("", sentence, "");
-}
-
-static void set_string(json_t *object, const char *key, const char *value)
-{
-	json_object_set_new(object, key, json_string(value));
-}
-
-static json_t *json_patterns(const struct check *check)
-{
-	json_t *array = json_array(), *row, *notes;
-	char names[NAMES_MAX];
-	size_t i, k;
-
-	for (i = 0; i < PATTERNS; i++) {
-		const struct pattern *p = &check->patterns[i];
-
-		row = json_pack("{s:s}", "flags",
-				pinscope_names(pinscope_gup_flags_names, p->gup_flags, names,
-					       sizeof(names)));
-		notes = json_object();
-		for (k = 0; k < COLUMNS; k++) {
-			set_string(row, column_keys[k],
-				   answer_names[p->answers[k]]);
-			if (p->notes[k][0])
-				set_string(notes, column_keys[k], p->notes[k]);
-		}
-		json_object_set_new(row, "notes", notes);
-		json_array_append_new(array, row);
-	}
-	return array;
-}
-
-static void print_json(const struct check *check, const struct totals *t,
-		       const struct utsname *uts, const char *sentence)
-{
-	json_t *cells = json_array(), *root;
-	size_t i;
-
-	for (i = 0; i < CELLS_PER_KIND * check->nr_kinds; i++) {
-		const struct cell *cell = &check->cells[i];
-
-		json_t *row = json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s}",
-					"kind", cell->kind->name,
-					"control", cell->kind->control,
-					"mapping", cell->writable ? "rw" : "ro",
-					"way", pinscope_name(pinscope_call_names,
-							     cell->call),
-					"flags", "LONGTERM",
-					"result", result_names[cell->result],
-					"reason", cell->reason);
-
-		json_array_append_new(cells, row);
-	}
-	root = json_pack("{s:s, s:s, s:i, s:b, s:s, s:o, s:o}",
-			 "kernel", uts->release, "machine", uts->machine,
-			 "abi", PINSCOPE_ABI_VERSION,
-			 "reliable", status(t) == EXIT_GOOD,
-			 "verdict", sentence,
-			 "cells", cells, "patterns", json_patterns(check));
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(root);
-}
-
-/*
- * A page that another processor still has in a batch for the LRU lists has a
- * reference that makes mm copy it: stay on one.
- */
-static void stay_on_this_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-int cmd_check(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "dir", required_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	struct check check = { .dir = "/var/tmp", .progress = show_progress };
+	struct check check = { .progress = show_progress };
 	struct pinscope_info info;
-	struct utsname uts;
-	struct totals t;
+	struct check_totals t;
 	char sentence[500];
-	bool json = false;
+	int status;
 	size_t i;
-	int opt;
 
-	while ((opt = getopt_long(argc, argv, "d:jh", options, NULL)) != -1) {
-		switch (opt) {
-		case 'd':
-			check.dir = optarg;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return EXIT_GOOD;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "pinscope check: what is '%s'? See 'pinscope check --help'\n",
-			argv[optind]);
-		return EXIT_USAGE;
-	}
-
+	if (options_parse(command, argc, argv, &status) < 0)
+		return status;
 	check.fd = tool_open(&info);
 	if (check.fd < 0)
 		return EXIT_CANNOT;
-	stay_on_this_cpu();
-	uname(&uts);
-	check.kinds = kinds_get(check.dir, &check.nr_kinds);
-	if (check.kinds)
-		check.cells = calloc(CELLS_PER_KIND * check.nr_kinds,
-				     sizeof(*check.cells));
-	if (!check.cells) {
+	/* A page in another processor's LRU batch has a reference more: it is copied. */
+	sys_stay_on_cpu(0);
+	if (!get_kinds(&check)) {
 		fprintf(stderr, "pinscope check: out of memory\n");
-		free(check.kinds);
-		close(check.fd);
-		return EXIT_CANNOT;
+		status = EXIT_CANNOT;
+		goto out;
 	}
 	for (i = 0; i < check.nr_kinds; i++)
 		check_kind(&check, &check.kinds[i],
@@ -417,11 +182,26 @@ int cmd_check(int argc, char **argv)
 	check_patterns(&check);
 	end_progress();
 
+	uname(&check.uts);
 	t = count(&check);
-	verdict(&check, &t, uts.release, sentence, sizeof(sentence));
-	(json ? print_json : print_text)(&check, &t, &uts, sentence);
+	verdict(&check, &t, sentence, sizeof(sentence));
+	(json ? check_print_json : check_print_text)(&check, &t, sentence);
+	status = check_status(&t);
+out:
 	free(check.cells);
 	free(check.kinds);
 	close(check.fd);
-	return status(&t);
+	return status;
 }
+
+const struct command command_check = {
+	.name = "check",
+	.args = "",
+	.summary = "is read-only long-term pinning reliable on this kernel?",
+	.about =
+"For each kind of memory: take a read-only long-term pin, let the process write, and\n"
+"see whether the pinned page is still the page that the process sees. Then show what\n"
+"else the gup_flags that drivers use do.\n",
+	.options = options,
+	.run = cmd_check,
+};

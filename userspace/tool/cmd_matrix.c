@@ -1,62 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pinscope matrix: what a pin does to which memory, by the engine of the suite.
+ * pinscope matrix: what a pin does to each kind of memory, as a table.
  */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "suite_run.h"
+#include "../suite/run.h"
+#include "describe.h"
+#include "tool.h"
 
-static const char help[] =
-"usage: pinscope matrix [OPTION]... [KIND]...\n"
-"\n"
-"A table for those who pin: for each kind of memory (globs choose some) and each\n"
-"call with its flags, what happens.\n"
-"\n"
-"  copies   the process gets a page of its own, which is pinned\n"
-"  stays    the page is pinned where it is\n"
-"  swaps in it is there again, and pinned\n"
-"  EFAULT   and the like: the call fails\n"
-"  hangs    it does not come to an end, unless it is killed\n"
-"  n/a      this machine has no such memory at the moment\n"
-"  ... !    the pin does not see what the process writes afterwards\n"
-"  ... w, d a pin for reading has made the entry writable, dirty\n"
-"\n"
-"  -d, --dir DIR        a directory on a disk, for files; may be repeated, for\n"
-"                       other file systems [/var/tmp]\n"
-"  -f, --format FORMAT  text, markdown, csv or json [text]\n"
-"      --diff FILE      only what is different from that run, which was in json\n"
-"  -j, --jobs N         cells at a time [one]\n"
-"  -h, --help           this text\n"
-"\n"
-"Exit status: 0 done, 1 --diff has found something, 2 wrong usage, 4 could not run.\n";
-
+/* Bytes for what happens. */
 enum { HAPPENS_MAX = 24 };
 
-static bool wanted(const struct place *place, const char *name,
+static struct suite_run run = { .timeout = 30 };
+static const char *format = "text", *diff;
+static bool json;
+
+static const struct option_row options[] = {
+	OPTION_DIR(&run.dirs),
+	{ "format", 'f', "FORMAT", false, "text, markdown, csv or json [text].",
+	  set_string, &format, 0, 0 },
+	OPTION_JSON(&json),
+	{ "diff", 0, "FILE", false,
+	  "Print only what differs from FILE, which an earlier run wrote with --json.",
+	  set_string, &diff, 0, 0 },
+	OPTION_JOBS(&run.jobs),
+	{}
+};
+
+static bool wanted(const struct scenario *scenario, const char *name,
 		   const struct globs *globs)
 {
 	(void)name;
-	return !strcmp(place->state->name, "fresh") &&
-	       suite_matches(globs, place->kind->name);
+	return (scenario->condition->traits & COND_FRESH) &&
+	       globs_match(globs, scenario->kind->name);
 }
 
-static const char *happens(const struct result *result, char *buf)
+/* Did it end neither with a pin nor with an error? */
+static bool hangs(const struct outcome_record *record)
 {
-	const struct seen *seen = &result->seen;
-	bool reads = !(result->place.call->gup_flags & PINSCOPE_FOLL_WRITE);
+	return !record->seen.pinned && !record->seen.error;
+}
 
-	if (result->verdicts[PROP_MADE] == VERDICT_SKIP)
+static const char *happens(const struct scenario_result *result, char *buf)
+{
+	const struct observation *seen = &result->record.seen;
+	bool reads = !(result->scenario.request->gup_flags & PINSCOPE_FOLL_WRITE);
+
+	if (result->record.verdicts[PROP_SETUP] == VERDICT_SKIP)
 		return "n/a";
-	if (result->verdicts[PROP_MADE] != VERDICT_PASS)
+	if (hangs(&result->record))
 		return "hangs";
 	if (!seen->pinned)
 		return pinscope_errno(seen->error);
-	if (result->place.kind->is & IS_SWAPPED)
+	if (result->scenario.kind->traits & KIND_NOT_PRESENT)
 		return seen->stale ? "swaps in!" : "swaps in";
 	snprintf(buf, HAPPENS_MAX, "%s%s%s%s", seen->replaced ? "copies" : "stays",
 		 seen->stale ? "!" : "",
@@ -65,23 +65,14 @@ static const char *happens(const struct result *result, char *buf)
 	return buf;
 }
 
-/* "slow+LONGTERM": of a place that is all there is of a name but for the way. */
-static const char *way_name(struct place place, const struct suite_way *call,
-			    char *buf, size_t size)
-{
-	place.call = call;
-	return strchr(place_name(&place, PROPS, buf, size), '/') + 1;
-}
-
-static struct result *find(struct suite_run *run, const struct suite_kind *kind,
-			   const struct suite_way *call)
+static struct scenario_result *find(const struct kind *kind, const struct request *request)
 {
 	size_t i;
 
-	for (i = 0; i < run->nr; i++)
-		if (run->results[i].place.kind == kind &&
-		    run->results[i].place.call == call)
-			return &run->results[i];
+	for (i = 0; i < run.nr; i++)
+		if (run.results[i].scenario.kind == kind &&
+		    run.results[i].scenario.request == request)
+			return &run.results[i];
 	return NULL;
 }
 
@@ -92,33 +83,41 @@ struct layout {
 	bool rule;
 };
 
-static void print_table(struct suite_run *run, const struct layout *l)
+static void print_head(const struct layout *l)
 {
-	char name[160], buf[HAPPENS_MAX];
-	const struct suite_kind *kind = NULL;
-	struct result *result;
-	size_t i, w;
+	char name[120];
+	size_t r;
 
 	printf("%s%-*s", l->begin, l->first, "kind");
-	for (w = 0; w < suite_nr_ways; w++) {
+	for (r = 0; r < nr_requests; r++) {
 		if (l->width)
-			snprintf(name, sizeof(name), "[%zu]", w + 1);
-		printf("%s%-*s", l->between, l->width, l->width ? name :
-		       way_name(run->results->place, &suite_ways[w], name,
-				sizeof(name)));
+			snprintf(name, sizeof(name), "[%zu]", r + 1);
+		else
+			request_name(&requests[r], name, sizeof(name));
+		printf("%s%-*s", l->between, l->width, name);
 	}
 	printf("%s\n", l->end);
-	for (w = 0; l->rule && w <= suite_nr_ways; w++)
-		printf("%s---", w ? l->between : l->begin);
+	for (r = 0; l->rule && r <= nr_requests; r++)
+		printf("%s---", r ? l->between : l->begin);
 	if (l->rule)
 		printf("%s\n", l->end);
-	for (i = 0; i < run->nr; i++) {
-		if (run->results[i].place.kind == kind)
+}
+
+static void print_table(const struct layout *l)
+{
+	const struct kind *kind = NULL;
+	char buf[HAPPENS_MAX];
+	size_t i, r;
+
+	print_head(l);
+	for (i = 0; i < run.nr; i++) {
+		if (run.results[i].scenario.kind == kind)
 			continue;
-		kind = run->results[i].place.kind;
+		kind = run.results[i].scenario.kind;
 		printf("%s%-*s", l->begin, l->first, kind->name);
-		for (w = 0; w < suite_nr_ways; w++) {
-			result = find(run, kind, &suite_ways[w]);
+		for (r = 0; r < nr_requests; r++) {
+			const struct scenario_result *result = find(kind, &requests[r]);
+
 			printf("%s%-*s", l->between, l->width,
 			       result ? happens(result, buf) : "");
 		}
@@ -126,108 +125,104 @@ static void print_table(struct suite_run *run, const struct layout *l)
 	}
 }
 
-static void print_text(struct suite_run *run)
+static void print_text(void)
 {
 	static const struct layout text = {
-		.begin = "", .between = " ", .end = "", .first = 27, .width = 9,
+		.begin = "", .between = " ", .end = "", .first = 33, .width = 9,
 	};
-	char name[160];
-	size_t w;
+	char name[120];
+	size_t r;
 
-	for (w = 0; w < suite_nr_ways; w++)
-		printf("[%zu] %s\n", w + 1,
-		       way_name(run->results->place, &suite_ways[w], name,
-				sizeof(name)));
+	for (r = 0; r < nr_requests; r++)
+		printf("[%zu] %s\n", r + 1, request_name(&requests[r], name, sizeof(name)));
 	printf("\n");
-	print_table(run, &text);
+	print_table(&text);
 }
 
-static void print_markdown(struct suite_run *run)
+static void print_markdown(void)
 {
 	static const struct layout markdown = {
 		.begin = "| ", .between = " | ", .end = " |", .rule = true,
 	};
 
-	print_table(run, &markdown);
+	print_table(&markdown);
 }
 
-static void print_csv(struct suite_run *run)
+static void print_csv(void)
 {
 	static const struct layout csv = { .begin = "", .between = ",", .end = "" };
 
-	print_table(run, &csv);
+	print_table(&csv);
 }
 
-static json_t *as_json(struct suite_run *run)
+static json_t *as_json(void)
 {
 	json_t *kinds = json_object(), *row;
-	char name[160], buf[HAPPENS_MAX];
+	char name[120], buf[HAPPENS_MAX];
 	struct utsname uts;
 	size_t i;
 
 	uname(&uts);
-	for (i = 0; i < run->nr; i++) {
-		const char *kind = run->results[i].place.kind->name;
+	for (i = 0; i < run.nr; i++) {
+		const struct scenario *s = &run.results[i].scenario;
 
-		row = json_object_get(kinds, kind);
+		row = json_object_get(kinds, s->kind->name);
 		if (!row) {
 			row = json_object();
-			json_object_set_new(kinds, kind, row);
+			json_object_set_new(kinds, s->kind->name, row);
 		}
-		json_object_set_new(row, way_name(run->results[i].place,
-						  run->results[i].place.call, name,
-						  sizeof(name)),
-				    json_string(happens(&run->results[i], buf)));
+		json_object_set_new(row, request_name(s->request, name, sizeof(name)),
+				    json_string(happens(&run.results[i], buf)));
 	}
 	return json_pack("{s:s, s:o}", "kernel", uts.release, "kinds", kinds);
 }
 
-static void print_json(struct suite_run *run)
+static void print_json(void)
 {
-	json_t *root = as_json(run);
+	json_t *root = as_json();
 
 	json_dumpf(root, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(root);
 }
 
-static const char *there(json_t *root, const char *kind, const char *call)
+static const char *entry_of(json_t *root, const char *kind, const char *request)
 {
 	json_t *row = json_object_get(json_object_get(root, "kinds"), kind);
-	const char *text = json_string_value(json_object_get(row, call));
+	const char *text = json_string_value(json_object_get(row, request));
 
 	return text ? text : "-";
 }
 
-/* Prints the places of @which that are not the same, or only in it if @only. */
+/* Prints the entries of @which that differ; with @only those that @now lacks. */
 static unsigned int print_changes(json_t *which, json_t *before, json_t *now,
 				  bool only)
 {
 	json_t *kinds = json_object_get(which, "kinds");
 	unsigned int nr = 0;
-	void *k, *w;
+	void *k, *r;
 
 	for (k = json_object_iter(kinds); k; k = json_object_iter_next(kinds, k)) {
 		const char *kind = json_object_iter_key(k);
 		json_t *row = json_object_iter_value(k);
 
-		for (w = json_object_iter(row); w; w = json_object_iter_next(row, w)) {
-			const char *call = json_object_iter_key(w);
-			const char *was = there(before, kind, call);
-			const char *is = there(now, kind, call);
+		for (r = json_object_iter(row); r; r = json_object_iter_next(row, r)) {
+			const char *request = json_object_iter_key(r);
+			const char *was = entry_of(before, kind, request);
+			const char *is = entry_of(now, kind, request);
 
 			if (!strcmp(was, is) || (only && strcmp(is, "-")))
 				continue;
-			printf("%s/%s: %s, now %s\n", kind, call, was, is);
+			printf("%s/%s: %s, now %s\n", kind, request, was, is);
 			nr++;
 		}
 	}
 	return nr;
 }
 
-static int print_diff(struct suite_run *run, json_t *before)
+static int print_diff(json_t *before)
 {
-	json_t *now = as_json(run);
+	json_t *now = as_json();
 	unsigned int nr = print_changes(now, before, now, false) +
 			  print_changes(before, before, now, true);
 
@@ -235,9 +230,9 @@ static int print_diff(struct suite_run *run, json_t *before)
 	return nr ? EXIT_BAD : EXIT_GOOD;
 }
 
-static const struct {
+static const struct matrix_format {
 	const char *name;
-	void (*print)(struct suite_run *run);
+	void (*print)(void);
 } formats[] = {
 	{ "text", print_text },
 	{ "markdown", print_markdown },
@@ -245,87 +240,105 @@ static const struct {
 	{ "json", print_json },
 };
 
-static void show(struct suite_run *run, struct result *result)
+static const struct matrix_format *find_format(const char *name)
 {
-	char name[160];
+	const char *names[ARRAY_SIZE(formats) + 1] = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		names[i] = formats[i].name;
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	}
+	unknown_name("matrix", "format", name, names, "pinscope matrix --help");
+	return NULL;
+}
+
+static void show(struct suite_run *r, struct scenario_result *result)
+{
+	char name[CASE_NAME_MAX];
 
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\r\033[K%s", result + 1 < run->results + run->nr ?
-		place_name(&result->place, PROPS, name, sizeof(name)) : "");
+	fprintf(stderr, "\r\033[K%s", result + 1 < r->results + r->nr ?
+		scenario_name(&result->scenario, PROPS, name, sizeof(name)) : "");
 }
 
-int cmd_matrix(int argc, char **argv)
+static int run_fresh(const struct globs *globs)
 {
-	enum { OPT_DIFF = 256 };
-	static const struct option options[] = {
-		{ "dir", required_argument, NULL, 'd' },
-		{ "format", required_argument, NULL, 'f' },
-		{ "diff", required_argument, NULL, OPT_DIFF },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	struct suite_run run = {
-		.jobs = 1, .timeout = 30, .show = show,
-	};
-	const size_t nr_formats = sizeof(formats) / sizeof(formats[0]);
-	struct globs globs;
-	json_t *before = NULL;
-	size_t format = 0;
-	int opt, ret;
+	struct pinscope_info info;
+	int fd = tool_open(&info), ret;
 
-	while ((opt = getopt_long(argc, argv, "d:f:j:h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'd':
-			if (!suite_add_dir(&run, optarg))
-				return EXIT_USAGE;
-			break;
-		case 'f':
-			for (format = 0; format < nr_formats; format++)
-				if (!strcmp(formats[format].name, optarg))
-					break;
-			if (format == nr_formats) {
-				fprintf(stderr,
-					"pinscope matrix: no format '%s'; see '%s --help'\n",
-					optarg, "pinscope matrix");
-				return EXIT_USAGE;
-			}
-			break;
-		case OPT_DIFF:
-			before = json_load_file(optarg, 0, NULL);
-			if (!json_object_get(before, "kinds")) {
-				fprintf(stderr,
-					"pinscope matrix: %s is not of '%s --format json'\n",
-					optarg, "pinscope matrix");
-				return EXIT_USAGE;
-			}
-			break;
-		case 'j':
-			if (!suite_number(optarg, 1, MAX_JOBS, &run.jobs))
-				return EXIT_USAGE;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return EXIT_GOOD;
-		default:
+	if (fd < 0)
+		return EXIT_CANNOT;
+	close(fd);
+	ret = suite_select(&run, &info, wanted, globs);
+	if (!ret && !run.nr) {
+		describe_no_match("matrix", globs);
+		return EXIT_USAGE;
+	}
+	if (!ret)
+		ret = suite_run(&run);
+	if (!ret)
+		return EXIT_GOOD;
+	fprintf(stderr, "pinscope matrix: %s\n", pinscope_errno(ret));
+	return EXIT_CANNOT;
+}
+
+static int cmd_matrix(const struct command *command, int argc, char **argv)
+{
+	const struct matrix_format *f;
+	json_t *before = NULL;
+	struct globs globs;
+	int first, status;
+
+	first = options_parse(command, argc, argv, &status);
+	if (first < 0)
+		return status;
+	f = find_format(json ? "json" : format);
+	if (!f)
+		return EXIT_USAGE;
+	if (diff) {
+		before = json_load_file(diff, 0, NULL);
+		if (!json_object_get(before, "kinds")) {
+			fprintf(stderr,
+				"pinscope matrix: --diff: expected the output of 'pinscope matrix --json', found something else in '%s'\n",
+				diff);
 			return EXIT_USAGE;
 		}
 	}
-	globs = (struct globs) { argv + optind, argc - optind };
-	ret = suite_open(&run, wanted, &globs, "matrix");
-	if (ret)
-		return ret;
-	ret = suite_run(&run);
-	if (ret) {
-		fprintf(stderr, "pinscope matrix: %s\n", pinscope_errno(ret));
-		return EXIT_CANNOT;
-	}
-	if (before) {
-		ret = print_diff(&run, before);
-		json_decref(before);
-		return ret;
-	}
-	formats[format].print(&run);
-	return EXIT_GOOD;
+	if (!run.dirs.nr)
+		run.dirs = (struct dirs) { { "/var/tmp" }, 1 };
+	if (!run.jobs)
+		run.jobs = sysconf(_SC_NPROCESSORS_ONLN);
+	run.show = show;
+	globs = (struct globs) { argv + first, argc - first };
+	status = run_fresh(&globs);
+	if (!status && before)
+		status = print_diff(before);
+	else if (!status)
+		f->print();
+	json_decref(before);
+	return status;
 }
+
+const struct command command_matrix = {
+	.name = "matrix",
+	.args = "[KIND]...",
+	.summary = "what a pin does to each kind of memory, as a table",
+	.about =
+"For each kind of memory (globs choose some) in the fresh condition, and each request:\n"
+"what happens.\n"
+"\n"
+"  copies     mm replaces the page by an exclusive copy, and pins that\n"
+"  stays      the page is pinned where it is\n"
+"  swaps in   the page was not present; it is faulted in, and pinned\n"
+"  EFAULT     or another errno: the call fails\n"
+"  hangs      the call does not return unless it is killed\n"
+"  n/a        this machine has no such memory at the moment\n"
+"  ... !      the pinned page does not have what the process writes afterwards\n"
+"  ... w, d   a pin for reading made the entry writable, dirty\n",
+	.options = options,
+	.max_args = 1 << 16,
+	.run = cmd_matrix,
+};

@@ -5,7 +5,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,39 +14,64 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "memory.h"
+#include "../suite/fixture.h"
+#include "../suite/run.h"
+#include "../suite/sys.h"
 #include "tool.h"
 
-static const char help[] =
-"usage: pinscope shell [OPTION]... [-c COMMAND]...\n"
-"\n"
-"Run commands, from -c or from standard input, on one open file of the module.\n"
-"'pinscope shell -c help' lists them.\n"
-"\n"
-"  -c, --command COMMAND   run it; may be repeated\n"
-"  -e, --stop-on-error     stop at the first command that fails\n"
-"  -p, --pid PID           whose memory it is about [the shell's own]\n"
-"  -h, --help              this text\n"
-"\n"
-"Exit status: 0 every command was good, 1 one failed, 2 wrong usage, 4 could\n"
-"not run.\n";
-
-enum { MEMORIES = 16, WORDS = 8 };
+enum { MEMORIES = 16, WORDS = 8, MAX_LINES = 256 };
 
 struct shell {
 	int fd;				/* of map, which takes all ioctls */
-	struct pinscope_target target_nr;
+	struct pinscope_target target;
 	struct kind *kinds;
 	size_t nr_kinds;
-	struct memory memory[MEMORIES];
+	struct fixture memory[MEMORIES];
 	unsigned int nr_memory;
 	pid_t child;
 };
 
 static struct shell sh;
 
-/* What a command returns when its words are not right. */
+/* What a command returns when its words do not fit its usage. */
 #define WRONG	(-EPROTO)
+
+/* What a command returns when it has said what is wrong. */
+#define SAID	(-ECANCELED)
+
+enum { MAX_NAMES = 64 };
+
+static int no_such(const char *thing, const char *name, const struct pinscope_name *table,
+		   const char *list)
+{
+	const char *names[MAX_NAMES + 1] = {};
+	size_t i;
+
+	for (i = 0; i < MAX_NAMES && table[i].name; i++)
+		names[i] = table[i].name;
+	unknown_name("shell", thing, name, names, list);
+	return SAID;
+}
+
+/* Reads flags joined by |, + or commas; returns 0 or SAID. */
+static int parse_flags(const char *thing, const struct pinscope_name *table,
+		       const char *text, uint64_t *flags)
+{
+	char one[64];
+	uint64_t bits;
+
+	if (!pinscope_parse(table, text, flags))
+		return 0;
+	while (*text) {
+		size_t len = strcspn(text, "|,+");
+
+		snprintf(one, sizeof(one), "%.*s", (int)len, text);
+		if (!*one || pinscope_parse(table, one, &bits))
+			break;
+		text += len + (text[len] != '\0');
+	}
+	return no_such(thing, *text ? one : text, table, "pinscope info");
+}
 
 static bool number(const char *text, uint64_t *value)
 {
@@ -88,36 +112,53 @@ static bool address(const char *text, uint64_t *addr)
 
 static int cmd_kinds(char **word)
 {
+	char first[64];
 	size_t i;
 
 	(void)word;
-	for (i = 0; i < sh.nr_kinds; i++)
-		printf("%s\n", sh.kinds[i].name);
+	for (i = 0; i < sh.nr_kinds; i++) {
+		snprintf(first, sizeof(first), "%-34s ", sh.kinds[i].name);
+		print_wrapped(stdout, first, sh.kinds[i].what, 35);
+	}
 	return 0;
+}
+
+static int no_kind(const char *name)
+{
+	const char *names[sh.nr_kinds + 1];
+	size_t i;
+
+	for (i = 0; i < sh.nr_kinds; i++)
+		names[i] = sh.kinds[i].name;
+	names[i] = NULL;
+	unknown_name("shell", "kind", name, names, "kinds");
+	return SAID;
 }
 
 static int cmd_mem(char **word)
 {
-	struct memory *m = &sh.memory[sh.nr_memory];
-	size_t i;
+	struct fixture *f = &sh.memory[sh.nr_memory];
+	const struct scenario scenario = {
+		.kind = kind_find(sh.kinds, sh.nr_kinds, word[1]),
+	};
 
 	if (word[2] && strcmp(word[2], "ro"))
 		return WRONG;
 	if (sh.nr_memory == MEMORIES)
 		return -ENOSPC;
-	for (i = 0; i < sh.nr_kinds; i++)
-		if (!strcmp(sh.kinds[i].name, word[1]))
-			break;
-	if (i == sh.nr_kinds)
-		return WRONG;
-	if (!memory_open(m, &sh.kinds[i], "/var/tmp") ||
-	    !memory_map(m, sh.fd, !word[2])) {
-		fprintf(stderr, "%s\n", m->why);
-		memory_close(m);
-		return -ENOMEM;
+	if (!scenario.kind)
+		return no_kind(word[1]);
+	fixture_begin(f, &scenario, sh.fd);
+	if (fixture_make(f)) {
+		fprintf(stderr, "pinscope shell: mem %s: %s\n", word[1], f->why);
+		fixture_end(f);
+		return SAID;
 	}
+	f->readonly = word[2];
+	if (f->readonly)
+		mprotect(f->addr, f->len, PROT_READ);
 	printf("m%u addr=0x%llx len=0x%zx\n", sh.nr_memory++,
-	       (unsigned long long)pinscope_addr(m->addr), m->kind->len);
+	       (unsigned long long)pinscope_addr(f->addr), f->len);
 	return 0;
 }
 
@@ -127,7 +168,9 @@ static int cmd_map(char **word)
 	bool shared = word[2] && !strcmp(word[2], "shared");
 	void *addr;
 
-	if (map < 0 || (word[2] && !shared && strcmp(word[2], "private")))
+	if (map < 0)
+		return no_such("map", word[1], pinscope_map_names, "help");
+	if (word[2] && !shared && strcmp(word[2], "private"))
 		return WRONG;
 	ret = pinscope_map(sh.fd, map, PINSCOPE_MAP_SIZE, PROT_READ | PROT_WRITE,
 			   shared ? MAP_SHARED : MAP_PRIVATE, &addr);
@@ -154,11 +197,11 @@ static int cmd_target(char **word)
 	uint64_t pid;
 
 	if (!strcmp(word[1], "self"))
-		sh.target_nr = pinscope_self();
+		sh.target = pinscope_self();
 	else if (!strcmp(word[1], "child") && sh.child)
-		sh.target_nr = pinscope_pid(sh.child);
+		sh.target = pinscope_pid(sh.child);
 	else if (number(word[1], &pid) && pid && pid < 1U << 31)
-		sh.target_nr = pinscope_pid(pid);
+		sh.target = pinscope_pid(pid);
 	else
 		return WRONG;
 	return 0;
@@ -174,20 +217,25 @@ static int cmd_pin(char **word)
 	};
 	struct pinscope_pin cmd = {
 		.flags = PINSCOPE_PIN_PARTIAL,
-		.target_type = sh.target_nr.target_type, .target_nr = sh.target_nr.target_nr,
+		.target_type = sh.target.target_type, .target_nr = sh.target.target_nr,
 	};
 	uint64_t addr, len, batch = 0, gup_flags = PINSCOPE_FOLL_LONGTERM;
 	int call = PINSCOPE_CALL_PIN_FAST, ret;
 
-	if (sh.target_nr.target_type)
+	if (sh.target.target_type)
 		call = PINSCOPE_CALL_PIN_REMOTE;
-	if (word[3] && word[4])
-		call = pinscope_number(pinscope_call_names, word[4]);
-	if (!address(word[1], &addr) || !number(word[2], &len) || call < 0 ||
-	    (word[3] && pinscope_parse(pinscope_gup_flags_names, word[3], &gup_flags)) ||
-	    (word[3] && word[4] && word[5] &&
-	     (!number(word[5], &batch) || batch > UINT32_MAX)))
+	if (!address(word[1], &addr) || !number(word[2], &len))
 		return WRONG;
+	if (word[3] && parse_flags("flag", pinscope_gup_flags_names, word[3], &gup_flags))
+		return SAID;
+	if (word[3] && word[4]) {
+		call = pinscope_number(pinscope_call_names, word[4]);
+		if (call < 0)
+			return no_such("call", word[4], pinscope_call_names,
+				       "pinscope info");
+		if (word[5] && (!number(word[5], &batch) || batch > UINT32_MAX))
+			return WRONG;
+	}
 	cmd.call = call;
 	cmd.batch = batch;
 	cmd.gup_flags = gup_flags;
@@ -257,26 +305,27 @@ static int cmd_write(char **word)
 	return pinscope_write(sh.fd, id, offset, word[3], strlen(word[3]));
 }
 
-/* The process's own store: a pin is stale when it does not show it. */
+/* Writes as the process: a stale pin does not show it. */
 static int cmd_store(char **word)
 {
-	uint64_t addr;
-	unsigned long nr;
+	struct fixture *f;
+	uint64_t addr, end;
 	size_t i;
+	char *byte;
 
 	if (!address(word[1], &addr) || *word[1] != 'm')
 		return WRONG;
-	nr = strtoul(word[1] + 1, NULL, 10);
-	for (i = 0; word[2][i]; i++) {
-		uint64_t offset = addr - pinscope_addr(sh.memory[nr].addr) + i;
-
-		if (offset >= sh.memory[nr].kind->len)
-			return -ERANGE;
-		if (!memory_write(&sh.memory[nr], offset, word[2][i])) {
-			fprintf(stderr, "%s\n", sh.memory[nr].why);
-			return -EIO;
-		}
-	}
+	f = &sh.memory[strtoul(word[1] + 1, NULL, 10)];
+	end = pinscope_addr(f->addr) + f->len;
+	if (addr + strlen(word[2]) > end)
+		return -ERANGE;
+	if (f->readonly)
+		mprotect(f->addr, f->len, PROT_READ | PROT_WRITE);
+	byte = (char *)(uintptr_t)addr;
+	for (i = 0; word[2][i]; i++)
+		*(volatile char *)&byte[i] = word[2][i];
+	if (f->readonly)
+		mprotect(f->addr, f->len, PROT_READ);
 	return 0;
 }
 
@@ -289,7 +338,7 @@ static int cmd_compare(char **word)
 	if (!number(word[1], &id) || id > UINT32_MAX ||
 	    !address(word[2], &addr))
 		return WRONG;
-	ret = pinscope_compare(sh.fd, id, sh.target_nr, addr, &c);
+	ret = pinscope_compare(sh.fd, id, sh.target, addr, &c);
 	if (!ret)
 		printf("pages=%llu same=%llu absent=%llu released=%llu first_mismatch=%llu\n",
 		       c.pages, c.same, c.absent, c.released, c.first_mismatch);
@@ -320,7 +369,7 @@ static void print_record(const struct pinscope_page *rec)
 
 static int cmd_inspect(char **word)
 {
-	struct pinscope_target target_nr = sh.target_nr;
+	struct pinscope_target target = sh.target;
 	struct pinscope_page *recs;
 	uint64_t addr, len;
 	size_t nr, i;
@@ -331,11 +380,11 @@ static int cmd_inspect(char **word)
 
 		if (!number(word[3], &id) || id > UINT32_MAX)
 			return WRONG;
-		target_nr = pinscope_pinned(id);
+		target = pinscope_pinned(id);
 	}
 	if (!address(word[1], &addr) || !number(word[2], &len))
 		return WRONG;
-	ret = pinscope_inspect(sh.fd, target_nr, addr, len, &recs, &nr);
+	ret = pinscope_inspect(sh.fd, target, addr, len, &recs, &nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
@@ -351,12 +400,13 @@ static int cmd_fault(char **word)
 	char names[NAMES_MAX];
 	int ret;
 
-	if (!address(word[1], &addr) || !number(word[2], &len) ||
-	    (word[3] && pinscope_parse(pinscope_fault_names, word[3], &flags)))
+	if (!address(word[1], &addr) || !number(word[2], &len))
 		return WRONG;
-	if (sh.target_nr.target_type)
+	if (word[3] && parse_flags("fault flag", pinscope_fault_names, word[3], &flags))
+		return SAID;
+	if (sh.target.target_type)
 		flags |= PINSCOPE_FAULT_REMOTE;
-	ret = pinscope_fault(sh.fd, sh.target_nr, addr, len, flags, NULL, &out);
+	ret = pinscope_fault(sh.fd, sh.target, addr, len, flags, NULL, &out);
 	if (!ret)
 		printf("pages=%llu results=%s dropped=%llu retries=%llu\n",
 		       out.pages, pinscope_names(pinscope_vm_fault_names, out.results_or,
@@ -382,14 +432,16 @@ static int cmd_advise(char **word)
 	static const struct pinscope_name advice[] = {
 		{ MADV_DONTNEED, "dontneed" }, { MADV_PAGEOUT, "pageout" },
 		{ MADV_FREE, "free" }, { MADV_HUGEPAGE, "hugepage" },
-		{ MADV_NOHUGEPAGE, "nohugepage" }, { 25, "collapse" },
+		{ MADV_NOHUGEPAGE, "nohugepage" }, { MADV_COLLAPSE, "collapse" },
 		{ MADV_MERGEABLE, "mergeable" }, { 0, NULL },
 	};
 	uint64_t addr, len;
 	int how = pinscope_number(advice, word[3]);
 
-	if (!address(word[1], &addr) || !number(word[2], &len) || how < 0)
+	if (!address(word[1], &addr) || !number(word[2], &len))
 		return WRONG;
+	if (how < 0)
+		return no_such("advice", word[3], advice, "help");
 	return madvise((void *)(uintptr_t)addr, len, how) ? -errno : 0;
 }
 
@@ -430,7 +482,7 @@ static int cmd_reap(char **word)
 	kill(sh.child, SIGKILL);
 	waitpid(sh.child, NULL, 0);
 	sh.child = 0;
-	sh.target_nr = pinscope_self();
+	sh.target = pinscope_self();
 	return 0;
 }
 
@@ -457,33 +509,34 @@ static const struct {
 	int min, max;		/* words, with the command's own */
 	int (*run)(char **word);
 } commands[] = {
-	{ "kinds", "", "kinds of memory for mem", 1, 1, cmd_kinds },
+	{ "kinds", "", "list the kinds of memory for mem", 1, 1, cmd_kinds },
 	{ "mem", "KIND [ro]", "make memory of a kind: m0, m1, ...", 2, 3, cmd_mem },
-	{ "map", "MAP [shared]", "map pfnmap, mixed-pfn, mixed-page or pmd", 2, 3,
+	{ "map", "MAP [shared|private]", "map pfnmap, mixed-pfn, mixed-page or pmd", 2, 3,
 	  cmd_map },
-	{ "counts", "", "calls of the driver behind map", 1, 1, cmd_counts },
-	{ "target", "self|child|PID", "whose memory it is about from now on", 2, 2,
+	{ "counts", "", "how often mm called the driver behind map", 1, 1, cmd_counts },
+	{ "target", "self|child|PID", "the target of the commands that follow", 2, 2,
 	  cmd_target },
-	{ "pin", "ADDR LEN [FOLL [WAY [BATCH]]]",
-	  "what it can; LONGTERM, fast or remote unless given", 3, 6, cmd_pin },
+	{ "pin", "ADDR LEN [GUP_FLAGS [CALL [BATCH]]]",
+	  "pin; by LONGTERM and pin-fast (another target: pin-remote) unless given", 3, 6,
+	  cmd_pin },
 	{ "unpin", "ID [OFFSET LEN]", "release a pin or a part of it", 2, 4,
 	  cmd_unpin },
-	{ "read", "ID OFFSET LEN", "what a device would read", 4, 4, cmd_read },
-	{ "write", "ID OFFSET TEXT", "write as a device would", 4, 4, cmd_write },
+	{ "read", "ID OFFSET LEN", "read through a pin, as a device would", 4, 4, cmd_read },
+	{ "write", "ID OFFSET TEXT", "write through a pin, as a device would", 4, 4, cmd_write },
 	{ "store", "ADDR TEXT", "write as the process, to memory of mem", 3, 3,
 	  cmd_store },
 	{ "compare", "ID ADDR", "is the pinned page the mapped page?", 3, 3,
 	  cmd_compare },
-	{ "inspect", "ADDR LEN [ID]", "page table entries; or pages of a pin", 3, 4,
+	{ "inspect", "ADDR LEN [ID]", "page table entries, or the pages of a pin", 3, 4,
 	  cmd_inspect },
 	{ "fault", "ADDR LEN [FLAGS]", "handle_mm_fault() on each page", 3, 4,
 	  cmd_fault },
 	{ "protect", "ADDR LEN r|rw|none", "mprotect()", 4, 4, cmd_protect },
 	{ "advise", "ADDR LEN WHAT", "madvise(): dontneed, pageout, collapse, ...",
 	  4, 4, cmd_advise },
-	{ "fork", "", "a child that shares memory until reap", 1, 1, cmd_fork },
+	{ "fork", "", "fork a child that stays until reap", 1, 1, cmd_fork },
 	{ "reap", "", "end the child", 1, 1, cmd_reap },
-	{ "pins", "", "every pin that is held, by anybody", 1, 1, cmd_pins },
+	{ "pins", "", "all pins of the module", 1, 1, cmd_pins },
 	{ "help", "", "this list", 1, 1, cmd_help },
 };
 
@@ -492,11 +545,21 @@ static int cmd_help(char **word)
 	size_t i;
 
 	(void)word;
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		printf("%-8s %-22s %s\n", commands[i].name, commands[i].args,
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("%-8s %-36s %s\n", commands[i].name, commands[i].args,
 		       commands[i].help);
 	printf("ADDR is a number, m0 or m0+0x1000; numbers may end in k, m or g.\n");
 	return 0;
+}
+
+static void no_command(const char *name)
+{
+	const char *names[ARRAY_SIZE(commands) + 1] = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		names[i] = commands[i].name;
+	unknown_name("shell", "command", name, names, "help");
 }
 
 static bool run_line(const char *line)
@@ -513,12 +576,11 @@ static bool run_line(const char *line)
 		free(copy);
 		return true;
 	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, word[0]))
 			break;
-	if (i == sizeof(commands) / sizeof(commands[0])) {
-		fprintf(stderr, "pinscope shell: no command '%s'; see 'help'\n",
-			word[0]);
+	if (i == ARRAY_SIZE(commands)) {
+		no_command(word[0]);
 		goto out;
 	}
 	if (nr >= commands[i].min && nr <= commands[i].max)
@@ -526,8 +588,8 @@ static bool run_line(const char *line)
 	if (ret == WRONG)
 		fprintf(stderr, "pinscope shell: usage: %s %s\n",
 			commands[i].name, commands[i].args);
-	else if (ret)
-		fprintf(stderr, "%s: %s\n", word[0], pinscope_errno(ret));
+	else if (ret && ret != SAID)
+		fprintf(stderr, "pinscope shell: %s: %s\n", word[0], pinscope_errno(ret));
 out:
 	fflush(stdout);
 	free(copy);
@@ -557,70 +619,91 @@ static int run_input(bool stop)
 	return bad;
 }
 
-int cmd_shell(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "command", required_argument, NULL, 'c' },
-		{ "stop-on-error", no_argument, NULL, 'e' },
-		{ "pid", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	const char *lines[argc];
-	struct pinscope_info info;
-	uint64_t pid = 0;
-	int nr = 0, i, opt, bad = 0;
-	bool stop = false;
+static const char *lines[MAX_LINES];
+static size_t nr_lines;
+static uint64_t pid;
+static bool stop_on_error;
 
-	while ((opt = getopt_long(argc, argv, "c:ep:h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'c':
-			lines[nr++] = optarg;
-			break;
-		case 'e':
-			stop = true;
-			break;
-		case 'p':
-			if (!number(optarg, &pid) || !pid || pid > INT32_MAX) {
-				fprintf(stderr, "pinscope shell: '%s' is not a process\n",
-					optarg);
-				return EXIT_USAGE;
-			}
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return EXIT_GOOD;
-		default:
-			return EXIT_USAGE;
-		}
+static bool add_line(const struct option_row *row, const char *value)
+{
+	(void)row;
+	if (nr_lines == MAX_LINES) {
+		fprintf(stderr,
+			"pinscope shell: expected at most %d commands, found more: write them to standard input\n",
+			MAX_LINES);
+		return false;
 	}
-	if (optind < argc) {
-		fprintf(stderr, "pinscope shell: what is '%s'? See 'pinscope shell --help'\n",
-			argv[optind]);
-		return EXIT_USAGE;
-	}
-	/* That it is there is for tool_open() to say; this one can be mapped. */
+	lines[nr_lines++] = value;
+	return true;
+}
+
+static bool set_pid(const struct option_row *row, const char *value)
+{
+	(void)row;
+	if (number(value, &pid) && pid && pid <= INT32_MAX)
+		return true;
+	fprintf(stderr, "pinscope shell: --pid: expected a process id, found '%s'\n",
+		value);
+	return false;
+}
+
+static const struct option_row options[] = {
+	{ "command", 'c', "COMMAND", false, "Run it; may be repeated.", add_line,
+	  NULL, 0, 0 },
+	{ "stop-on-error", 'e', NULL, false, "Stop at the first command that fails.",
+	  set_true, &stop_on_error, 0, 0 },
+	{ "pid", 'p', "PID", false, "The target of the commands [the shell itself].",
+	  set_pid, NULL, 0, 0 },
+	{}
+};
+
+static int cmd_shell(const struct command *command, int argc, char **argv)
+{
+	static const char *const dirs[] = { "/var/tmp" };
+	struct pinscope_info info;
+	int bad = 0, status;
+	size_t i;
+
+	if (options_parse(command, argc, argv, &status) < 0)
+		return status;
+	/* The list of commands needs no module. */
+	if (nr_lines == 1 && !strcmp(lines[0], "help"))
+		return cmd_help(NULL) ? EXIT_BAD : EXIT_GOOD;
+	/* tool_open() says what is wrong; the file that is used can also be mapped. */
 	sh.fd = tool_open(&info);
 	if (sh.fd < 0)
 		return EXIT_CANNOT;
 	close(sh.fd);
 	sh.fd = pinscope_open_map();
-	sh.target_nr = pid ? pinscope_pid(pid) : pinscope_self();
-	sh.kinds = kinds_get("/var/tmp", &sh.nr_kinds);
+	sh.target = pid ? pinscope_pid(pid) : pinscope_self();
+	sh.kinds = kinds_expand(dirs, ARRAY_SIZE(dirs), &sh.nr_kinds);
 	if (sh.fd < 0 || !sh.kinds) {
-		fprintf(stderr, "pinscope shell: cannot start\n");
+		fprintf(stderr, "pinscope shell: cannot open map, or out of memory\n");
 		return EXIT_CANNOT;
 	}
-	for (i = 0; i < nr && !(bad && stop); i++)
+	knobs_save();
+	for (i = 0; i < nr_lines && !(bad && stop_on_error); i++)
 		bad |= !run_line(lines[i]);
-	if (!nr)
-		bad = run_input(stop);
+	if (!nr_lines)
+		bad = run_input(stop_on_error);
 
 	if (sh.child)
 		cmd_reap(NULL);
 	while (sh.nr_memory)
-		memory_close(&sh.memory[--sh.nr_memory]);
+		fixture_end(&sh.memory[--sh.nr_memory]);
+	knobs_restore();
 	free(sh.kinds);
 	close(sh.fd);
 	return bad ? EXIT_BAD : EXIT_GOOD;
 }
+
+const struct command command_shell = {
+	.name = "shell",
+	.args = "",
+	.summary = "pin, inspect, fault and more, from a script",
+	.about =
+"Runs commands, from -c or from standard input, on one open file of the module.\n"
+"'pinscope shell -c help' lists them.\n",
+	.options = options,
+	.run = cmd_shell,
+};

@@ -2,402 +2,232 @@
 /*
  * pinscope test: the suite.
  */
-#include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "suite_run.h"
+#include "describe.h"
+#include "report.h"
+#include "tool.h"
 
-static const char help[] =
-"usage: pinscope test [OPTION]... [GLOB]...\n"
-"\n"
-"Each kind of memory, in each state, pinned in each way: does what must hold\n"
-"hold? A cell is KIND.STATE/WAY[+FLAG...]:PROPERTY; globs choose cells.\n"
-"\n"
-"  -d, --dir DIR        a directory on a disk, for files; may be repeated, for\n"
-"                       other file systems [/var/tmp]\n"
-"  -j, --jobs N         cells at a time [one]\n"
-"  -k, --ktap           KTAP, as kunit.py parse reads it [unless on a terminal]\n"
-"      --json           one JSON object on stdout\n"
-"      --junit          JUnit XML on stdout\n"
-"  -l, --list           only print the names\n"
-"  -r, --repeat N       N times, until something fails\n"
-"  -s, --shuffle SEED   in another order\n"
-"  -t, --timeout S      seconds that a cell may take [30]\n"
-"  -x, --fail-fast      no more after a cell that fails\n"
-"  -h, --help           this text\n"
-"\n"
-"Exit status: 0 good, 1 something failed, 2 wrong usage, 4 nothing could be run.\n";
+const char *const verdict_names[VERDICTS] = {
+	[VERDICT_NONE] = "none", [VERDICT_PASS] = "pass", [VERDICT_FAIL] = "fail",
+	[VERDICT_SKIP] = "skip", [VERDICT_XFAIL] = "xfail",
+};
 
-enum format { FORMAT_AUTO, FORMAT_TEXT, FORMAT_KTAP, FORMAT_JSON, FORMAT_JUNIT };
+static struct suite_run run = { .timeout = 30 };
+static const struct report *report;
+static const char *list, *explain, *order;
+static unsigned int repeat = 1;
 
-static bool wanted(const struct place *place, const char *name,
+static bool set_report(const struct option_row *row, const char *value)
+{
+	(void)value;
+	report = row->to;
+	return true;
+}
+
+static const struct option_row options[] = {
+	OPTION_DIR(&run.dirs),
+	OPTION_JOBS(&run.jobs),
+	{ "ktap", 'k', NULL, false, "KTAP, as `kunit.py parse` reads it [unless on a terminal].",
+	  set_report, (void *)&report_ktap, 0, 0 },
+	{ "json", 0, NULL, false, "One JSON object on stdout.",
+	  set_report, (void *)&report_json, 0, 0 },
+	{ "junit", 0, NULL, false, "JUnit XML on stdout.",
+	  set_report, (void *)&report_junit, 0, 0 },
+	{ "list", 'l', "WHAT", true,
+	  "Only list: the names of test cases; or the kinds, conditions, calls, pinners or properties, with a sentence each.",
+	  set_string, &list, 0, 0 },
+	{ "explain", 0, "NAME", false,
+	  "Only explain a name: of a test case, or of a part of one.",
+	  set_string, &explain, 0, 0 },
+	{ "repeat", 'r', "N", false, "Run all N times, until a test case fails.",
+	  set_number, &repeat, 1, 1000000 },
+	{ "shuffle", 's', "SEED", false,
+	  "A random order; 'random' takes a new seed and prints it. Equal seeds give equal orders.",
+	  set_string, &order, 0, 0 },
+	{ "timeout", 't', "S", false, "Seconds that a scenario may take [30].",
+	  set_number, &run.timeout, 1, 3600 },
+	{ "fail-fast", 'x', NULL, false, "Begin no scenario after a failure.",
+	  set_true, &run.fail_fast, 0, 0 },
+	{}
+};
+
+static bool wanted(const struct scenario *scenario, const char *name,
 		   const struct globs *globs)
 {
-	(void)place;
-	return suite_matches(globs, name);
+	(void)scenario;
+	return globs_match(globs, name);
 }
 
-/* A cell's verdict: of which scene, and why. */
-struct cell {
-	const struct suite_run *run;
-	const struct result *result;
-	const char *name, *why;
-	enum verdict verdict;
-};
-
-/* Calls @show for each verdict of a scene, and counts them. */
-static void for_cells(struct suite_run *run, struct result *result,
-		      void (*show)(const struct cell *cell))
+/* The verdict of a property, errata considered; counts it for both. */
+static void report_property(struct scenario_result *result, enum property prop)
 {
-	enum verdict verdict, all = VERDICT_NONE;
-	char name[160];
-	int prop;
-
-	if (result->verdicts[PROP_MADE] == VERDICT_SKIP)
-		all = VERDICT_SKIP;
-	for (prop = 0; prop < PROPS; prop++) {
-		if (!result->wanted[prop])
-			continue;
-		verdict = all ? all : result->verdicts[prop];
-		if (verdict == VERDICT_NONE)
-			continue;
-		place_name(&result->place, prop, name, sizeof(name));
-		if (verdict == VERDICT_FAIL && suite_known(name))
-			verdict = VERDICT_KNOWN;
-		run->totals[verdict]++;
-		show(&(struct cell) {
-			run, result, name, result->whys[all ? PROP_MADE : prop],
-			verdict,
-		});
-	}
-}
-
-/* "PFN 0x1234, 4 KiB mapped, order 0, ...": a page, in one line. */
-static const char *page_text(const struct pinscope_page *page, char *buf, size_t size)
-{
-	char names[NAMES_MAX];
-
-	pinscope_names(pinscope_state_names, page->state, names, sizeof(names));
-	if (page->addr)
-		snprintf(buf, size,
-			 "PFN 0x%llx, %lu KiB mapped, order %u, mapcount %d, refcount %d, pins %d, %s",
-			 page->pfn, (1UL << page->map_shift) >> 10,
-			 page->folio_order, page->mapcount, page->refcount,
-			 page->pincount, names);
-	else
-		snprintf(buf, size, "unknown");
-	return buf;
-}
-
-/* What one needs to go on with a failure: the page, and how to see it again. */
-static void print_failure(FILE *out, const char *indent, const struct cell *cell)
-{
-	const struct seen *seen = &cell->result->seen;
-	char text[NAMES_MAX + 160];
-	size_t i;
-
-	if (cell->verdict != VERDICT_FAIL)
-		return;
-	fprintf(out, "%sbefore: %s\n", indent,
-		page_text(&seen->before, text, sizeof(text)));
-	if (seen->pinned)
-		fprintf(out, "%safter:  %s\n", indent,
-			page_text(&seen->after, text, sizeof(text)));
-	fprintf(out, "%sagain:  pinscope test", indent);
-	for (i = 0; i < cell->run->nr_dirs && cell->result->place.kind->dir; i++)
-		fprintf(out, " --dir '%s'", cell->run->dirs[i]);
-	fprintf(out, " '%s'\n", cell->name);
-}
-
-static void text_cell(const struct cell *cell)
-{
-	if (cell->verdict != VERDICT_FAIL && cell->verdict != VERDICT_SKIP)
-		return;
-	printf("%s%s: %s: %s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "",
-	       verdict_names[cell->verdict], cell->name, cell->why);
-	print_failure(stdout, "    ", cell);
-}
-
-static void show_text(struct suite_run *run, struct result *result)
-{
-	size_t nr = result - run->results + 1;
-	char name[160];
-
-	for_cells(run, result, text_cell);
-	if (isatty(STDOUT_FILENO)) {
-		printf("\r\033[K%zu of %zu: %s", nr, run->nr,
-		       place_name(&result->place, PROPS, name, sizeof(name)));
-		fflush(stdout);
-	}
-}
-
-/* Kept until the plan is known, which kunit.py wants to have first. */
-static FILE *ktap;
-static char *ktap_text;
-static size_t ktap_size;
-static unsigned int ktap_nr;
-
-static void ktap_cell(const struct cell *cell)
-{
-	const char *mark = cell->verdict == VERDICT_SKIP ? " # SKIP " :
-			   cell->verdict == VERDICT_KNOWN ? " # known to fail: " :
-			   *cell->why ? " # " : "";
-
-	print_failure(ktap, "# ", cell);
-	fprintf(ktap, "%sok %u %s%s%s\n", cell->verdict == VERDICT_FAIL ? "not " : "",
-		++ktap_nr, cell->name, mark, cell->why);
-}
-
-static void show_ktap(struct suite_run *run, struct result *result)
-{
-	for_cells(run, result, ktap_cell);
-}
-
-static json_t *json_cells;
-
-static void json_cell(const struct cell *cell)
-{
-	const struct seen *seen = &cell->result->seen;
-	char text[NAMES_MAX + 160];
-	json_t *json = json_pack("{s:s, s:s, s:s}", "name", cell->name, "verdict",
-				 verdict_names[cell->verdict], "why", cell->why);
-
-	if (cell->verdict == VERDICT_FAIL || cell->verdict == VERDICT_KNOWN) {
-		page_text(&seen->before, text, sizeof(text));
-		json_object_set_new(json, "before", json_string(text));
-		page_text(&seen->after, text, sizeof(text));
-		json_object_set_new(json, "after", json_string(text));
-	}
-	json_array_append_new(json_cells, json);
-}
-
-static void show_json(struct suite_run *run, struct result *result)
-{
-	for_cells(run, result, json_cell);
-}
-
-static void xml(const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", stdout);
-			break;
-		case '&':
-			fputs("&amp;", stdout);
-			break;
-		case '"':
-			fputs("&quot;", stdout);
-			break;
-		default:
-			putchar(*text);
-		}
-	}
-}
-
-static void junit_cell(const struct cell *cell)
-{
-	fputs("  <testcase classname=\"pinscope\" name=\"", stdout);
-	xml(cell->name);
-	if (cell->verdict == VERDICT_PASS) {
-		fputs("\"/>\n", stdout);
-		return;
-	}
-	printf("\"><%s message=\"", cell->verdict == VERDICT_FAIL ? "failure" : "skipped");
-	xml(cell->why);
-	fputs("\"/></testcase>\n", stdout);
-}
-
-static void show_junit(struct suite_run *run, struct result *result)
-{
-	for_cells(run, result, junit_cell);
-}
-
-static void show_nothing(struct suite_run *run, struct result *result)
-{
-	(void)run;
-	(void)result;
-}
-
-static void (*const shows[])(struct suite_run *run, struct result *result) = {
-	[FORMAT_AUTO] = show_nothing, [FORMAT_TEXT] = show_text,
-	[FORMAT_KTAP] = show_ktap, [FORMAT_JSON] = show_json,
-	[FORMAT_JUNIT] = show_junit,
-};
-
-static void shuffle(struct result *results, size_t nr, unsigned int seed)
-{
-	struct result swap;
-	size_t i, k;
-
-	srandom(seed);
-	for (i = nr; i > 1; i--) {
-		k = random() % i;
-		memcpy(&swap, &results[k], sizeof(swap));
-		memcpy(&results[k], &results[i - 1], sizeof(swap));
-		memcpy(&results[i - 1], &swap, sizeof(swap));
-	}
-}
-
-static void list(const struct suite_run *run)
-{
-	char name[160];
-	size_t i;
-	int prop;
-
-	for (i = 0; i < run->nr; i++)
-		for (prop = 0; prop < PROPS; prop++)
-			if (run->results[i].wanted[prop])
-				puts(place_name(&run->results[i].place, prop, name,
-						sizeof(name)));
-}
-
-static int finish(struct suite_run *run, enum format format, const struct utsname *uts)
-{
-	const unsigned int *n = run->totals;
-	json_t *root;
-
-	fclose(ktap);
-	switch (format) {
-	case FORMAT_KTAP:
-		printf("KTAP version 1\n1..%u\n%s", ktap_nr, ktap_text);
-		break;
-	case FORMAT_JUNIT:
-		puts("</testsuite>");
-		break;
-	case FORMAT_JSON:
-		root = json_pack("{s:s, s:i, s:i, s:i, s:i, s:o}", "kernel",
-				 uts->release, "pass", n[VERDICT_PASS], "fail",
-				 n[VERDICT_FAIL], "known", n[VERDICT_KNOWN], "skip",
-				 n[VERDICT_SKIP], "cells", json_cells);
-		json_dumpf(root, stdout, JSON_INDENT(1));
-		putchar('\n');
-		json_decref(root);
-		break;
-	default:
-		printf("%s%u passed, %u failed, %u known to fail, %u skipped, on Linux %s\n",
-		       isatty(STDOUT_FILENO) ? "\r\033[K" : "", n[VERDICT_PASS],
-		       n[VERDICT_FAIL], n[VERDICT_KNOWN], n[VERDICT_SKIP],
-		       uts->release);
-	}
-	free(ktap_text);
-	if (n[VERDICT_FAIL])
-		return EXIT_BAD;
-	return n[VERDICT_PASS] ? EXIT_GOOD : EXIT_CANNOT;
-}
-
-int cmd_test(int argc, char **argv)
-{
-	enum { OPT_JSON = 256, OPT_JUNIT };
-	static const struct option options[] = {
-		{ "dir", required_argument, NULL, 'd' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "ktap", no_argument, NULL, 'k' },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "junit", no_argument, NULL, OPT_JUNIT },
-		{ "list", no_argument, NULL, 'l' },
-		{ "repeat", required_argument, NULL, 'r' },
-		{ "shuffle", required_argument, NULL, 's' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "fail-fast", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
+	const struct outcome_record *record = &result->record;
+	enum property decides = record->verdicts[PROP_SETUP] == VERDICT_SKIP ?
+				PROP_SETUP : prop;
+	char name[CASE_NAME_MAX];
+	struct test_case c = {
+		.run = &run, .result = result, .name = name,
+		.verdict = record->verdicts[decides],
+		.reason = record->reasons[decides],
 	};
-	unsigned int repeat = 1, seed = 0;
-	struct suite_run run = { .jobs = 1, .timeout = 30 };
-	enum format format = FORMAT_AUTO;
-	struct utsname uts;
-	struct globs globs;
-	bool only_list = false;
-	int opt, ret;
+	struct erratum *erratum;
 
-	while ((opt = getopt_long(argc, argv, "d:j:klr:s:t:xh", options, NULL)) != -1) {
-		switch (opt) {
-		case 'd':
-			if (!suite_add_dir(&run, optarg))
-				return EXIT_USAGE;
-			break;
-		case 'j':
-			if (!suite_number(optarg, 1, MAX_JOBS, &run.jobs))
-				return EXIT_USAGE;
-			break;
-		case 'k':
-			format = FORMAT_KTAP;
-			break;
-		case OPT_JSON:
-			format = FORMAT_JSON;
-			break;
-		case OPT_JUNIT:
-			format = FORMAT_JUNIT;
-			break;
-		case 'l':
-			only_list = true;
-			break;
-		case 'r':
-			if (!suite_number(optarg, 1, 1000000, &repeat))
-				return EXIT_USAGE;
-			break;
-		case 's':
-			if (!suite_number(optarg, 1, 4000000000U, &seed))
-				return EXIT_USAGE;
-			break;
-		case 't':
-			if (!suite_number(optarg, 1, 3600, &run.timeout))
-				return EXIT_USAGE;
-			break;
-		case 'x':
-			run.fail_fast = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return EXIT_GOOD;
-		default:
-			return EXIT_USAGE;
-		}
+	if (!result->wanted[prop] || c.verdict == VERDICT_NONE)
+		return;
+	scenario_name(&result->scenario, prop, name, sizeof(name));
+	erratum = errata_find(name);
+	if (erratum && c.verdict == VERDICT_FAIL)
+		c.verdict = VERDICT_XFAIL;
+	if (erratum && c.verdict == VERDICT_XFAIL) {
+		erratum->failed++;
+		c.erratum = erratum;
+	} else if (erratum && c.verdict == VERDICT_PASS) {
+		erratum->passed++;
 	}
-	if (format == FORMAT_AUTO)
-		format = isatty(STDOUT_FILENO) ? FORMAT_TEXT : FORMAT_KTAP;
-	run.show = shows[format];
+	run.totals[c.verdict]++;
+	report->test_case(&c);
+}
 
-	uname(&uts);
-	globs = (struct globs) { argv + optind, argc - optind };
-	ret = suite_open(&run, wanted, &globs, "test");
-	if (ret)
-		return ret;
-	if (only_list) {
-		list(&run);
-		return EXIT_GOOD;
-	}
-	if (seed)
-		shuffle(run.results, run.nr, seed);
+static void show(struct suite_run *r, struct scenario_result *result)
+{
+	int prop;
 
-	ktap = open_memstream(&ktap_text, &ktap_size);
-	if (!ktap) {
+	for (prop = 0; prop < PROPS; prop++)
+		report_property(result, prop);
+	if (report->progress)
+		report->progress(r, result);
+}
+
+static void list_cases(void)
+{
+	char name[CASE_NAME_MAX];
+	size_t i;
+	int prop;
+
+	for (i = 0; i < run.nr; i++)
+		for (prop = 0; prop < PROPS; prop++)
+			if (run.results[i].wanted[prop])
+				puts(scenario_name(&run.results[i].scenario, prop,
+						   name, sizeof(name)));
+}
+
+/* Opens the module and chooses; returns EXIT_GOOD or the exit status. */
+static int select_cases(const struct globs *globs)
+{
+	struct pinscope_info info;
+	int fd = tool_open(&info);
+
+	if (fd < 0)
+		return EXIT_CANNOT;
+	close(fd);
+	if (suite_select(&run, &info, wanted, globs)) {
 		fprintf(stderr, "pinscope test: out of memory\n");
 		return EXIT_CANNOT;
 	}
-	if (format == FORMAT_JUNIT)
-		printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		       "<testsuite name=\"pinscope\">\n");
-	else if (format == FORMAT_JSON)
-		json_cells = json_array();
-	while (repeat-- && !ret && !run.totals[VERDICT_FAIL]) {
-		size_t i;
+	if (run.nr)
+		return EXIT_GOOD;
+	describe_no_match("test", globs);
+	return EXIT_USAGE;
+}
 
-		for (i = 0; i < run.nr; i++) {
-			run.results[i].done = false;
-			memset(run.results[i].verdicts, 0, sizeof(run.results[i].verdicts));
-			memset(run.results[i].whys, 0, sizeof(run.results[i].whys));
-		}
+static int run_and_report(struct summary *summary)
+{
+	struct utsname uts;
+	int ret = 0;
+
+	uname(&uts);
+	summary->release = uts.release;
+	summary->totals = run.totals;
+	if (report->begin)
+		report->begin();
+	while (repeat-- && !ret && !run.totals[VERDICT_FAIL])
 		ret = suite_run(&run);
-	}
 	if (ret) {
 		fprintf(stderr, "pinscope test: %s\n", pinscope_errno(ret));
 		return EXIT_CANNOT;
 	}
-	return finish(&run, format, &uts);
+	report->end(summary);
+	if (run.totals[VERDICT_FAIL])
+		return EXIT_BAD;
+	return run.totals[VERDICT_PASS] ? EXIT_GOOD : EXIT_CANNOT;
 }
+
+/* A number, or 'random'; 0 when it is neither. */
+static unsigned int parse_seed(const char *text)
+{
+	unsigned int seed = 0;
+	const struct option_row row = {
+		.name = "shuffle", .to = &seed, .min = 1, .max = UINT32_MAX,
+	};
+	struct timespec now;
+
+	if (!strcmp(text, "random")) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		return ((unsigned int)now.tv_sec * 1000003 ^ now.tv_nsec) | 1;
+	}
+	return set_number(&row, text) ? seed : 0;
+}
+
+static int cmd_test(const struct command *command, int argc, char **argv)
+{
+	struct summary summary = {};
+	struct globs globs;
+	int first, status;
+
+	first = options_parse(command, argc, argv, &status);
+	if (first < 0)
+		return status;
+	if (explain)
+		return describe_name(explain);
+	if (list && *list && strcmp(list, "cases"))
+		return describe_table(list);
+	if (!run.dirs.nr)
+		run.dirs = (struct dirs) { { "/var/tmp" }, 1 };
+	if (!run.jobs)
+		run.jobs = sysconf(_SC_NPROCESSORS_ONLN);
+	if (run.jobs > MAX_JOBS)
+		run.jobs = MAX_JOBS;
+	if (!report)
+		report = isatty(STDOUT_FILENO) ? &report_text : &report_ktap;
+	run.show = show;
+	if (order) {
+		summary.seed = parse_seed(order);
+		if (!summary.seed)
+			return EXIT_USAGE;
+	}
+	globs = (struct globs) { argv + first, argc - first };
+	status = select_cases(&globs);
+	if (status)
+		return status;
+	if (summary.seed)
+		suite_shuffle(&run, summary.seed);
+	if (list) {
+		list_cases();
+		return EXIT_GOOD;
+	}
+	summary.whole = !globs.nr && !run.fail_fast;
+	return run_and_report(&summary);
+}
+
+const struct command command_test = {
+	.name = "test",
+	.args = "[GLOB]...",
+	.summary = "every kind of memory, in every condition, with every request",
+	.about =
+"For each kind of memory, each condition that it can be in, and each call with its\n"
+"gup_flags: make the memory, pin it, let the process, the pinner and children use it,\n"
+"and see whether each property holds. A test case is called\n"
+"\n"
+"        KIND.CONDITION/CALL[+FLAG...]:PROPERTY\n"
+"\n"
+"and globs choose test cases by name. Failures that are known of this kernel are shown\n"
+"as XFAIL, with the erratum.\n",
+	.options = options,
+	.max_args = 1 << 16,
+	.run = cmd_test,
+};

@@ -7,25 +7,11 @@
 #include <unistd.h>
 
 #include "tool.h"
+#include "version.h"
 
-static const struct {
-	const char *name;
-	const char *help;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{ "check", "is read-only long-term pinning reliable on this kernel?",
-	  cmd_check },
-	{ "test", "every kind of memory, in every state, pinned in every way",
-	  cmd_test },
-	{ "matrix", "what a pin does to each kind of memory, as a table",
-	  cmd_matrix },
-	{ "info", "what the loaded module and the running kernel can do",
-	  cmd_info },
-	{ "shell", "pin, look, fault and more, from a script",
-	  cmd_shell },
+static const struct command *const commands[] = {
+	&command_check, &command_test, &command_matrix, &command_info, &command_shell,
 };
-
-#define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
 int tool_open(struct pinscope_info *info)
 {
@@ -48,12 +34,26 @@ int tool_open(struct pinscope_info *info)
 	}
 	mismatch = pinscope_abi_mismatch(info);
 	if (mismatch) {
-		fprintf(stderr, "pinscope: %s (module %u, program %u)\n",
-			mismatch, info->abi_version, PINSCOPE_ABI_VERSION);
+		fprintf(stderr, "pinscope: %s\n", mismatch);
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+void unknown_name(const char *command, const char *thing, const char *name,
+		  const char *const *names, const char *list)
+{
+	char buf[200];
+	const char *near;
+	size_t nr = 0;
+
+	while (names[nr])
+		nr++;
+	near = pinscope_nearest(names, nr, sizeof(*names), name, buf, sizeof(buf));
+	fprintf(stderr, "pinscope%s%s: no %s '%s'%s%s%s '%s' lists all.\n",
+		*command ? " " : "", command, thing, name,
+		near ? "; did you mean " : ".", near ? near : "", near ? "?" : "", list);
 }
 
 static void usage(FILE *out)
@@ -63,20 +63,31 @@ static void usage(FILE *out)
 	fprintf(out,
 		"usage: pinscope COMMAND [OPTION]...\n"
 		"\n"
-		"The truth about pinned user pages. Needs root and pinscope.ko.\n"
+		"Tells whether pinned user pages are the pages that the process sees. Needs\n"
+		"root, and the module pinscope.ko.\n"
 		"\n");
-	for (i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(out,
 		"\n"
-		"'pinscope COMMAND --help' says more; so does pinscope(1).\n"
-		"Exit status: 0 good, 1 the kernel fails, 2 wrong usage, 4 could not run.\n");
+		"'pinscope COMMAND --help' describes a command; so does pinscope(1).\n"
+		"%s", exit_statuses);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	int ret = command->run(command, argc, argv);
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return ret;
+	perror("pinscope: stdout");
+	return EXIT_CANNOT;
 }
 
 int main(int argc, char **argv)
 {
+	const char *names[ARRAY_SIZE(commands) + 1] = {};
 	size_t i;
-	int ret;
 
 	if (argc < 2) {
 		usage(stderr);
@@ -88,20 +99,14 @@ int main(int argc, char **argv)
 		return EXIT_GOOD;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("pinscope, ABI %u\n", PINSCOPE_ABI_VERSION);
+		printf("pinscope " PINSCOPE_VERSION ", ABI %u\n", PINSCOPE_ABI_VERSION);
 		return EXIT_GOOD;
 	}
-	for (i = 0; i < NR_COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		ret = commands[i].run(argc - 1, argv + 1);
-		if (fflush(stdout) || ferror(stdout)) {
-			perror("pinscope: stdout");
-			return EXIT_CANNOT;
-		}
-		return ret;
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		names[i] = commands[i]->name;
+		if (!strcmp(argv[1], commands[i]->name))
+			return run(commands[i], argc - 1, argv + 1);
 	}
-	fprintf(stderr, "pinscope: no command '%s'; see 'pinscope --help'\n",
-		argv[1]);
+	unknown_name("", "command", argv[1], names, "pinscope --help");
 	return EXIT_USAGE;
 }

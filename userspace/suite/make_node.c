@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "suite.h"
+#include "make.h"
+#include "sys.h"
 
 #ifndef MPOL_F_NUMA_BALANCING
 #define MPOL_F_NUMA_BALANCING	(1 << 13)
@@ -60,10 +62,10 @@ static unsigned long movable_nodes(void)
 }
 
 /* Moves the page under test to one of @nodes. */
-static const char *move_to(struct scene *s, unsigned long nodes)
+static const char *move_to(struct fixture *f, unsigned long nodes)
 {
 	int node, status = -ENODEV;
-	void *addr = s->addr;
+	void *addr = f->addr;
 	long ret;
 
 	for (node = 0; nodes; node++, nodes >>= 1) {
@@ -76,8 +78,8 @@ static const char *move_to(struct scene *s, unsigned long nodes)
 		if (status == node)
 			return NULL;
 	}
-	return scene_fails(s, "it cannot be moved to another node: %s",
-			   pinscope_errno(status));
+	return fixture_fails(f, "it cannot be moved to another node: %s",
+			     pinscope_errno(status));
 }
 
 bool has_movable_node(void)
@@ -85,13 +87,13 @@ bool has_movable_node(void)
 	return movable_nodes();
 }
 
-const char *enter_movable(struct scene *s)
+const char *enter_movable(struct fixture *f)
 {
-	if (move_to(s, movable_nodes()))
-		return s->why;
-	if (scene_page(s).state & PINSCOPE_STATE_ZONE_MOVABLE)
+	if (move_to(f, movable_nodes()))
+		return f->why;
+	if (fixture_page(f).state & PINSCOPE_STATE_ZONE_MOVABLE)
 		return NULL;
-	return scene_fails(s, "it is on a movable node, but not in ZONE_MOVABLE");
+	return fixture_fails(f, "it is on a movable node, but not in ZONE_MOVABLE");
 }
 
 /* Asked for often. */
@@ -114,15 +116,15 @@ bool has_cma(void)
 }
 
 /* Where more of what is free is in CMA than not, what can be moved goes there. */
-const char *enter_cma(struct scene *s)
+const char *enter_cma(struct fixture *f)
 {
 	unsigned long nodes = normal_nodes(), node;
 
 	for (node = 1; node && node <= nodes; node <<= 1)
-		if ((nodes & node) && !move_to(s, node) &&
-		    (scene_page(s).state & PINSCOPE_STATE_CMA))
+		if ((nodes & node) && !move_to(f, node) &&
+		    (fixture_page(f).state & PINSCOPE_STATE_CMA))
 			return NULL;
-	return scene_fails(s, "not moved to CMA, of which another node needs more: cma= at boot");
+	return fixture_fails(f, "not moved to CMA, of which another node needs more: cma= at boot");
 }
 
 bool has_numa_hints(const char *dir)
@@ -138,7 +140,7 @@ bool has_numa_hints(const char *dir)
  * While the machine balances, what has a policy of its own is left alone, and so
  * is what falls back to that of the process.
  */
-void hint_only_asked(void)
+void node_bind(void)
 {
 	unsigned long nodes = nodes_in(NODE_DIR "has_memory");
 
@@ -146,28 +148,28 @@ void hint_only_asked(void)
 }
 
 /* Only what is on another node than who uses it gets hints. */
-const char *make_numa_hint(struct scene *s)
+const char *make_numa_hint(struct fixture *f)
 {
 	unsigned long nodes = normal_nodes();
-	volatile char *addr = s->addr;
+	volatile char *addr = f->addr;
 	struct timespec begin, now;
 	unsigned int here = 0, spins;
 
 	getcpu(NULL, &here);
-	if (here >= 8 * sizeof(nodes) || move_to(s, nodes & ~(1UL << here)))
-		return s->why;
+	if (here >= 8 * sizeof(nodes) || move_to(f, nodes & ~(1UL << here)))
+		return f->why;
 	/* From here on: what has hints already is not moved by some kernels. */
-	if (syscall(SYS_mbind, s->addr, s->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
+	if (syscall(SYS_mbind, f->addr, f->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
 		    &nodes, 8 * sizeof(nodes), 0))
-		return scene_fails(s, "mbind: %s", pinscope_errno(errno));
+		return fixture_fails(f, "mbind: %s", pinscope_errno(errno));
 	/* The scanner runs when a task that uses its processor is interrupted. */
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	do {
 		for (spins = 0; spins < 100000; spins++)
 			__asm__ volatile("" : : "r"(addr));
-		if (scene_page(s).state & PINSCOPE_STATE_NUMA_HINT)
+		if (fixture_page(f).state & PINSCOPE_STATE_NUMA_HINT)
 			return NULL;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (now.tv_sec - begin.tv_sec < 5);
-	return scene_fails(s, "it gets no NUMA hints");
+	return fixture_fails(f, "it gets no NUMA hints");
 }

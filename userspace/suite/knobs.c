@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What kinds of memory change of the machine, and what it was before.
+ * Settings of the machine that kinds of memory need changed, see run.h.
  */
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "suite_run.h"
+#include "run.h"
+#include "sys.h"
 
 #define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
 
@@ -32,7 +33,7 @@ static void save(const char *path)
 	FILE *file = fopen(path, "re");
 	char line[100] = "", *chosen;
 
-	if (!file || nr_knobs == sizeof(knobs) / sizeof(knobs[0]))
+	if (!file || nr_knobs == ARRAY_SIZE(knobs))
 		goto out;
 	if (!fgets(line, sizeof(line), file))
 		goto out;
@@ -48,16 +49,13 @@ out:
 		fclose(file);
 }
 
-/**
- * knobs_save() - remember what kinds may change
- */
 void knobs_save(void)
 {
 	size_t i, k;
 	glob_t found;
 
 	nr_knobs = 0;
-	for (i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
 		if (glob(patterns[i], 0, NULL, &found))
 			continue;
 		for (k = 0; k < found.gl_pathc; k++)
@@ -66,36 +64,20 @@ void knobs_save(void)
 	}
 }
 
-static void set(const char *path, const char *value)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file)
-		return;
-	fputs(value, file);
-	fclose(file);
-}
-
-/**
- * knobs_balance() - let NUMA balancing give hints at once
- */
 void knobs_balance(void)
 {
-	set(NUMA_DIR "scan_delay_ms", "1");
-	set(NUMA_DIR "scan_period_min_ms", "1");
-	set(NUMA_DIR "scan_period_max_ms", "1");
-	/* By how often that fits in a second the period is limited. */
-	set(NUMA_DIR "scan_size_mb", "1");
-	set("/proc/sys/kernel/numa_balancing", "1");
+	sys_write_file(NUMA_DIR "scan_delay_ms", "1");
+	sys_write_file(NUMA_DIR "scan_period_min_ms", "1");
+	sys_write_file(NUMA_DIR "scan_period_max_ms", "1");
+	/* The period is limited by how often that fits in a second. */
+	sys_write_file(NUMA_DIR "scan_size_mb", "1");
+	sys_write_file("/proc/sys/kernel/numa_balancing", "1");
 }
 
-/**
- * knobs_restore() - undo what kinds have changed
- */
 void knobs_restore(void)
 {
 	size_t i;
 
 	for (i = 0; i < nr_knobs; i++)
-		set(knobs[i].path, knobs[i].value);
+		sys_write_file(knobs[i].path, knobs[i].value);
 }

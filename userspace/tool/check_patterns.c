@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../suite/sys.h"
 #include "check.h"
 
 const char *const answer_names[] = {
@@ -60,12 +61,7 @@ static void note(struct pattern *p, enum column column, const char *format, ...)
 
 static const struct kind *kind_named(struct check *check, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < check->nr_kinds; i++)
-		if (!strcmp(check->kinds[i].name, name))
-			return &check->kinds[i];
-	return NULL;
+	return kind_find(check->kinds, check->nr_kinds, name);
 }
 
 /* Gigantic pages would tell nothing new, but take seconds. */
@@ -80,7 +76,7 @@ static void try_kinds(struct check *check, struct pattern *p, bool writable,
 {
 	unsigned int good = 0, bad = 0, call;
 	const char *why = NULL;
-	struct cell cell;
+	struct check_cell cell;
 	struct memory m;
 	size_t i;
 
@@ -89,9 +85,9 @@ static void try_kinds(struct check *check, struct pattern *p, bool writable,
 
 		cell.kind = &check->kinds[i];
 		cell.writable = writable;
-		if (cell.kind->control || too_big(cell.kind))
+		if ((cell.kind->traits & KIND_CONTROL) || too_big(cell.kind))
 			continue;
-		if (!memory_open(&m, cell.kind, check->dir)) {
+		if (!memory_open(&m, cell.kind)) {
 			memory_close(&m);
 			continue;
 		}
@@ -135,16 +131,6 @@ static void answer(struct pattern *p, enum column column, bool yes)
 		p->answers[column] = ANSWER_NO;
 }
 
-static bool clear_soft_dirty(void)
-{
-	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 && write(fd, "4", 1) == 1;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 /* What the pin of a page of @kind changes in its entry, and in which page. */
 static void side_effects(struct check *check, struct pattern *p,
 			 const char *name)
@@ -159,8 +145,8 @@ static void side_effects(struct check *check, struct pattern *p,
 
 	if (!kind)
 		return;
-	if (!memory_open(&m, kind, check->dir) ||
-	    !memory_map(&m, check->fd, true) || !clear_soft_dirty() ||
+	if (!memory_open(&m, kind) ||
+	    !memory_map(&m, check->fd, true) || sys_clear_soft_dirty() ||
 	    pinscope_page(check->fd, m.addr, &before) ||
 	    pinscope_pin(check->fd, PINSCOPE_CALL_PIN, p->gup_flags, m.addr, kind->page,
 			 &id))
@@ -180,7 +166,7 @@ static void side_effects(struct check *check, struct pattern *p,
 	 * first; an exclusive or shared page does not, and a short-term reader
 	 * never does.
 	 */
-	if (kind->control || !p->gup_flags) {
+	if ((kind->traits & KIND_CONTROL) || !p->gup_flags) {
 		answer(p, COLUMN_COPIES, before.pfn != after.pfn);
 		if (before.pfn != after.pfn)
 			note(p, COLUMN_COPIES, "%s", name);
@@ -199,7 +185,7 @@ static void formerly_shared(struct check *check, struct pattern *p)
 	uint32_t id;
 	pid_t child;
 
-	if (!memory_open(&m, kind_named(check, "anon"), check->dir) ||
+	if (!memory_open(&m, kind_named(check, "anon")) ||
 	    !memory_map(&m, check->fd, true))
 		goto out;
 	child = fork();
@@ -222,7 +208,7 @@ out:
 	memory_close(&m);
 }
 
-struct pinner {
+struct pin_thread {
 	int fd;
 	int done;	/* eventfd */
 	uint64_t gup_flags;
@@ -233,47 +219,22 @@ struct pinner {
 
 static void *pin_in_thread(void *arg)
 {
-	struct pinner *pinner = arg;
+	struct pin_thread *pin = arg;
 	uint32_t id;
 
 	/* Only GUP-fast drops the mmap lock to wait for a userfaultfd. */
-	pinner->ret = pinscope_pin(pinner->fd, PINSCOPE_CALL_PIN_FAST, pinner->gup_flags,
-				   pinner->addr, pinner->len, &id);
-	if (!pinner->ret)
-		pinscope_unpin(pinner->fd, id);
-	eventfd_write(pinner->done, 1);
+	pin->ret = pinscope_pin(pin->fd, PINSCOPE_CALL_PIN_FAST, pin->gup_flags,
+				pin->addr, pin->len, &id);
+	if (!pin->ret)
+		pinscope_unpin(pin->fd, id);
+	eventfd_write(pin->done, 1);
 	return NULL;
-}
-
-static int uffd_wp_arm(struct memory *m)
-{
-	struct uffdio_range range = {
-		.start = (uintptr_t)m->addr, .len = m->kind->page,
-	};
-	struct uffdio_api api = {
-		.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
-	};
-	struct uffdio_register reg = {
-		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect wp = {
-		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
-			ioctl(fd, UFFDIO_REGISTER, &reg) ||
-			ioctl(fd, UFFDIO_WRITEPROTECT, &wp))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
 }
 
 /* Is somebody who write-protected the page told of a write when it is pinned? */
 static void uffd_event(struct check *check, struct pattern *p)
 {
-	struct pinner pinner = { .fd = check->fd, .gup_flags = p->gup_flags, .done = -1 };
+	struct pin_thread pin = { .fd = check->fd, .gup_flags = p->gup_flags, .done = -1 };
 	struct pollfd fds[2];
 	struct uffd_msg msg;
 	pthread_t thread;
@@ -281,48 +242,42 @@ static void uffd_event(struct check *check, struct pattern *p)
 	bool event = false;
 	int uffd = -1;
 
-	if (!memory_open(&m, kind_named(check, "anon"), check->dir) ||
+	if (!memory_open(&m, kind_named(check, "anon")) ||
 	    !memory_map(&m, check->fd, true))
 		goto out;
-	uffd = uffd_wp_arm(&m);
+	uffd = sys_uffd_wp(m.addr, m.kind->page, UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 	if (uffd < 0) {
-		note(p, COLUMN_UFFD_WP, "userfaultfd-wp: %s",
-		     pinscope_errno(errno));
+		note(p, COLUMN_UFFD_WP, "userfaultfd-wp: %s", pinscope_errno(uffd));
 		goto out;
 	}
-	pinner.addr = m.addr;
-	pinner.len = m.kind->page;
-	pinner.done = eventfd(0, EFD_CLOEXEC);
-	if (pinner.done < 0 ||
-	    pthread_create(&thread, NULL, pin_in_thread, &pinner))
+	pin.addr = m.addr;
+	pin.len = m.kind->page;
+	pin.done = eventfd(0, EFD_CLOEXEC);
+	if (pin.done < 0 ||
+	    pthread_create(&thread, NULL, pin_in_thread, &pin))
 		goto out;
 	/* The thread ends, or waits for this one: no time limit is needed. */
-	fds[0] = (struct pollfd) { .fd = pinner.done, .events = POLLIN };
+	fds[0] = (struct pollfd) { .fd = pin.done, .events = POLLIN };
 	fds[1] = (struct pollfd) { .fd = uffd, .events = POLLIN };
 	do {
 		if (poll(fds, 2, -1) < 0)
 			continue;
 		if ((fds[1].revents & POLLIN) &&
 		    read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
-			struct uffdio_writeprotect wp = {
-				.range = { .start = (uintptr_t)m.addr,
-					   .len = m.kind->page },
-			};
-
 			event = true;
-			ioctl(uffd, UFFDIO_WRITEPROTECT, &wp);
+			sys_uffd_wp_resolve(uffd, m.addr, m.kind->page);
 		}
 	} while (!(fds[0].revents & POLLIN));
 	pthread_join(thread, NULL);
 	answer(p, COLUMN_UFFD_WP, event);
 	/* GUP that cannot wait for the handler gives up instead. */
-	if (pinner.ret) {
+	if (pin.ret) {
 		p->answers[COLUMN_UFFD_WP] = ANSWER_FAILS;
-		note(p, COLUMN_UFFD_WP, "PIN: %s", pinscope_errno(pinner.ret));
+		note(p, COLUMN_UFFD_WP, "PIN: %s", pinscope_errno(pin.ret));
 	}
 out:
-	if (pinner.done >= 0)
-		close(pinner.done);
+	if (pin.done >= 0)
+		close(pin.done);
 	if (uffd >= 0)
 		close(uffd);
 	memory_close(&m);
@@ -331,7 +286,7 @@ out:
 void check_patterns(struct check *check)
 {
 	static const char *const looked_at[] = {
-		"zeropage", "memfd", "anon", "memfd-shared",
+		"zeropage", "memfd-private", "anon", "memfd-shared",
 	};
 	struct pattern *p;
 	size_t i, k;

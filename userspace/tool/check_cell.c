@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-const char *const result_names[] = {
+const char *const check_result_names[] = {
 	[RESULT_OK] = "ok",
 	[RESULT_STALE] = "stale",
 	[RESULT_FAIL] = "fail",
@@ -19,7 +19,7 @@ const char *const result_names[] = {
 	[RESULT_ERROR] = "error",
 };
 
-static void result(struct cell *cell, enum result result, const char *what,
+static void result(struct check_cell *cell, enum check_result result, const char *what,
 		   const char *why)
 {
 	cell->result = result;
@@ -28,7 +28,7 @@ static void result(struct cell *cell, enum result result, const char *what,
 
 /* Writes at both ends and in the middle, then compares what is seen there. */
 static void look(struct check *check, struct memory *m, uint32_t id,
-		 struct cell *cell)
+		 struct check_cell *cell)
 {
 	size_t base = sysconf(_SC_PAGESIZE), len = m->kind->len;
 	const size_t at[] = { 0, len / 2 & -base, len - base };
@@ -77,7 +77,7 @@ static void look(struct check *check, struct memory *m, uint32_t id,
 }
 
 void check_cell(struct check *check, struct memory *m, uint64_t gup_flags,
-		struct cell *cell)
+		struct check_cell *cell)
 {
 	uint32_t id;
 	int ret;

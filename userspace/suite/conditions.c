@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of conditions, which is at the end, and what makes memory so.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <linux/mman.h>
+#include <unistd.h>
+
+#include "make.h"
+#include "sys.h"
+
+/* ------------------------------------------------------------------ enter */
+
+/*
+ * fork of some kernels leaves a 1 GiB page out: errata, fork-skips-1g-hugetlb. The
+ * child then has no such page, which is the kernel's fault.
+ */
+static const char *enter_cow_shared(struct fixture *f)
+{
+	struct pinscope_page page;
+
+	if (fixture_fork(f))
+		return f->why;
+	page = fixture_page(f);
+	if (!(page.state & PINSCOPE_STATE_HUGETLB) ||
+	    !(page.state & PINSCOPE_STATE_ANON) || page.mapcount > 1)
+		return NULL;
+	f->kernel_fault = true;
+	return fixture_fails(f,
+			     "expected fork to map the page in the child as well, found a mapcount of %d",
+			     page.mapcount);
+}
+
+static const char *enter_previously_shared(struct fixture *f)
+{
+	if (fixture_fork(f))
+		return f->why;
+	fixture_join(f);
+	return NULL;
+}
+
+static const char *enter_mprotect_read(struct fixture *f)
+{
+	f->readonly = true;
+	if (mprotect(f->addr, f->len, PROT_READ))
+		return fixture_fails(f, "mprotect: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+static const char *write_protect(struct fixture *f, uint64_t features)
+{
+	f->uffd = sys_uffd_wp(f->addr, f->len, features);
+	if (f->uffd < 0)
+		return fixture_fails(f, "userfaultfd-wp: %s", pinscope_errno(f->uffd));
+	return NULL;
+}
+
+static const char *enter_uffd_wp(struct fixture *f)
+{
+	return write_protect(f, UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+}
+
+static const char *enter_uffd_wp_async(struct fixture *f)
+{
+	return write_protect(f, UFFD_FEATURE_WP_ASYNC);
+}
+
+/* Of Linux 6.7. */
+static bool has_wp_async(void)
+{
+	return sys_has_uffd_feature(UFFD_FEATURE_WP_ASYNC);
+}
+
+static const char *enter_soft_dirty_cleared(struct fixture *f)
+{
+	int ret = sys_clear_soft_dirty();
+
+	if (ret)
+		return fixture_fails(f,
+				     "clear_refs: %s: the kernel needs CONFIG_MEM_SOFT_DIRTY",
+				     pinscope_errno(ret));
+	return NULL;
+}
+
+static const char *pin_first(struct fixture *f, uint64_t gup_flags)
+{
+	int ret = pinscope_pin(f->fd, PINSCOPE_CALL_PIN, gup_flags, f->addr,
+			       sys_page_size(), &f->other);
+
+	return ret ? fixture_fails(f, "the first pin: %s", pinscope_errno(ret)) : NULL;
+}
+
+static const char *enter_pinned_read(struct fixture *f)
+{
+	return pin_first(f, PINSCOPE_FOLL_LONGTERM);
+}
+
+static const char *enter_pinned_write(struct fixture *f)
+{
+	return pin_first(f, PINSCOPE_FOLL_LONGTERM | PINSCOPE_FOLL_WRITE);
+}
+
+static const char *enter_mlocked(struct fixture *f)
+{
+	if (mlock(f->addr, f->len))
+		return fixture_fails(f, "mlock: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+/*
+ * A child has all of the pages but the @len bytes at @alone; then the process
+ * collapses the whole range. A VMA with VM_DONTCOPY of its own cannot be collapsed
+ * together with its neighbour, so that the flag is taken away again.
+ */
+static const char *collapse(struct fixture *f, size_t alone, size_t len)
+{
+	if (len && madvise(f->addr + alone, len, MADV_DONTFORK))
+		return fixture_fails(f, "MADV_DONTFORK: %s", pinscope_errno(errno));
+	if (fixture_fork(f))
+		return f->why;
+	if (len && madvise(f->addr + alone, len, MADV_DOFORK))
+		return fixture_fails(f, "MADV_DOFORK: %s", pinscope_errno(errno));
+	/* Some kernels collapse no range without a writable entry. */
+	if (!len)
+		f->addr[f->len - 1] = 'p';
+	if (madvise(f->addr, f->len, MADV_COLLAPSE))
+		return fixture_fails(f, "MADV_COLLAPSE: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+static const char *enter_collapsed_all(struct fixture *f)
+{
+	return collapse(f, 0, 0);
+}
+
+static const char *enter_collapsed_lower(struct fixture *f)
+{
+	return collapse(f, f->len / 2, f->len / 2);
+}
+
+static const char *enter_collapsed_upper(struct fixture *f)
+{
+	if (collapse(f, 0, f->len / 2))
+		return f->why;
+	f->len /= 2;
+	f->addr += f->len;
+	return NULL;
+}
+
+static long pool(size_t page, const char *name)
+{
+	char path[120];
+
+	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/%s", page >> 10,
+		 name);
+	return sys_read_number(path);
+}
+
+/* Reserves all pages that are neither used nor reserved, which takes no memory. */
+static const char *enter_pool_empty(struct fixture *f)
+{
+	const struct kind *kind = f->scenario.kind;
+
+	if (pool(kind->page, "nr_overcommit_hugepages"))
+		return fixture_fails(f,
+				     "the hugetlb pool can grow: echo 0 >nr_overcommit_hugepages");
+	f->extra_len = (pool(kind->page, "free_hugepages") -
+			pool(kind->page, "resv_hugepages")) * kind->page;
+	if (!f->extra_len)
+		return NULL;
+	f->extra = mmap(NULL, f->extra_len, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB |
+			kind->hugetlb_shift << MAP_HUGE_SHIFT, -1, 0);
+	if (f->extra == MAP_FAILED) {
+		f->extra = NULL;
+		return fixture_fails(f, "mmap of all free huge pages: %s",
+				     pinscope_errno(errno));
+	}
+	return NULL;
+}
+
+static const char *enter_shared_pool_empty(struct fixture *f)
+{
+	return fixture_fork(f) ? f->why : enter_pool_empty(f);
+}
+
+/* ---------------------------------------------------------------- applies */
+
+/* GUP finds a page, and a copy does not take seconds. */
+static bool pinnable(const struct kind *kind, const struct request *request)
+{
+	(void)request;
+	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE | KIND_GIGANTIC));
+}
+
+/* Of gigantic pages there may be two: one request for each of the basic calls. */
+static bool forkable(const struct kind *kind, const struct request *request)
+{
+	if ((kind->traits & KIND_GIGANTIC) &&
+	    (request->gup_flags != PINSCOPE_FOLL_LONGTERM ||
+	     !(calls[request->call].traits & CALL_BASIC)))
+		return false;
+	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE));
+}
+
+/* hugetlb_wp() goes by who maps a page, on purpose, not by references. */
+static bool referenceable(const struct kind *kind, const struct request *request)
+{
+	return pinnable(kind, request) &&
+	       !(kind->traits & (KIND_SHARED | KIND_NOT_PRESENT)) && !kind->hugetlb_shift;
+}
+
+/* userfaultfd takes the VMA, and the entry can be marked without a fault. */
+static bool uffd_markable(const struct kind *kind, const struct request *request)
+{
+	return pinnable(kind, request) && kind->mapping &&
+	       !(kind->traits & (KIND_SHARED | KIND_NOT_PRESENT)) &&
+	       kind->mapping->backing != BACKING_DISK_FILE;
+}
+
+/* Nobody handles events here, so that no request may write. */
+static bool uffd_markable_for_read(const struct kind *kind, const struct request *request)
+{
+	return uffd_markable(kind, request) && !(request->gup_flags & PINSCOPE_FOLL_WRITE);
+}
+
+/* Neither hugetlb nor shared mappings have the bit. */
+static bool soft_dirty_clearable(const struct kind *kind, const struct request *request)
+{
+	return uffd_markable_for_read(kind, request) && !kind->hugetlb_shift;
+}
+
+/* No long-term pin takes DAX; mlock() would replace its pages by anonymous ones. */
+static bool lockable(const struct kind *kind, const struct request *request)
+{
+	return pinnable(kind, request) && !(kind->traits & KIND_DAX);
+}
+
+static bool pinnable_for_write(const struct kind *kind, const struct request *request)
+{
+	return lockable(kind, request) && !(kind->traits & KIND_WRITE_NOTIFY);
+}
+
+static bool collapsible(const struct kind *kind, const struct request *request)
+{
+	(void)request;
+	return kind->traits & KIND_BASE_PAGES;
+}
+
+/* A page that has a reservation, or that a child maps as well. */
+static bool has_pool(const struct kind *kind, const struct request *request)
+{
+	return pinnable(kind, request) && kind->hugetlb_shift &&
+	       !(kind->traits & KIND_SHARED);
+}
+
+/* mm migrates it: no zeropage, no driver's page. */
+static bool migratable(const struct kind *kind, const struct request *request)
+{
+	const unsigned int stays = KIND_NOT_PRESENT | KIND_NUMA_HINT | KIND_DAX |
+				   KIND_DRIVER;
+
+	return pinnable(kind, request) && !(kind->traits & stays) &&
+	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO)) &&
+	       !(kind->has & PINSCOPE_STATE_HUGETLB);
+}
+
+/* ------------------------------------------------------------------ table */
+
+const struct condition conditions[] = {
+	{
+		.name = "fresh", .traits = COND_FRESH,
+		.what = "The memory is as its kind was made.",
+	}, {
+		.name = "cow-shared",
+		.what =
+			"A child maps the page too, read-only, until one of them writes: a pin must not let the two see each other's writes (CVE-2020-29374).",
+		.enter = enter_cow_shared, .applies = forkable,
+		.traits = COND_CHILD | COND_CHILD_MAPS,
+	}, {
+		.name = "previously-shared",
+		.what =
+			"A child mapped the page and has exited: the page can become exclusive where it is, without a copy.",
+		.enter = enter_previously_shared, .applies = pinnable,
+		.traits = COND_SHARED_BEFORE,
+	}, {
+		.name = "cow-shared-grandchild",
+		.what =
+			"Only a grandchild maps the page too; the child between them has exited, which checks that go by the parent must not miss.",
+		.enter = fixture_fork_grandchild, .applies = pinnable,
+		.traits = COND_CHILD,
+	}, {
+		.name = "child-holds-reference",
+		.what =
+			"A child took a reference by get_user_pages_fast() and unmapped the page, as with vmsplice(): the mapcount is 1, yet the page must not be reused (CVE-2020-29374).",
+		.enter = fixture_fork_reference, .applies = referenceable,
+		.traits = COND_CHILD | COND_CHILD_REFERENCES,
+	}, {
+		.name = "mprotect-read",
+		.what =
+			"mprotect() took VM_WRITE away; a later mprotect() may give it back, so that a read-only pin must be reliable all the same.",
+		.enter = enter_mprotect_read, .applies = forkable,
+		.traits = COND_READONLY,
+	}, {
+		.name = "uffd-wp",
+		.what =
+			"userfaultfd has write-protected the page and reports writes: a pin for reading must neither report one nor lose the protection.",
+		.enter = enter_uffd_wp, .applies = uffd_markable_for_read,
+		.traits = COND_UFFD_WP | COND_WRITE_BLOCKS,
+	}, {
+		.name = "uffd-wp-async",
+		.what =
+			"userfaultfd has write-protected the page with UFFD_FEATURE_WP_ASYNC (Linux 6.7): a write only clears the bit and reports nothing.",
+		.enter = enter_uffd_wp_async, .applies = uffd_markable,
+		.exists = has_wp_async, .traits = COND_UFFD_WP,
+	}, {
+		.name = "soft-dirty-cleared",
+		.what =
+			"clear_refs cleared the soft-dirty bits, as a checkpoint does: a pin for reading must not set the bit.",
+		.enter = enter_soft_dirty_cleared, .applies = soft_dirty_clearable,
+		.traits = COND_SOFT_DIRTY_CLEARED,
+	}, {
+		.name = "pinned-read",
+		.what = "A long-term pin for reading holds the page already.",
+		.enter = enter_pinned_read, .applies = lockable,
+	}, {
+		.name = "pinned-write",
+		.what = "A long-term pin for writing holds the page already.",
+		.enter = enter_pinned_write, .applies = pinnable_for_write,
+	}, {
+		.name = "mlocked",
+		.what = "mlock() keeps the page in memory.",
+		.enter = enter_mlocked, .applies = lockable,
+	}, {
+		.name = "movable",
+		.what =
+			"The page is in ZONE_MOVABLE: a long-term pin must migrate it out of there first.",
+		.enter = enter_movable, .applies = migratable,
+		.exists = has_movable_node,
+	}, {
+		.name = "cma",
+		.what =
+			"The page is in a CMA area: a long-term pin must migrate it out of there first.",
+		.enter = enter_cma, .applies = migratable, .exists = has_cma,
+	}, {
+		.name = "collapsed-cow-shared",
+		.what =
+			"A child maps the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
+		.enter = enter_collapsed_all, .applies = collapsible,
+		.traits = COND_CHILD,
+	}, {
+		.name = "collapsed-lower-cow-shared",
+		.what =
+			"A child maps the lower half of the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
+		.enter = enter_collapsed_lower, .applies = collapsible,
+		.traits = COND_CHILD,
+	}, {
+		.name = "collapsed-upper-cow-shared",
+		.what =
+			"A child maps the upper half of the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
+		.enter = enter_collapsed_upper, .applies = collapsible,
+		.traits = COND_CHILD,
+	}, {
+		.name = "pool-empty",
+		.what =
+			"No hugetlb page is free or unreserved: a copy needs the mapping's own reservation.",
+		.enter = enter_pool_empty, .applies = has_pool,
+		.traits = COND_POOL_EMPTY,
+	}, {
+		.name = "cow-shared-pool-empty",
+		.what =
+			"A child maps the hugetlb page too and none is free for a copy: mm unmaps the child's to keep its promise to the process that reserved.",
+		.enter = enter_shared_pool_empty, .applies = has_pool,
+		.traits = COND_CHILD | COND_POOL_EMPTY | COND_TAKEN_FROM_CHILD,
+	},
+};
+
+const size_t nr_conditions = ARRAY_SIZE(conditions);

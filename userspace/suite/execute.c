@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One scenario: its memory is made, pinned and used, and what comes of it is
+ * compared with the rules.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "rules.h"
+#include "sys.h"
+
+#define S(name)		PINSCOPE_STATE_##name
+#define F(name)		PINSCOPE_FOLL_##name
+
+/* How long a pinner may take to release what it was told to. */
+#define RELEASE_MS	1000
+
+__attribute__((format(printf, 4, 5)))
+static void verdict(struct fixture *f, enum property property, bool good,
+		    const char *format, ...)
+{
+	struct outcome_record *record = f->record;
+	va_list args;
+
+	/* Of several reasons the first is kept. */
+	if (!rules_apply(&f->scenario, property) ||
+	    record->verdicts[property] == VERDICT_FAIL)
+		return;
+	record->verdicts[property] = good ? VERDICT_PASS : VERDICT_FAIL;
+	if (good)
+		return;
+	va_start(args, format);
+	vsnprintf(record->reasons[property], REASON_MAX, format, args);
+	va_end(args);
+}
+
+static void set_verdict(struct fixture *f, enum property property,
+			enum verdict is, const char *reason)
+{
+	f->record->verdicts[property] = is;
+	snprintf(f->record->reasons[property], REASON_MAX, "%s", reason);
+}
+
+static bool asks(const struct fixture *f, uint64_t gup_flags)
+{
+	return f->scenario.request->gup_flags & gup_flags;
+}
+
+static bool in(const struct fixture *f, unsigned int condition_traits)
+{
+	return f->scenario.condition->traits & condition_traits;
+}
+
+static bool applies(const struct fixture *f, enum property property)
+{
+	return rules_apply(&f->scenario, property);
+}
+
+static const struct pinner *pinner_of(const struct fixture *f)
+{
+	return f->scenario.request->pinner;
+}
+
+static char process_sees(struct fixture *f)
+{
+	return *(volatile char *)f->addr;
+}
+
+static char pinner_sees(struct fixture *f)
+{
+	return pinner_of(f)->see(f);
+}
+
+/* Of a pinner that cannot tell, yes is assumed. */
+static bool pin_is_mapped(struct fixture *f)
+{
+	return !pinner_of(f)->is_mapped || pinner_of(f)->is_mapped(f);
+}
+
+/*
+ * mprotect() away and back: after that mm may map an exclusive page writable at
+ * once, and no other.
+ */
+static void remap_and_write(struct fixture *f, char byte)
+{
+	if (f->readonly || mprotect(f->addr, f->len, PROT_READ))
+		return;
+	mprotect(f->addr, f->len, PROT_READ | PROT_WRITE);
+	fixture_process_writes(f, byte);
+}
+
+/* ----------------------------------------------- right after the call */
+
+static void check_replaced(struct fixture *f, enum outcome outcome,
+			   const struct pinscope_page *before,
+			   const struct pinscope_page *after)
+{
+	bool same = after->pfn == before->pfn;
+
+	/* Out of ZONE_MOVABLE and CMA a migration is due, which is no copy. */
+	if (asks(f, F(LONGTERM)) && (before->state & S(HAS_FOLIO)) &&
+	    !(before->state & S(LONGTERM_PINNABLE)))
+		verdict(f, PROP_REPLACED, after->state & S(LONGTERM_PINNABLE),
+			"expected a page that may stay where it is, found the pinned page in ZONE_MOVABLE or CMA");
+	else
+		verdict(f, PROP_REPLACED, outcome == OUTCOME_REUSED_OR_COPIED ||
+			same == (outcome != OUTCOME_COPIED),
+			"expected %s, found PFN 0x%llx before and 0x%llx after",
+			same ? "another page" : "the same page", before->pfn, after->pfn);
+}
+
+static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
+{
+	if (in(f, COND_UFFD_WP))
+		verdict(f, PROP_TRACKING, after & S(UFFD_WP) || !(before & S(UFFD_WP)),
+			"the pin for reading cleared userfaultfd-wp");
+	else if (in(f, COND_SOFT_DIRTY_CLEARED))
+		verdict(f, PROP_TRACKING, !(after & ~before & S(SOFT_DIRTY)),
+			"the pin for reading set soft-dirty");
+	verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !(before & S(SOFT_DIRTY)),
+		"the pin for reading cleared soft-dirty");
+}
+
+static void check_entry(struct fixture *f, enum outcome outcome,
+			const struct pinscope_page *after)
+{
+	struct observation *seen = &f->record->seen;
+	const struct pinscope_page *before = &seen->before;
+	uint64_t gained = after->state & ~before->state;
+	char names[NAMES_MAX];
+
+	seen->pinned = true;
+	seen->replaced = after->pfn != before->pfn;
+	seen->gained = gained;
+	seen->after = *after;
+	verdict(f, PROP_SAME_PAGE, pin_is_mapped(f),
+		"the pinned page is not the page that the process has mapped");
+	check_replaced(f, outcome, before, after);
+	verdict(f, PROP_EXCLUSIVE, !(after->state & S(ANON)) ||
+		(after->state & S(EXCLUSIVE)),
+		"the pinned anonymous page is not exclusive");
+	if (outcome != OUTCOME_STAYS)
+		verdict(f, PROP_EXCLUSIVE, (after->state & S(ANON)) &&
+			(after->state & S(EXCLUSIVE)),
+			"expected an exclusive anonymous page, found %s",
+			pinscope_names(pinscope_state_names, after->state, names,
+				       sizeof(names)));
+	verdict(f, PROP_NO_WRITE, !(gained & (S(WRITABLE) | S(DIRTY))),
+		"the pin for reading made the entry %s",
+		pinscope_names(pinscope_state_names, gained & (S(WRITABLE) | S(DIRTY)),
+			       names, sizeof(names)));
+	check_tracking(f, before->state, after->state);
+}
+
+/* --------------------------------------------------- while it is held */
+
+static void check_reliable(struct fixture *f)
+{
+	if (!applies(f, PROP_RELIABLE))
+		return;
+	fixture_process_writes(f, 'w');
+	f->record->seen.stale = !pin_is_mapped(f);
+	verdict(f, PROP_RELIABLE, pin_is_mapped(f),
+		"the process wrote, and now has another page than the pin");
+	verdict(f, PROP_RELIABLE, pinner_sees(f) == 'w',
+		"the process wrote 0x%x, the pinned page has 0x%x", 'w', pinner_sees(f));
+	remap_and_write(f, 'v');
+	verdict(f, PROP_RELIABLE, pin_is_mapped(f) &&
+		pinner_sees(f) == process_sees(f),
+		"after mprotect() the process wrote, and now has another page than the pin");
+}
+
+static void check_device_write(struct fixture *f)
+{
+	if (!applies(f, PROP_DEVICE_WRITE))
+		return;
+	pinner_of(f)->put(f, 'd');
+	verdict(f, PROP_DEVICE_WRITE, process_sees(f) == 'd',
+		"the pinner wrote 0x%x, the process sees 0x%x", 'd', process_sees(f));
+}
+
+static void check_fork_after(struct fixture *f)
+{
+	char now = process_sees(f);
+
+	if (!applies(f, PROP_FORK_AFTER))
+		return;
+	fixture_join(f);
+	if (fixture_fork(f)) {
+		verdict(f, PROP_FORK_AFTER, false, "%s", f->why);
+		return;
+	}
+	fixture_process_writes(f, 'x');
+	verdict(f, PROP_FORK_AFTER, pin_is_mapped(f) && pinner_sees(f) == 'x',
+		"after a fork the process wrote, and now has another page than the pin");
+	verdict(f, PROP_FORK_AFTER, fixture_child_sees(f) == now,
+		"the child sees what the process wrote after the fork");
+}
+
+/* @content is what the child had when the pin was taken. */
+static void check_both_sides(struct fixture *f, char content)
+{
+	bool isolated = applies(f, PROP_CHILD_ISOLATED);
+	int child = isolated ? fixture_child_sees(f) : -1;
+
+	check_reliable(f);
+	/* Without a lasting pin this is what COW has to do anyway. */
+	if (isolated && !applies(f, PROP_RELIABLE))
+		remap_and_write(f, 'v');
+	check_device_write(f);
+	if (isolated)
+		verdict(f, PROP_CHILD_ISOLATED, child == content &&
+			fixture_child_sees(f) == content,
+			"the child had 0x%x, sees 0x%x after the call and 0x%x after writes",
+			content, child, fixture_child_sees(f));
+	check_fork_after(f);
+}
+
+/*
+ * A child from after the call writes. Where the request only took a reference, the
+ * process unmaps the page first, so that the child alone maps it.
+ */
+static void check_no_leak(struct fixture *f)
+{
+	char held;
+
+	if (!applies(f, PROP_NO_LEAK))
+		return;
+	held = pinner_sees(f);
+	if (f->child.pid <= 0 && fixture_fork(f)) {
+		verdict(f, PROP_NO_LEAK, false, "%s", f->why);
+		return;
+	}
+	if (!rules_takes_pins(&f->scenario))
+		munmap(f->addr, sys_page_size());
+	fixture_child_writes(f, 'c');
+	verdict(f, PROP_NO_LEAK, pinner_sees(f) == held,
+		"a child wrote 0x%x, and the pinned page changed from 0x%x to 0x%x", 'c',
+		held, pinner_sees(f));
+}
+
+static void check_file_unchanged(struct fixture *f)
+{
+	char byte = 0;
+
+	if (!applies(f, PROP_FILE_UNCHANGED))
+		return;
+	verdict(f, PROP_FILE_UNCHANGED, pread(f->m.fd, &byte, 1, 0) == 1 && byte == 'f',
+		"expected 0x%x in the file, found 0x%x: a write to the private mapping reached it",
+		'f', byte);
+}
+
+/* Pages of a line such as "Anonymous:   12 kB", or -1. */
+static long pages_of(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+	long kib;
+
+	if (!line || sscanf(line + strlen(name), " %ld", &kib) != 1)
+		return -1;
+	return kib / (sys_page_size() >> 10);
+}
+
+/* What the page tables have, by procfs. */
+struct mapped_pages {
+	long all, anon, swap;
+};
+
+static bool read_mapped_pages(struct mapped_pages *mapped)
+{
+	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	char text[1500];
+	ssize_t len;
+
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	*mapped = (struct mapped_pages) {
+		pages_of(text, "\nRss:"), pages_of(text, "\nAnonymous:"),
+		pages_of(text, "\nSwap:"),
+	};
+	return mapped->all >= 0 && mapped->anon >= 0 && mapped->swap >= 0;
+}
+
+static void check_rss(struct fixture *f)
+{
+	struct pinscope_rss rss, again = {};
+	struct mapped_pages mapped = { -1, -1, -1 };
+	bool read = false;
+	int tries;
+
+	if (!applies(f, PROP_RSS))
+		return;
+	/* Looking may fault in a page of the program itself: then once more. */
+	for (tries = 0; tries < 5; tries++) {
+		if (pinscope_rss(f->fd, pinscope_self(), &rss))
+			break;
+		read = read_mapped_pages(&mapped);
+		if (!pinscope_rss(f->fd, pinscope_self(), &again) &&
+		    !memcmp(&rss, &again, sizeof(rss)))
+			break;
+	}
+	if (!read) {
+		set_verdict(f, PROP_RSS, VERDICT_SKIP,
+			    "no /proc/self/smaps_rollup: the kernel needs CONFIG_PROC_PAGE_MONITOR");
+		return;
+	}
+	/* procfs also counts what is swapped out of shared memory. */
+	verdict(f, PROP_RSS, rss.anon == mapped.anon &&
+		rss.file + rss.shmem == mapped.all - mapped.anon && rss.swap <= mapped.swap,
+		"counted %lld anonymous, %lld file and shmem, %lld swapped pages; mapped are %ld, %ld, %ld",
+		rss.anon, rss.file + rss.shmem, rss.swap, mapped.anon,
+		mapped.all - mapped.anon, mapped.swap);
+}
+
+/* --------------------------------------------------------------- the whole */
+
+static void check_refused(struct fixture *f, int ret)
+{
+	int want = rules_errno(&f->scenario);
+
+	verdict(f, PROP_ERRNO, ret == want || (ret == -EEXIST && want == -EFAULT),
+		"expected %s, found %s", pinscope_errno(want),
+		ret ? pinscope_errno(ret) : "success");
+	if (!ret)
+		pinner_of(f)->unpin(f);
+}
+
+static void check_released(struct fixture *f)
+{
+	int ret = pinner_of(f)->unpin(f), ms;
+	struct pinscope_page page = fixture_page(f);
+
+	/* io_uring releases when its last request is done. */
+	for (ms = 0; pinner_of(f) != &by_module && !f->other && page.pincount &&
+	     ms < RELEASE_MS; ms++) {
+		sys_sleep_ms(1);
+		page = fixture_page(f);
+	}
+	/* Other processes map the huge zeropage, too, and may have pinned it. */
+	verdict(f, PROP_COUNTS, !ret && (f->other || !page.pincount ||
+					 (page.state & S(HUGE_ZEROPAGE))),
+		"expected no pin after release (%s), found %d",
+		ret ? pinscope_errno(ret) : "success", page.pincount);
+}
+
+static void pin_and_compare(struct fixture *f)
+{
+	const struct kind *kind = f->scenario.kind;
+	struct observation *seen = &f->record->seen;
+	struct pinscope_page after;
+	char content = 'p';	/* of what an access would swap in */
+	enum outcome outcome;
+	int ret;
+
+	seen->before = fixture_page(f);
+	outcome = rules_outcome(&f->scenario, &seen->before, sys_page_shift());
+	if (!(kind->traits & (KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT)))
+		content = process_sees(f);
+	ret = pinner_of(f)->pin(f);
+	if (ret == -ENODEV) {
+		set_verdict(f, PROP_SETUP, VERDICT_SKIP, f->why);
+		return;
+	}
+	seen->error = -ret;
+	if (outcome == OUTCOME_REFUSED) {
+		check_refused(f, ret);
+		return;
+	}
+	verdict(f, PROP_ERRNO, !ret, "expected success, found %s", pinscope_errno(ret));
+	if (ret)
+		return;
+	after = fixture_page(f);
+	check_entry(f, outcome, &after);
+	verdict(f, PROP_CONTENT, process_sees(f) == content,
+		"the process had 0x%x before the call, and sees 0x%x", content,
+		process_sees(f));
+	verdict(f, PROP_COUNTS, !rules_takes_pins(&f->scenario) || after.pincount > 0 ||
+		(after.state & (S(ZEROPAGE) | S(HUGE_ZEROPAGE))) ||
+		!(after.state & S(HAS_FOLIO)),
+		"expected a pin, found a pincount of %d", after.pincount);
+	check_both_sides(f, content);
+	check_no_leak(f);
+	check_file_unchanged(f);
+	check_rss(f);
+	check_released(f);
+}
+
+void scenario_run(const struct scenario *scenario, int fd,
+		  struct outcome_record *record)
+{
+	const struct condition *condition = scenario->condition;
+	struct fixture f;
+
+	fixture_begin(&f, scenario, fd);
+	f.record = record;
+	if (fixture_make(&f) || (condition->enter && condition->enter(&f))) {
+		set_verdict(&f, PROP_SETUP,
+			    f.kernel_fault ? VERDICT_FAIL : VERDICT_SKIP, f.why);
+	} else {
+		set_verdict(&f, PROP_SETUP, VERDICT_PASS, "");
+		pin_and_compare(&f);
+	}
+	fixture_end(&f);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fixtures, see fixture.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "sys.h"
+
+void fixture_begin(struct fixture *f, const struct scenario *scenario, int fd)
+{
+	*f = (struct fixture) {
+		.scenario = *scenario,
+		.fd = fd,
+		.m.fd = -1,
+		.map_fd = -1,
+		.uffd = -1,
+		.len = sys_page_size(),
+	};
+}
+
+const char *fixture_make(struct fixture *f)
+{
+	const struct kind *kind = f->scenario.kind;
+	char has[NAMES_MAX], must[NAMES_MAX];
+	struct pinscope_page page;
+
+	if (kind->mapping) {
+		/* make_dax() maps by itself: an entry of DAX may have no page to look at. */
+		if (!memory_open(&f->m, kind) ||
+		    (!(kind->traits & KIND_DAX) && !memory_map(&f->m, f->fd, true)))
+			return fixture_fails(f, "%s", f->m.why);
+		f->addr = f->m.addr;
+		f->len = kind->len;
+	}
+	if (kind->make && kind->make(f))
+		return f->why;
+	if (!kind->has && !kind->hasnt)
+		return NULL;
+	page = fixture_page(f);
+	if ((page.state & kind->has) == kind->has && !(page.state & kind->hasnt))
+		return NULL;
+	pinscope_names(pinscope_state_names, kind->has, must, sizeof(must));
+	pinscope_names(pinscope_state_names, page.state, has, sizeof(has));
+	return fixture_fails(f, "expected page state %.80s, found %s", must, has);
+}
+
+void fixture_end(struct fixture *f)
+{
+	fixture_join(f);
+	if (f->other)
+		pinscope_unpin(f->fd, f->other);
+	if (f->uffd >= 0)
+		close(f->uffd);
+	if (f->extra)
+		munmap(f->extra, f->extra_len);
+	memory_close(&f->m);
+	if (f->map_fd >= 0)
+		close(f->map_fd);
+}
+
+const char *fixture_fails(struct fixture *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(f->why, sizeof(f->why), format, args);
+	va_end(args);
+	return f->why;
+}
+
+struct pinscope_page fixture_page(struct fixture *f)
+{
+	struct pinscope_page page;
+
+	if (pinscope_page(f->fd, f->addr, &page))
+		memset(&page, 0, sizeof(page));
+	return page;
+}
+
+void fixture_process_writes(struct fixture *f, char byte)
+{
+	if (f->readonly)
+		mprotect(f->addr, f->len, PROT_READ | PROT_WRITE);
+	*(volatile char *)f->addr = byte;
+	if (f->readonly)
+		mprotect(f->addr, f->len, PROT_READ);
+}
+
+const char *fixture_map(struct fixture *f, int fd, size_t len, size_t align,
+			int flags)
+{
+	char *room = mmap(NULL, len + align, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (room == MAP_FAILED)
+		return fixture_fails(f, "mmap: %s", pinscope_errno(errno));
+	f->m.area = room;
+	f->m.area_len = len + align;
+	f->addr = room + (-(uintptr_t)room & (align - 1));
+	if (mmap(f->addr, len, PROT_READ | PROT_WRITE,
+		 flags | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd,
+		 0) == MAP_FAILED)
+		return fixture_fails(f, "mmap: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ child */
+
+enum child_role {
+	CHILD_MAPS,		/* the page */
+	CHILD_IS_GRANDCHILD,	/* its parent, our child, exits at once */
+	CHILD_REFERENCES,	/* the page, which it has unmapped */
+};
+
+/*
+ * Answers each request with the byte that it has at the page, after it wrote the
+ * request there unless that is 0. Ends when nobody is left to ask.
+ */
+static void child_main(struct fixture *f, int from, int to, enum child_role role)
+{
+	bool references = role == CHILD_REFERENCES;
+	char request, byte;
+	uint32_t id;
+	int fd = -1;
+
+	if (references) {
+		fd = pinscope_open();
+		if (fd < 0 || pinscope_pin(fd, PINSCOPE_CALL_GET_FAST, 0, f->addr,
+					   sys_page_size(), &id) ||
+		    munmap(f->addr, f->len))
+			_exit(1);
+	}
+	while (read(from, &request, 1) == 1) {
+		if (request)
+			*(volatile char *)f->addr = request;
+		if (!references)
+			byte = *(volatile char *)f->addr;
+		else if (pinscope_read(fd, id, 0, &byte, 1))
+			break;
+		if (write(to, &byte, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static const char *have_child(struct fixture *f, enum child_role role)
+{
+	int down[2], up[2];
+	pid_t pid;
+
+	if (pipe2(down, O_CLOEXEC))
+		return fixture_fails(f, "pipe: %s", pinscope_errno(errno));
+	if (pipe2(up, O_CLOEXEC)) {
+		fixture_fails(f, "pipe: %s", pinscope_errno(errno));
+		close(down[0]);
+		close(down[1]);
+		return f->why;
+	}
+	pid = fork();
+	if (!pid) {
+		close(down[1]);
+		if (role == CHILD_IS_GRANDCHILD && fork())
+			_exit(0);
+		child_main(f, down[0], up[1], role);
+	}
+	if (pid < 0)
+		fixture_fails(f, "fork: %s", pinscope_errno(errno));
+	close(down[0]);
+	close(up[1]);
+	if (pid < 0) {
+		close(down[1]);
+		close(up[0]);
+		return f->why;
+	}
+	f->child = (struct child) { pid, down[1], up[0] };
+	if (role == CHILD_IS_GRANDCHILD)
+		waitpid(pid, NULL, 0);
+	return NULL;
+}
+
+const char *fixture_fork(struct fixture *f)
+{
+	return have_child(f, CHILD_MAPS);
+}
+
+const char *fixture_fork_grandchild(struct fixture *f)
+{
+	return have_child(f, CHILD_IS_GRANDCHILD);
+}
+
+const char *fixture_fork_reference(struct fixture *f)
+{
+	if (have_child(f, CHILD_REFERENCES))
+		return f->why;
+	/* The child answers once it has the reference. */
+	if (fixture_child_sees(f) < 0)
+		return fixture_fails(f, "the child cannot take a reference");
+	return NULL;
+}
+
+void fixture_join(struct fixture *f)
+{
+	char byte;
+
+	if (f->child.pid <= 0)
+		return;
+	close(f->child.to);
+	/* The pipe ends when the child's memory is gone, a grandchild's as well. */
+	while (read(f->child.from, &byte, 1) > 0)
+		;
+	close(f->child.from);
+	waitpid(f->child.pid, NULL, 0);
+	f->child.pid = 0;
+}
+
+static int ask_child(struct fixture *f, unsigned char byte)
+{
+	if (f->child.pid <= 0 || write(f->child.to, &byte, 1) != 1 ||
+	    read(f->child.from, &byte, 1) != 1)
+		return -1;
+	return byte;
+}
+
+int fixture_child_sees(struct fixture *f)
+{
+	return ask_child(f, 0);
+}
+
+void fixture_child_writes(struct fixture *f, char byte)
+{
+	ask_child(f, byte);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Makers of memory that belongs to a device or a driver, and of entries with
+ * markers, see make.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/types.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "make.h"
+#include "sys.h"
+
+/* Newer than some headers. */
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+
+#define UFFDIO_POISON		_IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
+
+/* The ABI of lib/test_hmm.c, whose driver migrates pages to a device's memory. */
+#define HMM_DEVICE	"/dev/hmm_dmirror0"
+
+struct hmm_cmd {
+	__u64 addr, buf, pages, copied, faults;
+};
+
+#define HMM_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_cmd)
+
+bool has_device_private(const char *dir)
+{
+	(void)dir;
+	return !access(HMM_DEVICE, F_OK);
+}
+
+/* The device's memory stays this process's for as long as the file is open. */
+const char *make_device_private(struct fixture *f)
+{
+	char page[sys_page_size()];
+	struct hmm_cmd cmd = {
+		.addr = (uintptr_t)f->addr, .buf = (uintptr_t)page, .pages = 1,
+	};
+	int ms;
+
+	f->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
+	if (f->map_fd < 0)
+		return fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(errno));
+	/* A page on its way to an LRU list cannot be migrated yet. */
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		if (!ioctl(f->map_fd, HMM_MIGRATE_TO_DEV, &cmd) &&
+		    (fixture_page(f).state & PINSCOPE_STATE_DEVICE_PRIVATE))
+			return NULL;
+		sys_sleep_ms(1);
+	}
+	return fixture_fails(f, "the page was not migrated to " HMM_DEVICE " in %d ms",
+			     PATIENCE_MS);
+}
+
+const char *make_secretmem(struct fixture *f)
+{
+#ifdef SYS_memfd_secret
+	size_t base = sys_page_size();
+
+	f->m.fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	if (f->m.fd < 0)
+		return fixture_fails(f, "memfd_secret: %s: boot with secretmem.enable=1",
+				     pinscope_errno(errno));
+	if (ftruncate(f->m.fd, base))
+		return fixture_fails(f, "ftruncate: %s", pinscope_errno(errno));
+	if (fixture_map(f, f->m.fd, base, base, MAP_SHARED))
+		return f->why;
+	*f->addr = 's';
+	return NULL;
+#else
+	return fixture_fails(f, "this architecture has no memfd_secret()");
+#endif
+}
+
+/* Of Linux 6.13. */
+bool has_guard(const char *dir)
+{
+	size_t base = sys_page_size();
+	void *addr = mmap(NULL, base, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool has;
+
+	(void)dir;
+	if (addr == MAP_FAILED)
+		return true;
+	has = !madvise(addr, base, MADV_GUARD_INSTALL) || errno != EINVAL;
+	munmap(addr, base);
+	return has;
+}
+
+const char *make_guard(struct fixture *f)
+{
+	if (madvise(f->addr, sys_page_size(), MADV_GUARD_INSTALL))
+		return fixture_fails(f, "MADV_GUARD_INSTALL: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+/* Of Linux 6.6. */
+bool has_uffd_poison(const char *dir)
+{
+	(void)dir;
+	return sys_has_uffd_feature(UFFD_FEATURE_POISON);
+}
+
+const char *make_uffd_poison(struct fixture *f)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_POISON };
+	struct uffdio_range range = {
+		.start = (uintptr_t)f->addr, .len = sys_page_size(),
+	};
+	struct uffdio_register reg = {
+		.range = range, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_poison poison = { .range = range };
+
+	f->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (f->uffd < 0 || ioctl(f->uffd, UFFDIO_API, &api))
+		return fixture_fails(f, "userfaultfd: %s", pinscope_errno(errno));
+	madvise(f->addr, range.len, MADV_DONTNEED);
+	if (ioctl(f->uffd, UFFDIO_REGISTER, &reg) ||
+	    ioctl(f->uffd, UFFDIO_POISON, &poison))
+		return fixture_fails(f, "UFFDIO_POISON: %s", pinscope_errno(errno));
+	return NULL;
+}
+
+static const char *map_driver(struct fixture *f, unsigned int map)
+{
+	size_t base = sys_page_size();
+	void *addr;
+	int ret;
+
+	f->map_fd = pinscope_open_map();
+	if (f->map_fd < 0)
+		return fixture_fails(f, "open of map: %s", pinscope_errno(f->map_fd));
+	ret = pinscope_map(f->map_fd, map, base, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE, &addr);
+	if (ret)
+		return fixture_fails(f, "mmap of map: %s", pinscope_errno(ret));
+	f->m.area = addr;
+	f->m.area_len = base;
+	f->addr = addr;
+	(void)*(volatile char *)f->addr;
+	return NULL;
+}
+
+const char *make_pfnmap(struct fixture *f)
+{
+	return map_driver(f, PINSCOPE_MAP_PFNMAP);
+}
+
+const char *make_mixedmap_pfn(struct fixture *f)
+{
+	return map_driver(f, PINSCOPE_MAP_MIXED_PFN);
+}
+
+const char *make_mixedmap_page(struct fixture *f)
+{
+	return map_driver(f, PINSCOPE_MAP_MIXED_PAGE);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of properties, in the words of mm.
+ */
+#include "suite.h"
+
+const struct property_row properties[PROPS] = {
+	[PROP_SETUP] = {
+		"setup",
+		"The memory has the page state that its kind and its condition promise, before anything is pinned.",
+	},
+	[PROP_ERRNO] = {
+		"errno",
+		"The call succeeds, or fails with the errno that mm's rules give for this memory and these flags.",
+	},
+	[PROP_SAME_PAGE] = {
+		"same-page",
+		"When the call returns, the pinned page is the page that the process has mapped.",
+	},
+	[PROP_REPLACED] = {
+		"replaced",
+		"The call replaces the mapped page if the rules require a copy, and leaves it in place if they do not; a long-term pin leaves nothing in ZONE_MOVABLE or CMA.",
+	},
+	[PROP_EXCLUSIVE] = {
+		"exclusive",
+		"An anonymous page is pinned only when it is exclusive to the process (PageAnonExclusive()), since COW replaces any other (commit a7f226604170).",
+	},
+	[PROP_CONTENT] = {
+		"content",
+		"The process reads the same byte after the call as before it.",
+	},
+	[PROP_NO_WRITE] = {
+		"no-write",
+		"A pin for reading makes the page table entry neither writable nor dirty: it breaks no COW without need, and costs no writeback.",
+	},
+	[PROP_TRACKING] = {
+		"tracking",
+		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit: no tracker of writes is misled.",
+	},
+	[PROP_RELIABLE] = {
+		"reliable",
+		"The process writes after the call; the pinned page is still its page and has the new content. Until Linux 6.2 it was not for R/O long-term pins of private mappings.",
+	},
+	[PROP_DEVICE_WRITE] = {
+		"device-write",
+		"The pinner writes through the pin; the process reads the new content.",
+	},
+	[PROP_CHILD_ISOLATED] = {
+		"child-isolated",
+		"A child that was forked before the call sees neither what the process nor what the pinner writes after it.",
+	},
+	[PROP_FORK_AFTER] = {
+		"fork-after",
+		"The process forks while the pin is held, and writes: it keeps the pinned page, and the child gets the copy.",
+	},
+	[PROP_NO_LEAK] = {
+		"no-leak",
+		"A child that maps the page, forked before the call or while the pin is held, writes: the pinned page does not change.",
+	},
+	[PROP_FILE_UNCHANGED] = {
+		"file-unchanged",
+		"Writes to a private mapping, by the process and by the pinner, do not reach the file.",
+	},
+	[PROP_RSS] = {
+		"rss",
+		"mm's counters of anonymous, file, shmem and swapped pages agree with the page tables while the pin is held.",
+	},
+	[PROP_COUNTS] = {
+		"counts",
+		"The folio has a pin while a pin is held (a reference is none), and no pin after the release.",
+	},
+};

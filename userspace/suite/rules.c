@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rules, see rules.h.
+ *
+ * All of them follow from one argument. A pin that lasts, or that holds an
+ * anonymous page, must hold the page that the process will go on to see. An
+ * anonymous page is that when it is exclusive. Anything else in a private mapping
+ * is not: the next write replaces it.
+ */
+#include <errno.h>
+
+#include "rules.h"
+
+#define S(name)		PINSCOPE_STATE_##name
+#define F(name)		PINSCOPE_FOLL_##name
+
+static bool is(const struct scenario *s, unsigned int kind_traits)
+{
+	return s->kind->traits & kind_traits;
+}
+
+static bool in(const struct scenario *s, unsigned int condition_traits)
+{
+	return s->condition->traits & condition_traits;
+}
+
+static bool asks(const struct scenario *s, uint64_t gup_flags)
+{
+	return s->request->gup_flags & gup_flags;
+}
+
+static bool is_private(const struct scenario *s)
+{
+	return !is(s, KIND_SHARED);
+}
+
+static bool is_hugetlb(const struct scenario *s)
+{
+	return s->kind->hugetlb_shift;
+}
+
+bool rules_takes_pins(const struct scenario *s)
+{
+	return calls[s->request->call].traits & CALL_TAKES_PINS;
+}
+
+/* Truncation of DAX waits for pins, so that mm grants none for long. */
+static bool is_longterm_dax(const struct scenario *s)
+{
+	return is(s, KIND_DAX) && asks(s, F(LONGTERM));
+}
+
+/* Is the VMA anonymous, and not only the page? Hugetlb VMAs never are. */
+static bool is_anonymous_vma(const struct scenario *s)
+{
+	return (s->kind->has & (S(ANON) | S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SWAP) |
+				S(DEVICE_PRIVATE))) && !is_hugetlb(s);
+}
+
+/* Must each side see the other's later writes? */
+static bool is_lasting(const struct scenario *s)
+{
+	return rules_takes_pins(s) && asks(s, F(LONGTERM) | F(WRITE));
+}
+
+/* Others may have references to the folio, for other pages of it. */
+static bool in_large_folio(const struct scenario *s, const struct pinscope_page *before,
+			   unsigned int page_shift)
+{
+	return is(s, KIND_LARGE_FOLIO) ||
+	       (before->folio_order && before->map_shift == page_shift);
+}
+
+static enum outcome private_anon(const struct scenario *s,
+				 const struct pinscope_page *before,
+				 unsigned int page_shift)
+{
+	if (before->state & S(EXCLUSIVE))
+		return OUTCOME_STAYS;
+	if (in(s, COND_TAKEN_FROM_CHILD))
+		return OUTCOME_REUSED;
+	/* Nobody else has it any more: no copy is needed. */
+	if (in(s, COND_SHARED_BEFORE) && !(before->state & S(KSM)))
+		return in_large_folio(s, before, page_shift) ||
+		       (before->state & S(SWAPCACHE)) ?
+		       OUTCOME_REUSED_OR_COPIED : OUTCOME_REUSED;
+	return OUTCOME_COPIED;
+}
+
+static enum outcome outcome_with_faults(const struct scenario *s,
+					const struct pinscope_page *before,
+					unsigned int page_shift)
+{
+	bool write = asks(s, F(WRITE));
+
+	if (is(s, KIND_VMA_REFUSED) || is_longterm_dax(s))
+		return OUTCOME_REFUSED;
+	/* FOLL_FORCE writes without VM_WRITE, but only to private mappings. */
+	if (write && in(s, COND_READONLY) &&
+	    (!asks(s, F(FORCE)) || !is_private(s)))
+		return OUTCOME_REFUSED;
+	if (!is_private(s)) {
+		/* A file system that tracks writes would miss the device's. */
+		if (write && asks(s, F(LONGTERM)) && is(s, KIND_WRITE_NOTIFY))
+			return OUTCOME_REFUSED;
+		return OUTCOME_STAYS;
+	}
+	/* GUP looks for a page before it considers unsharing. */
+	if (!write && is(s, KIND_NO_PAGE))
+		return OUTCOME_REFUSED;
+	/* A core dump leaves zeropages out. */
+	if (asks(s, F(DUMP)) && (before->state & (S(ZEROPAGE) | S(HUGE_ZEROPAGE))))
+		return OUTCOME_REFUSED;
+	/* A reference promises nothing. */
+	if (!write && !rules_takes_pins(s))
+		return OUTCOME_STAYS;
+	if (before->state & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE)))
+		return private_anon(s, before, page_shift);
+	/* Page cache and zeropages: not for writing, and not for long. */
+	return write || asks(s, F(LONGTERM)) ? OUTCOME_COPIED : OUTCOME_STAYS;
+}
+
+enum outcome rules_outcome(const struct scenario *s, const struct pinscope_page *before,
+			   unsigned int page_shift)
+{
+	enum outcome outcome = outcome_with_faults(s, before, page_shift);
+
+	if (asks(s, F(ANON)) && !is_anonymous_vma(s))
+		return OUTCOME_REFUSED;
+	/* Whatever needs a fault fails: all but a present page that stays. */
+	if (asks(s, F(NOFAULT)) &&
+	    (outcome != OUTCOME_STAYS || is(s, KIND_NOT_PRESENT)))
+		return OUTCOME_REFUSED;
+	return outcome;
+}
+
+int rules_errno(const struct scenario *s)
+{
+	if (is_longterm_dax(s))
+		return -EOPNOTSUPP;
+	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
+		return -EHWPOISON;
+	return -EFAULT;
+}
+
+bool rules_apply(const struct scenario *s, enum property property)
+{
+	bool refused = is(s, KIND_VMA_REFUSED) || is_longterm_dax(s);
+	bool write = asks(s, F(WRITE));
+	bool events = in(s, COND_WRITE_BLOCKS);
+
+	/* Without a page there is nothing else to ask. */
+	if (refused || (is(s, KIND_NO_PAGE) && !write))
+		return property == PROP_SETUP || property == PROP_ERRNO;
+	switch (property) {
+	case PROP_SAME_PAGE:
+		return s->request->pinner->is_mapped;
+	case PROP_REPLACED:
+		/* Until Linux 6.6 GUP honoured NUMA hints, which may migrate. */
+		return !is(s, KIND_NOT_PRESENT | KIND_NO_PAGE | KIND_NUMA_HINT);
+	case PROP_EXCLUSIVE:
+		return rules_takes_pins(s) && is_private(s);
+	case PROP_NO_WRITE:
+		return !write && !is(s, KIND_NOT_PRESENT);
+	case PROP_TRACKING:
+		/* Neither hugetlb nor shared mappings have soft-dirty. */
+		return !write && (in(s, COND_UFFD_WP) ||
+				  (is_private(s) && !is_hugetlb(s)));
+	case PROP_RELIABLE:
+		return is_lasting(s) && !events;
+	case PROP_DEVICE_WRITE:
+		return write && rules_takes_pins(s);
+	case PROP_CHILD_ISOLATED:
+		return is_private(s) &&
+		       (in(s, COND_CHILD_MAPS) ||
+			(in(s, COND_CHILD_REFERENCES) && is_lasting(s)));
+	case PROP_FORK_AFTER:
+		/* fork copies a pinned page for the child, which takes a free one. */
+		return is_lasting(s) && is_private(s) && !events &&
+		       !in(s, COND_CHILD | COND_POOL_EMPTY) && !is(s, KIND_GIGANTIC);
+	case PROP_NO_LEAK:
+		/* hugetlb_wp() goes by who maps a page, not by references. */
+		return is_private(s) && !events &&
+		       (!in(s, COND_CHILD) || in(s, COND_CHILD_MAPS)) &&
+		       !in(s, COND_POOL_EMPTY | COND_READONLY) &&
+		       !is(s, KIND_GIGANTIC) &&
+		       (rules_takes_pins(s) || !is_hugetlb(s));
+	case PROP_RSS:
+		/* mm does not count DAX, but procfs of some kernels does. */
+		return !is(s, KIND_DAX);
+	case PROP_FILE_UNCHANGED:
+		return is(s, KIND_FILE) && is_private(s) && is_lasting(s) && !events;
+	default:
+		return true;
+	}
+}
+
+bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
+{
+	const struct request *r = s->request;
+	bool basic = calls[r->call].traits & CALL_BASIC;
+
+	if (!(info->calls & 1ULL << r->call) ||
+	    (r->gup_flags & ~info->gup_flags[r->call]))
+		return false;
+	if (r->only_fresh && (!in(s, COND_FRESH) || is(s, KIND_VARIANT)))
+		return false;
+	/* Until Linux 6.6 GUP honoured NUMA hints, which takes a fault. */
+	if (asks(s, F(NOFAULT)) && is(s, KIND_NUMA_HINT))
+		return false;
+	/* FOLL_FORCE on hugetlb means something in some kernels only. */
+	if (asks(s, F(FORCE)) && is_hugetlb(s))
+		return false;
+	if (is(s, KIND_VARIANT) &&
+	    (r->pinner != &by_module || !basic || asks(s, F(FORCE))))
+		return false;
+	if (is(s, KIND_GIGANTIC) && (!asks(s, F(LONGTERM)) || !basic))
+		return false;
+	return !s->condition->applies || s->condition->applies(s->kind, r);
+}

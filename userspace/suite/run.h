@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A run of the suite: select.c chooses scenarios, workers.c runs them in processes
+ * of their own, and whoever called is shown each as it is done.
+ */
+#ifndef PINSCOPE_RUN_H
+#define PINSCOPE_RUN_H
+
+#include <stdatomic.h>
+
+#include "errata.h"
+#include "suite.h"
+
+enum { MAX_JOBS = 64 };
+
+/* Directories on disks, for files. */
+struct dirs {
+	const char *dirs[MAX_DIRS];
+	size_t nr;
+};
+
+/* A scenario of a run, in memory that the workers share. */
+struct scenario_result {
+	struct scenario scenario;
+	struct erratum *hang;	/* known to hang here; or NULL */
+	bool wanted[PROPS];
+	atomic_bool done;
+	struct outcome_record record;
+};
+
+/**
+ * struct suite_run - a run
+ * @results: one for each scenario
+ * @nr: how many
+ * @kinds: of this machine; the scenarios point there
+ * @jobs: how many scenarios run at a time, at most MAX_JOBS
+ * @timeout: seconds that one may take
+ * @fail_fast: begin no scenario once a test case has failed
+ * @dirs: directories for files
+ * @lock_fd: a file whose bytes scenarios lock against each other
+ * @show: called for each scenario, in order, when it is done
+ * @totals: how many test cases have each verdict; @show counts
+ */
+struct suite_run {
+	struct scenario_result *results;
+	size_t nr;
+	struct kind *kinds;
+	unsigned int jobs;
+	unsigned int timeout;
+	bool fail_fast;
+	struct dirs dirs;
+	int lock_fd;
+	void (*show)(struct suite_run *run, struct scenario_result *result);
+	unsigned int totals[VERDICTS];
+};
+
+/* Names and globs that the user gave; none stands for all. */
+struct globs {
+	char **globs;
+	int nr;
+};
+
+/**
+ * globs_match() - is a name asked for?
+ * @globs: what is asked for
+ * @name: a name; as it has brackets, it is also compared as a string
+ *
+ * Return: whether it is.
+ */
+bool globs_match(const struct globs *globs, const char *name);
+
+/**
+ * suite_select() - choose scenarios
+ * @run: @dirs is set; out: @kinds, @results, @nr
+ * @info: what the kernel has
+ * @wanted: is a test case asked for? Gets its scenario, its name, and @globs
+ * @globs: for @wanted
+ *
+ * Return: 0, or -ENOMEM. @nr may be 0.
+ */
+int suite_select(struct suite_run *run, const struct pinscope_info *info,
+		 bool (*wanted)(const struct scenario *scenario, const char *name,
+				const struct globs *globs),
+		 const struct globs *globs);
+
+/**
+ * suite_shuffle() - put the scenarios into a random order
+ * @run: from suite_select()
+ * @seed: the same seed gives the same order
+ */
+void suite_shuffle(struct suite_run *run, unsigned int seed);
+
+/**
+ * suite_run() - run all scenarios
+ * @run: from suite_select(); gets verdicts
+ *
+ * What the kinds change of the machine is changed back, also after SIGINT and the
+ * like.
+ *
+ * Return: 0 or a negative errno; -EINTR when a signal ended it.
+ */
+int suite_run(struct suite_run *run);
+
+/* knobs.c: remember what kinds may change of the machine, and put it back */
+void knobs_save(void);
+void knobs_restore(void);
+
+/* knobs.c: let NUMA balancing give hints at once */
+void knobs_balance(void);
+
+#endif

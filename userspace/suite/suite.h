@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The suite's words, and the tables that are made of them:
+ *
+ *	kind		what backs a mapping, and how it is mapped	kinds.c
+ *	condition	what is true of the memory when it is pinned	conditions.c
+ *	request		who pins, by which call, with which gup_flags	requests.c
+ *	property	what must hold					properties.c
+ *
+ * A scenario is a kind in a condition with a request. It runs once, in a
+ * fixture, and gives a verdict for each property that applies to it: a test
+ * case, whose name is
+ *
+ *	KIND.CONDITION/CALL[+FLAG...]:PROPERTY
+ *
+ * What must happen is decided in rules.c alone; execute.c makes it happen and
+ * compares.
+ */
+#ifndef PINSCOPE_SUITE_H
+#define PINSCOPE_SUITE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../lib/pinscope.h"
+#include "sys.h"
+
+/* Bytes for the name of any test case. */
+#define CASE_NAME_MAX	192
+
+/* Bytes for the reason of a verdict. */
+#define REASON_MAX	240
+
+/* Bytes for the names of all page state bits that a page can have. */
+#define NAMES_MAX	640
+
+struct fixture;
+
+/* ------------------------------------------------------------------ kinds */
+
+enum backing {
+	BACKING_NONE,		/* anonymous memory */
+	BACKING_MEMFD,
+	BACKING_SHMEM_FILE,	/* a file in /dev/shm */
+	BACKING_DISK_FILE,	/* a file in a directory that the user names */
+};
+
+/**
+ * struct mapping - how memory_map() makes memory
+ * @backing: where the pages come from
+ * @shared: MAP_SHARED instead of MAP_PRIVATE
+ * @written: populated by writing instead of reading
+ * @thp: the range is aligned, and one PMD must map it
+ * @hugetlb: from the pool of one of the machine's hugetlb sizes
+ * @has: page state bits of the first page when it is populated
+ * @hasnt: page state bits that it must not have then
+ */
+struct mapping {
+	enum backing backing;
+	bool shared;
+	bool written;
+	bool thp;
+	bool hugetlb;
+	uint64_t has;
+	uint64_t hasnt;
+};
+
+/* What the rules and the conditions must know of a kind. */
+enum kind_trait {
+	KIND_SHARED		= 1 << 0,	/* MAP_SHARED */
+	KIND_VMA_REFUSED	= 1 << 1,	/* GUP refuses the VMA or its marker */
+	KIND_NO_PAGE		= 1 << 2,	/* the entry holds a PFN without a page */
+	KIND_FILE		= 1 << 3,	/* the file's content can be read back */
+	KIND_WRITE_NOTIFY	= 1 << 4,	/* the file system tracks writes */
+	KIND_LARGE_FOLIO	= 1 << 5,	/* part of a large folio, mapped by PTEs */
+	KIND_GIGANTIC		= 1 << 6,	/* a copy takes seconds: few scenarios */
+	KIND_NOT_PRESENT	= 1 << 7,	/* the entry is not present: any access faults */
+	KIND_ONE_AT_A_TIME	= 1 << 8,	/* uses what the machine has once */
+	KIND_VARIANT		= 1 << 9,	/* of another kind: few requests */
+	KIND_NUMA_HINT		= 1 << 10,	/* an access may move it to another node */
+	KIND_DAX		= 1 << 11,	/* the pages are the storage */
+	KIND_BASE_PAGES		= 1 << 12,	/* can be collapsed to a THP */
+	KIND_DRIVER		= 1 << 13,	/* a driver's pages: mm does not migrate them */
+	KIND_CHECK		= 1 << 14,	/* a row of `pinscope check` */
+	KIND_CONTROL		= 1 << 15,	/* pinning it was always reliable */
+};
+
+/**
+ * struct kind - a kind of memory
+ * @name: a row's name ends in [SIZE] or [FS] when there are several of it;
+ *	on this machine that is a size, or a file system
+ * @what: a sentence: what it is, and why it matters
+ * @mapping: how it is mapped at first; NULL: @make maps it
+ * @make: what is done after that; NULL: nothing. Returns NULL, or why it is
+ *	not possible here
+ * @traits: enum kind_trait
+ * @has: page state bits of the page under test, once it is made
+ * @hasnt: page state bits that it must not have
+ * @exists: whether this kernel and machine have it, for files in @dir;
+ *	NULL: always
+ * @dir: for files: the directory
+ * @len: bytes of @mapping, a multiple of @page
+ * @page: bytes that one page table entry of @mapping maps
+ * @hugetlb_shift: log2 of the hugetlb page size, or 0
+ * @folio_size: bytes of the folio that @make has to get
+ *
+ * The table's rows have no @dir and what follows; kinds_expand() sets them.
+ */
+struct kind {
+	char name[48];
+	const char *what;
+	const struct mapping *mapping;
+	const char *(*make)(struct fixture *f);
+	unsigned int traits;
+	uint64_t has;
+	uint64_t hasnt;
+	bool (*exists)(const char *dir);
+	const char *dir;
+	size_t len;
+	size_t page;
+	unsigned int hugetlb_shift;
+	size_t folio_size;
+};
+
+extern const struct kind kind_table[];
+extern const size_t nr_kind_table;
+
+/* Directories that the user names, for files on disks. */
+enum { MAX_DIRS = 8 };
+
+/**
+ * kinds_expand() - all kinds that this machine could have
+ * @dirs: directories on disks; without one there are no kinds of files
+ * @nr_dirs: how many
+ * @nr: out: how many kinds
+ *
+ * Return: an array for free(), in the table's order; NULL without memory.
+ */
+struct kind *kinds_expand(const char *const *dirs, size_t nr_dirs, size_t *nr);
+
+/**
+ * kind_find() - a kind by its name
+ * @kinds: from kinds_expand()
+ * @nr: how many
+ * @name: the name
+ *
+ * Return: it, or NULL.
+ */
+const struct kind *kind_find(const struct kind *kinds, size_t nr, const char *name);
+
+/* ------------------------------------------------------------- conditions */
+
+struct request;
+
+/* What the rules must know of a condition. */
+enum condition_trait {
+	COND_FRESH		= 1 << 0,	/* nothing was done after the kind was made */
+	COND_CHILD		= 1 << 1,	/* a child has the page */
+	COND_CHILD_MAPS		= 1 << 2,	/* ... and maps it */
+	COND_CHILD_REFERENCES	= 1 << 3,	/* ... by a reference alone */
+	COND_SHARED_BEFORE	= 1 << 4,	/* a child mapped it, and is gone */
+	COND_READONLY		= 1 << 5,	/* the VMA has no VM_WRITE */
+	COND_UFFD_WP		= 1 << 6,	/* userfaultfd has write-protected it */
+	COND_WRITE_BLOCKS	= 1 << 7,	/* a write waits for a userfaultfd handler */
+	COND_SOFT_DIRTY_CLEARED	= 1 << 8,
+	COND_POOL_EMPTY		= 1 << 9,	/* no hugetlb page is free, for anybody */
+	COND_TAKEN_FROM_CHILD	= 1 << 10,	/* so mm unmaps the child's instead of copying */
+};
+
+/**
+ * struct condition - what is true of the memory when it is pinned
+ * @name: of the condition
+ * @what: a sentence: what it is, and why it matters
+ * @enter: makes it so; NULL: nothing to do. Returns NULL, or why it cannot
+ * @applies: whether a kind can be in it, for a request; NULL: any
+ * @traits: enum condition_trait
+ * @exists: whether this kernel and machine have it; NULL: always
+ */
+struct condition {
+	const char *name;
+	const char *what;
+	const char *(*enter)(struct fixture *f);
+	bool (*applies)(const struct kind *kind, const struct request *request);
+	unsigned int traits;
+	bool (*exists)(void);
+};
+
+extern const struct condition conditions[];
+extern const size_t nr_conditions;
+
+/* --------------------------------------------------------------- requests */
+
+/* What the rules must know of a call of mm/gup.c. */
+enum call_trait {
+	CALL_TAKES_PINS		= 1 << 0,	/* pins, not references */
+	CALL_BASIC		= 1 << 1,	/* the other pin calls come to its code */
+};
+
+/**
+ * struct call - a call of mm/gup.c
+ * @what: a sentence: which function it is, and how it differs
+ * @traits: enum call_trait
+ *
+ * Its name is libpinscope's; the index is enum pinscope_call.
+ */
+struct call {
+	const char *what;
+	unsigned int traits;
+};
+
+extern const struct call calls[PINSCOPE_CALLS];
+
+/**
+ * struct pinner - who pins
+ * @name: in the name of a test case, in the place of the call; NULL for the
+ *	module, whose test cases name the call and the gup_flags
+ * @what: a sentence: what it is, and which call and gup_flags it comes to
+ * @pin: pins the page under test; returns 0 or a negative errno; ENODEV: the
+ *	machine does not have it, and f->why says what to do
+ * @see: the byte that the pinned page has
+ * @put: writes a byte to the pinned page; NULL: it cannot
+ * @is_mapped: is the pinned page the one that the process has mapped? NULL: it
+ *	cannot be told
+ * @unpin: returns 0 or a negative errno
+ */
+struct pinner {
+	const char *name;
+	const char *what;
+	int (*pin)(struct fixture *f);
+	char (*see)(struct fixture *f);
+	void (*put)(struct fixture *f, char byte);
+	bool (*is_mapped)(struct fixture *f);
+	int (*unpin)(struct fixture *f);
+};
+
+extern const struct pinner by_module, by_io_uring, by_vmsplice;
+
+/* All of them, ended by NULL. */
+extern const struct pinner *const pinners[];
+
+/**
+ * struct request - who pins, and how
+ * @pinner: who
+ * @call: enum pinscope_call that it comes to
+ * @gup_flags: PINSCOPE_FOLL_* that it passes
+ * @only_fresh: it comes to the code of another row, so that the fresh condition
+ *	is enough
+ */
+struct request {
+	const struct pinner *pinner;
+	unsigned int call;
+	uint64_t gup_flags;
+	bool only_fresh;
+};
+
+extern const struct request requests[];
+extern const size_t nr_requests;
+
+/**
+ * request_name() - CALL[+FLAG...], or the pinner's name
+ * @request: the request
+ * @buf: gets it
+ * @size: bytes in @buf
+ *
+ * Return: @buf.
+ */
+const char *request_name(const struct request *request, char *buf, size_t size);
+
+/* ------------------------------------------------------------- properties */
+
+/* In the order in which a scenario comes to them. */
+enum property {
+	PROP_SETUP,
+	PROP_ERRNO,
+	PROP_SAME_PAGE,
+	PROP_REPLACED,
+	PROP_EXCLUSIVE,
+	PROP_CONTENT,
+	PROP_NO_WRITE,
+	PROP_TRACKING,
+	PROP_RELIABLE,
+	PROP_DEVICE_WRITE,
+	PROP_CHILD_ISOLATED,
+	PROP_FORK_AFTER,
+	PROP_NO_LEAK,
+	PROP_FILE_UNCHANGED,
+	PROP_RSS,
+	PROP_COUNTS,
+	PROPS
+};
+
+struct property_row {
+	const char *name;
+	const char *what;
+};
+
+extern const struct property_row properties[PROPS];
+
+/* -------------------------------------------------------------- scenarios */
+
+struct scenario {
+	const struct kind *kind;
+	const struct condition *condition;
+	const struct request *request;
+};
+
+/**
+ * scenario_name() - the name of a test case
+ * @scenario: the scenario
+ * @property: or PROPS for the scenario alone
+ * @buf: gets it
+ * @size: bytes in @buf; CASE_NAME_MAX is enough
+ *
+ * Return: @buf.
+ */
+const char *scenario_name(const struct scenario *scenario, enum property property,
+			  char *buf, size_t size);
+
+enum verdict {
+	VERDICT_NONE,		/* the property did not come up */
+	VERDICT_PASS,
+	VERDICT_FAIL,
+	VERDICT_SKIP,
+	VERDICT_XFAIL,		/* fails, and errata says that this kernel does */
+	VERDICTS
+};
+
+extern const char *const verdict_names[VERDICTS];
+
+/* What came of a pin, right or wrong; `pinscope matrix` shows it. */
+struct observation {
+	bool pinned;
+	int error;		/* errno, when it was not */
+	bool replaced;		/* the process has another page mapped now */
+	bool stale;		/* the process wrote, and has another page than the pin */
+	uint64_t gained;	/* page state bits that the entry got */
+	struct pinscope_page before, after;
+};
+
+/* What a scenario leaves. Plain memory: workers share it with their parent. */
+struct outcome_record {
+	struct observation seen;
+	enum verdict verdicts[PROPS];
+	char reasons[PROPS][REASON_MAX];
+};
+
+/**
+ * scenario_run() - make memory, pin it, and compare what comes of it
+ * @scenario: which
+ * @fd: from pinscope_open(); nobody else uses it
+ * @record: all zero; out: verdicts, reasons and what was seen
+ */
+void scenario_run(const struct scenario *scenario, int fd,
+		  struct outcome_record *record);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What mm offers by system calls and files, see sys.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+size_t sys_page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+unsigned int sys_page_shift(void)
+{
+	return __builtin_ctzl(sys_page_size());
+}
+
+size_t sys_thp_size(void)
+{
+	return sys_read_number(SYS_THP_DIR "hpage_pmd_size");
+}
+
+long sys_read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long number = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%ld", &number) != 1)
+		number = 0;
+	fclose(file);
+	return number;
+}
+
+int sys_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	ssize_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != len)
+		ret = errno ? -errno : -EIO;
+	close(fd);
+	return ret;
+}
+
+int sys_clear_soft_dirty(void)
+{
+	return sys_write_file("/proc/self/clear_refs", "4");
+}
+
+int sys_uffd_wp(void *addr, size_t len, uint64_t features)
+{
+	struct uffdio_range range = { .start = (uintptr_t)addr, .len = len };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register reg = {
+		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect wp = {
+		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &reg) &&
+	    !ioctl(fd, UFFDIO_WRITEPROTECT, &wp))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int sys_uffd_wp_resolve(int uffd, void *addr, size_t len)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { .start = (uintptr_t)addr, .len = len },
+	};
+
+	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+}
+
+bool sys_has_uffd_feature(uint64_t feature)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = feature };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	bool has = fd < 0 || !ioctl(fd, UFFDIO_API, &api);
+
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+void sys_stay_on_cpu(unsigned int nr)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	nr %= CPU_COUNT(&all);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && !nr--)
+			break;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+void sys_sleep_ms(unsigned int ms)
+{
+	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+long sys_now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000L + time.tv_nsec / 1000000;
+}

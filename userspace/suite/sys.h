@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm offers by system calls and files, each in one place: for the suite, the
+ * tool and the tests. Functions return 0 or a negative errno unless they say
+ * otherwise.
+ */
+#ifndef PINSCOPE_SYS_H
+#define PINSCOPE_SYS_H
+
+#include <linux/userfaultfd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define SYS_THP_DIR	"/sys/kernel/mm/transparent_hugepage/"
+#define SYS_HUGETLB_DIR	"/sys/kernel/mm/hugepages/"
+#define SYS_KSM_DIR	"/sys/kernel/mm/ksm/"
+
+/* Newer than some libc. */
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT		21
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON	(1 << 14)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
+
+/* Bytes of a base page. */
+size_t sys_page_size(void);
+
+/* log2 of the bytes of a base page. */
+unsigned int sys_page_shift(void);
+
+/* Bytes that a PMD maps, or 0 without transparent huge pages. */
+size_t sys_thp_size(void);
+
+/* The number at the start of a file, or 0 when there is none. */
+long sys_read_number(const char *path);
+
+/* Write @text to a file that exists. */
+int sys_write_file(const char *path, const char *text);
+
+/* Clear the soft-dirty bits of all the caller's memory. */
+int sys_clear_soft_dirty(void);
+
+/*
+ * Write-protect a range by a userfaultfd with @features. Returns the userfaultfd,
+ * for close(), or a negative errno.
+ */
+int sys_uffd_wp(void *addr, size_t len, uint64_t features);
+
+/* Take the write protection of a range away, and wake who waits for it. */
+int sys_uffd_wp_resolve(int uffd, void *addr, size_t len);
+
+/* Does userfaultfd know a feature? True also when it cannot be asked. */
+bool sys_has_uffd_feature(uint64_t feature);
+
+/* Bind the caller to one of the processors that it may use: the @nr-th. */
+void sys_stay_on_cpu(unsigned int nr);
+
+void sys_sleep_ms(unsigned int ms);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+long sys_now_ms(void);
+
+#endif

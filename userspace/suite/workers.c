@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs scenarios in processes of their own, so that one that dies or hangs fails
+ * alone, and the others go on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "make.h"
+#include "rules.h"
+#include "run.h"
+#include "sys.h"
+
+/* Of what is known to hang, one scenario waits that long, and the rest is spared. */
+#define HANG_MS		500
+
+/* These end a run, once what was changed of the machine is changed back. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+/* What a worker is doing, for the parent. */
+struct post {
+	atomic_size_t scenario;	/* 1 + index of what it runs, or 0 */
+	atomic_long began;	/* sys_now_ms(); 0 while it waits for a lock */
+};
+
+/* Shared with the workers. */
+struct board {
+	atomic_size_t next;	/* first scenario that nobody has begun */
+	struct post posts[MAX_JOBS];
+};
+
+/* The parent's view of a worker. */
+struct worker {
+	pid_t pid;		/* 0: there is none */
+	bool timed_out;
+	char reason[REASON_MAX];
+};
+
+struct pool {
+	struct suite_run *run;
+	struct board *board;
+	struct worker workers[MAX_JOBS];
+	unsigned int alive;
+	size_t shown;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int sig)
+{
+	stopped = sig;
+}
+
+/* ------------------------------------------------------------- in a worker */
+
+/* The suite samples known hangs: it runs only the fresh condition with `pin`. */
+static bool is_spared(const struct scenario_result *result)
+{
+	const struct scenario *s = &result->scenario;
+
+	return result->hang && (!(s->condition->traits & COND_FRESH) ||
+				s->request->call != PINSCOPE_CALL_PIN);
+}
+
+static void spare(struct scenario_result *result)
+{
+	int prop;
+
+	for (prop = 0; prop < PROPS; prop++) {
+		result->record.verdicts[prop] = VERDICT_XFAIL;
+		snprintf(result->record.reasons[prop], REASON_MAX,
+			 "not run: only the fresh condition with pin_user_pages() is");
+	}
+}
+
+/*
+ * Byte 0 is for kinds that use what the machine has once; byte 1 for hugetlb: a
+ * scenario that takes the whole pool excludes the others. A lock ends with its
+ * process.
+ */
+static void lock(struct suite_run *run, const struct scenario *s, bool on)
+{
+	bool takes_pool = s->condition->traits & COND_POOL_EMPTY;
+	struct flock once = {
+		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 0, .l_len = 1,
+	};
+	struct flock pool = {
+		.l_type = !on ? F_UNLCK : takes_pool ? F_WRLCK : F_RDLCK,
+		.l_start = 1, .l_len = 1,
+	};
+
+	if (s->kind->traits & KIND_ONE_AT_A_TIME)
+		fcntl(run->lock_fd, F_SETLKW, &once);
+	if (s->kind->hugetlb_shift)
+		fcntl(run->lock_fd, F_SETLKW, &pool);
+}
+
+static void run_one(struct suite_run *run, struct scenario_result *result,
+		    struct post *post)
+{
+	int fd;
+
+	if (is_spared(result)) {
+		spare(result);
+		return;
+	}
+	fd = pinscope_open();
+	if (fd < 0) {
+		result->record.verdicts[PROP_SETUP] = VERDICT_SKIP;
+		snprintf(result->record.reasons[PROP_SETUP], REASON_MAX, "open of ctl: %s",
+			 pinscope_errno(fd));
+		return;
+	}
+	lock(run, &result->scenario, true);
+	/* The time that it waited does not count. */
+	atomic_store(&post->began, sys_now_ms());
+	scenario_run(&result->scenario, fd, &result->record);
+	lock(run, &result->scenario, false);
+	close(fd);
+}
+
+__attribute__((noreturn))
+static void worker_main(struct pool *pool, unsigned int nr)
+{
+	struct suite_run *run = pool->run;
+	struct board *board = pool->board;
+	struct post *post = &board->posts[nr];
+	size_t i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		signal(signals[i], SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	/* A page in another processor's LRU batch has a reference more: not reused. */
+	sys_stay_on_cpu(nr);
+	node_bind();
+	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
+		atomic_store(&post->began, 0);
+		atomic_store(&post->scenario, i + 1);
+		run_one(run, &run->results[i], post);
+		atomic_store(&run->results[i].done, true);
+		atomic_store(&post->scenario, 0);
+	}
+	_exit(0);
+}
+
+/* ----------------------------------------------------------- in the parent */
+
+static void fail_all(struct scenario_result *result, const char *reason)
+{
+	struct outcome_record *record = &result->record;
+	int prop;
+
+	for (prop = 0; prop < PROPS; prop++)
+		if (rules_apply(&result->scenario, prop) && !record->verdicts[prop]) {
+			record->verdicts[prop] = VERDICT_FAIL;
+			snprintf(record->reasons[prop], REASON_MAX, "%s", reason);
+		}
+	atomic_store(&result->done, true);
+}
+
+/* Where a process is in the kernel, before it is killed. */
+static void describe_hang(pid_t pid, char *reason)
+{
+	char path[40], stack[160] = "";
+	size_t len = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	file = fopen(path, "re");
+	if (file) {
+		len = fread(stack, 1, sizeof(stack) - 1, file);
+		fclose(file);
+	}
+	stack[len] = '\0';
+	for (len = 0; stack[len]; len++)
+		if (stack[len] == '\n')
+			stack[len] = ' ';
+	snprintf(reason, REASON_MAX, "expected an end, found none in time%s%s",
+		 *stack ? "; the process is in " : "", stack);
+}
+
+/* Each is read once: the worker may begin another scenario meanwhile. */
+static bool takes_too_long(const struct suite_run *run, struct post *post)
+{
+	size_t i = atomic_load(&post->scenario);
+	long began = atomic_load(&post->began), limit;
+
+	if (!i || !began)
+		return false;
+	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
+	return sys_now_ms() - began > limit;
+}
+
+static int start_worker(struct pool *pool, unsigned int nr)
+{
+	struct worker *w = &pool->workers[nr];
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		worker_main(pool, nr);
+	if (pid < 0)
+		return -errno;
+	*w = (struct worker) { .pid = pid };
+	pool->alive++;
+	return 0;
+}
+
+static void watch_worker(struct pool *pool, unsigned int nr)
+{
+	struct worker *w = &pool->workers[nr];
+	struct post *post = &pool->board->posts[nr];
+	size_t i;
+	int status;
+
+	if (stopped)
+		kill(w->pid, SIGKILL);
+	if (!w->timed_out && takes_too_long(pool->run, post)) {
+		w->timed_out = true;
+		describe_hang(w->pid, w->reason);
+		kill(w->pid, SIGKILL);
+	}
+	if (waitpid(w->pid, &status, WNOHANG) != w->pid)
+		return;
+	if (WIFSIGNALED(status)) {
+		if (!w->timed_out)
+			snprintf(w->reason, REASON_MAX, "the process was killed: %s",
+				 strsignal(WTERMSIG(status)));
+		i = atomic_exchange(&post->scenario, 0);
+		if (i)
+			fail_all(&pool->run->results[i - 1], w->reason);
+	}
+	w->pid = 0;
+	pool->alive--;
+}
+
+static void show_done(struct pool *pool)
+{
+	struct suite_run *run = pool->run;
+
+	while (pool->shown < run->nr &&
+	       atomic_load(&run->results[pool->shown].done))
+		run->show(run, &run->results[pool->shown++]);
+}
+
+static bool is_over(const struct suite_run *run)
+{
+	return stopped || (run->fail_fast && run->totals[VERDICT_FAIL]);
+}
+
+static int run_workers(struct pool *pool)
+{
+	struct suite_run *run = pool->run;
+	atomic_size_t *next = &pool->board->next;
+	unsigned int nr;
+	int ret = 0;
+
+	do {
+		for (nr = 0; nr < run->jobs; nr++) {
+			if (!pool->workers[nr].pid && !ret && !stopped &&
+			    atomic_load(next) < run->nr)
+				ret = start_worker(pool, nr);
+			if (pool->workers[nr].pid)
+				watch_worker(pool, nr);
+		}
+		show_done(pool);
+		/* Scenarios that have begun come to their end. */
+		if (ret || is_over(run))
+			atomic_store(next, run->nr);
+		sys_sleep_ms(20);
+	} while (pool->alive || atomic_load(next) < run->nr);
+	/* A worker that was killed between two scenarios has taken one with it. */
+	for (; pool->shown < run->nr && !ret && !is_over(run); show_done(pool))
+		if (!atomic_load(&run->results[pool->shown].done))
+			fail_all(&run->results[pool->shown],
+				 "the worker that took this scenario is gone");
+	return ret ? ret : stopped ? -EINTR : 0;
+}
+
+static bool needs_numa_hints(const struct suite_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->nr; i++)
+		if (run->results[i].scenario.kind->traits & KIND_NUMA_HINT)
+			return true;
+	return false;
+}
+
+int suite_run(struct suite_run *run)
+{
+	const struct sigaction stops = { .sa_handler = stop };
+	struct pool pool = { .run = run };
+	size_t i;
+	int ret;
+
+	pool.board = mmap(NULL, sizeof(*pool.board), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pool.board == MAP_FAILED)
+		return -errno;
+	run->lock_fd = memfd_create("locks", MFD_CLOEXEC);
+	if (run->lock_fd < 0) {
+		ret = -errno;
+		goto unmap;
+	}
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &stops, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < run->nr; i++) {
+		run->results[i].done = false;
+		run->results[i].record = (struct outcome_record) {};
+	}
+	knobs_save();
+	/* Before the workers start: a process gets hints a while after it began. */
+	if (needs_numa_hints(run))
+		knobs_balance();
+	ret = run_workers(&pool);
+	knobs_restore();
+	close(run->lock_fd);
+unmap:
+	munmap(pool.board, sizeof(*pool.board));
+	return ret;
+}
