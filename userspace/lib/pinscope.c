@@ -57,7 +57,7 @@ void pinscope_why_not(int err, char *buf, size_t size)
 
 	if (err == -EPERM && locked_down())
 		snprintf(buf, size,
-			 "the kernel is locked down, so files of debugfs cannot be opened: boot it with lockdown=none, or with Secure Boot off");
+			 "the kernel is locked down, so files of debugfs cannot be opened: boot it without lockdown=, or with Secure Boot off");
 	else if (geteuid())
 		snprintf(buf, size,
 			 "only root can open %s, and the user id is %u: run the program with sudo, or as root",

@@ -306,7 +306,7 @@ const struct condition conditions[] = {
 	}, {
 		.name = "uffd-wp",
 		.what =
-			"userfaultfd has write-protected the page and reports writes: a pin for reading must neither report one nor lose the protection.",
+			"userfaultfd has write-protected the page and reports writes: a pin for reading must neither report a write nor lose the protection.",
 		.enter = enter_uffd_wp, .applies = uffd_markable_for_read,
 		.traits = COND_UFFD_WP | COND_WRITE_BLOCKS,
 	}, {
@@ -331,7 +331,7 @@ const struct condition conditions[] = {
 		.enter = enter_pinned_write, .applies = pinnable_for_write,
 	}, {
 		.name = "mlocked",
-		.what = "mlock() keeps the page in memory.",
+		.what = "mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
 		.enter = enter_mlocked, .applies = lockable,
 	}, {
 		.name = "movable",
@@ -365,7 +365,7 @@ const struct condition conditions[] = {
 	}, {
 		.name = "pool-empty",
 		.what =
-			"No hugetlb page is free or unreserved: a copy needs the mapping's own reservation.",
+			"Every free hugetlb page is reserved: a copy needs a page that is reserved for the mapping itself.",
 		.enter = enter_pool_empty, .applies = has_pool,
 		.traits = COND_POOL_EMPTY,
 	}, {

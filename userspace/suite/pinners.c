@@ -143,7 +143,7 @@ static int ring_unpin(struct fixture *f)
 const struct pinner by_io_uring = {
 	.name = "io-uring-buffer",
 	.what =
-			"io_uring, which pins registered buffers by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM, and reads and writes them for files.",
+			"io_uring, which pins registered buffers with FOLL_WRITE | FOLL_LONGTERM (by pin_user_pages_fast(); before Linux 6.5 by pin_user_pages(), and only of anonymous memory, shmem and hugetlb), and does I/O of files with them.",
 	.pin = ring_pin,
 	.see = ring_see,
 	.put = ring_put,

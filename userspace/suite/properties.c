@@ -7,7 +7,7 @@
 const struct property_row properties[PROPS] = {
 	[PROP_SETUP] = {
 		"setup",
-		"The memory has the page state that its kind and its condition promise, before anything is pinned.",
+		"Before the call, the memory has the page state that its kind promises, and the condition holds.",
 	},
 	[PROP_ERRNO] = {
 		"errno",
@@ -31,7 +31,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_NO_WRITE] = {
 		"no-write",
-		"A pin for reading makes the page table entry neither writable nor dirty: it breaks no COW without need, and costs no writeback.",
+		"A pin for reading makes an entry that was present neither writable nor dirty: it breaks no COW without need, and costs no writeback.",
 	},
 	[PROP_TRACKING] = {
 		"tracking",
@@ -39,7 +39,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_RELIABLE] = {
 		"reliable",
-		"The process writes after the call; the pinned page is still its page and has the new content. Until Linux 6.2 it was not for R/O long-term pins of private mappings.",
+		"The process writes after the call; the pinned page is still its page and has the new content. Until Linux 6.2 that failed for R/O long-term pins of zeropages and of the page cache in private mappings.",
 	},
 	[PROP_DEVICE_WRITE] = {
 		"device-write",
@@ -51,7 +51,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_FORK_AFTER] = {
 		"fork-after",
-		"The process forks while the pin is held, and writes: it keeps the pinned page, and the child gets the copy.",
+		"The process forks while a pin is held, and writes: it keeps the pinned page, and the child has a copy.",
 	},
 	[PROP_NO_LEAK] = {
 		"no-leak",
@@ -67,6 +67,6 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_COUNTS] = {
 		"counts",
-		"The folio has a pin while a pin is held (a reference is none), and no pin after the release.",
+		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",
 	},
 };

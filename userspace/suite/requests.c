@@ -16,7 +16,7 @@ const struct call calls[PINSCOPE_CALLS] = {
 		CALL_TAKES_PINS | CALL_BASIC,
 	},
 	[PINSCOPE_CALL_PIN_FAST] = {
-		"pin_user_pages_fast(): walks the page tables with interrupts off and without the mmap lock; where that does not do, it goes on like pin_user_pages().",
+		"pin_user_pages_fast(): walks the page tables with interrupts off and without the mmap lock; where that does not do, it goes on like pin_user_pages_unlocked().",
 		CALL_TAKES_PINS | CALL_BASIC,
 	},
 	[PINSCOPE_CALL_PIN_FAST_ONLY] = {
@@ -32,7 +32,7 @@ const struct call calls[PINSCOPE_CALLS] = {
 		CALL_TAKES_PINS,
 	},
 	[PINSCOPE_CALL_GET] = {
-		"get_user_pages(): references instead of pins, which promise nothing about COW.",
+		"get_user_pages(): takes references instead of pins; references promise nothing about COW.",
 		0,
 	},
 	[PINSCOPE_CALL_GET_FAST] = {
