@@ -331,7 +331,8 @@ const struct condition conditions[] = {
 		.enter = enter_pinned_write, .applies = pinnable_for_write,
 	}, {
 		.name = "mlocked",
-		.what = "mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
+		.what =
+			"mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
 		.enter = enter_mlocked, .applies = lockable,
 	}, {
 		.name = "movable",
