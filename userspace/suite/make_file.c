@@ -84,34 +84,89 @@ const char *make_memfd_thp(struct fixture *f)
 	return check_pmd_mapped(f, size);
 }
 
+/* What each byte of a large file is. */
+#define FILL	'f'
+
+static char block[1 << 16];
+
+/* The page cache forgets clean pages, and reads them again as a large folio. */
+static bool drop_page_cache(int fd)
+{
+	return !fsync(fd) && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static bool fill(int fd, size_t len)
 {
-	static char block[1 << 16];
 	size_t at;
 
-	memset(block, 'f', sizeof(block));
+	memset(block, FILL, sizeof(block));
 	/* At once, so that the blocks are together; where that can be had. */
 	posix_fallocate(fd, 0, len);
 	for (at = 0; at < len; at += sizeof(block))
 		if (write(fd, block, sizeof(block)) != sizeof(block))
 			return false;
-	/* Only clean pages are dropped, to be read again as a large folio. */
-	return !fsync(fd) && !posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return drop_page_cache(fd);
+}
+
+static bool is_as_filled(int fd, size_t len)
+{
+	size_t at;
+
+	for (at = 0; at < len; at += sizeof(block))
+		/* All bytes are the first one. */
+		if (pread(fd, block, sizeof(block), at) != sizeof(block) ||
+		    *block != FILL || memcmp(block, block + 1, sizeof(block) - 1))
+			return false;
+	return true;
 }
 
 /*
- * A new file, of whose first @size bytes readahead can make one folio in the page
- * cache, as it does for MADV_HUGEPAGE. The fixture owns it: what one scenario
- * writes, no other sees.
+ * A file that scenarios with private mappings use one after the other, since to make
+ * one takes longer than a scenario. Each finds it as it was made: with its content,
+ * which is checked, and without page cache.
+ */
+static struct {
+	const char *dir;
+	pid_t owner;
+	int fd;
+} kept = { .fd = -1 };
+
+static bool take_kept_file(const char *dir, size_t len)
+{
+	if (kept.fd < 0)
+		return false;
+	if (kept.owner == getpid() && !strcmp(kept.dir, dir) &&
+	    is_as_filled(kept.fd, len) && drop_page_cache(kept.fd))
+		return true;
+	close(kept.fd);
+	kept.fd = -1;
+	return false;
+}
+
+/*
+ * A file of whose first @size bytes readahead makes one folio in the page cache, if the
+ * file system can, as it does for MADV_HUGEPAGE.
  */
 static const char *open_large_file(struct fixture *f, size_t size)
 {
-	const char *dir = f->scenario.kind->dir;
+	const struct kind *kind = f->scenario.kind;
+	bool keep = !(kind->traits & KIND_SHARED);
 
-	f->m.fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (keep && take_kept_file(kind->dir, size)) {
+		f->m.fd = dup(kept.fd);
+		if (f->m.fd < 0)
+			return fixture_fails(f, "dup: %s", pinscope_errno(errno));
+		return NULL;
+	}
+	f->m.fd = open(kind->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (f->m.fd < 0 || !fill(f->m.fd, 2 * size))
 		return fixture_fails(f, "no file of %zu bytes in %s (%s): is there room?",
-				     2 * size, dir, pinscope_errno(errno));
+				     2 * size, kind->dir, pinscope_errno(errno));
+	if (keep) {
+		kept.dir = kind->dir;
+		kept.owner = getpid();
+		kept.fd = dup(f->m.fd);
+	}
 	return NULL;
 }
 
