@@ -81,6 +81,9 @@ static void report_property(struct scenario_result *result, enum property prop)
 		return;
 	scenario_name(&result->scenario, prop, name, sizeof(name));
 	erratum = errata_find(name);
+	/* What is spared belongs to the erratum that it is spared for. */
+	if (!erratum && c.verdict == VERDICT_XFAIL)
+		erratum = result->hang;
 	if (erratum && c.verdict == VERDICT_FAIL)
 		c.verdict = VERDICT_XFAIL;
 	if (erratum && c.verdict == VERDICT_XFAIL) {
