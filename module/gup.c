@@ -111,6 +111,7 @@ static long call_get_remote(struct ps_gup *g, struct page **pages)
 static long call_pin_memfd(struct ps_gup *g, struct page **pages)
 {
 	struct folio **folios = (struct folio **)pages;
+	struct folio *folio, *last = NULL;
 	pgoff_t offset = 0;
 	long nr, i;
 
@@ -122,14 +123,17 @@ static long call_pin_memfd(struct ps_gup *g, struct page **pages)
 			      min_t(unsigned long, g->nr,
 				    PAGE_SIZE / sizeof(*pages)), &offset);
 	for (i = 0; i < nr; i++) {
+		folio = folios[i];
 		/*
 		 * The page cache may have changed between two lookups, so that
 		 * this folio does not follow the one before: end in front of it.
+		 * The one before is not folios[i - 1] any more: @pages is the
+		 * same array.
 		 */
-		if (i && folios[i]->index !=
-			 folios[i - 1]->index + folio_nr_pages(folios[i - 1]))
+		if (last && folio->index != last->index + folio_nr_pages(last))
 			break;
-		pages[i] = folio_page(folios[i], i ? 0 : offset >> PAGE_SHIFT);
+		pages[i] = folio_page(folio, i ? 0 : offset >> PAGE_SHIFT);
+		last = folio;
 	}
 	while (nr > i)
 		unpin_user_folio(folios[--nr], 1);
