@@ -179,34 +179,6 @@ static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 }
 
 /*
- * Walks the PTE table that @pmdval, read from @pmd, points to. Returns where to
- * go on: @addr itself when the table is no longer there.
- */
-static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, pmd_t pmdval,
-			       unsigned long addr, unsigned long end)
-{
-	pte_t *pte, entry;
-	spinlock_t *ptl;	/* of the table that has the entry */
-
-	rcu_read_lock();
-	ptl = pte_lockptr(w->mm, &pmdval);
-	spin_lock(ptl);
-	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
-		goto out;	/* retracted: let the caller try again */
-	pte = pte_offset_kernel(&pmdval, addr);
-	for (; addr < end; pte++, addr += PAGE_SIZE) {
-		entry = ptep_get(pte);
-		if (!pte_none(entry) &&
-		    !emit_entry(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
-			break;
-	}
-out:
-	spin_unlock(ptl);
-	rcu_read_unlock();
-	return addr;
-}
-
-/*
  * Is a PMD, which is not empty, something else than a pointer to a table?
  * pmd_leaf() alone is false for some: migration entries, for example.
  */
@@ -219,6 +191,51 @@ static bool pmd_is_leaf(struct walk *w, pmd_t pmd)
 static bool pud_is_leaf(struct walk *w, pud_t pud)
 {
 	return w->huge_shift >= PUD_SHIFT || pud_leaf(pud);
+}
+
+/* Does a PMD point to a PTE table? */
+static bool pmd_is_table(struct walk *w, pmd_t pmd)
+{
+	return !pmd_none(pmd) && !pmd_is_leaf(w, pmd) && !pmd_bad(pmd);
+}
+
+/*
+ * Walks the PTE table that @pmd points to. Returns where to go on: @addr itself
+ * when there is no table any more, for the caller to look again.
+ */
+static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
+			       unsigned long end)
+{
+	pte_t *pte, entry;
+	spinlock_t *ptl;	/* of the table that has the entry */
+	pmd_t pmdval;
+
+	rcu_read_lock();
+	/*
+	 * The table that the caller saw may have been freed since, and with it
+	 * its lock. The table that is read here is not freed before
+	 * rcu_read_unlock().
+	 */
+	pmdval = READ_ONCE(*pmd);
+	if (!pmd_is_table(w, pmdval))
+		goto unlock_rcu;
+	ptl = pte_lockptr(w->mm, &pmdval);
+	spin_lock(ptl);
+	/* Was the table retracted before it was locked? */
+	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
+		goto unlock_table;
+	pte = pte_offset_kernel(&pmdval, addr);
+	for (; addr < end; pte++, addr += PAGE_SIZE) {
+		entry = ptep_get(pte);
+		if (!pte_none(entry) &&
+		    !emit_entry(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
+			break;
+	}
+unlock_table:
+	spin_unlock(ptl);
+unlock_rcu:
+	rcu_read_unlock();
+	return addr;
 }
 
 /* Emits the leaf entry @pud, or does nothing when it is no leaf any more. */
@@ -291,7 +308,7 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 		return walk_pmd_leaf(w, pmd, addr, next);
 	if (pmd_bad(pmdval))
 		return next;
-	return walk_ptes(w, pmd, pmdval, addr, next);
+	return walk_ptes(w, pmd, addr, next);
 }
 
 /* Walks up to *@budget tables of one VMA. Returns where to go on. */
