@@ -555,16 +555,25 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	return ret;
 }
 
+/* Is the border in front of page @index inside a range that is still pinned? */
+static bool inside_pinned_range(struct ps_pin *pin, unsigned long index)
+{
+	struct ps_pos pos = ps_pin_seek(pin, index, 0);
+
+	return pos.skip && ps_range_pfn(pin->ranges[pos.i]) != PS_HOLE;
+}
+
 /*
  * Does a part of a pin begin or end inside a folio that has one pin? That pin
- * cannot be released for some of the folio's pages.
+ * cannot be released for some of the folio's pages. Where the pages were released
+ * before, any border is good.
  */
 static bool cuts_folio(struct ps_pin *pin, unsigned long first,
 		       unsigned long pages)
 {
 	return ps_gup_by_folio(pin->call) &&
-	       (ps_pin_seek(pin, first, 0).skip ||
-		ps_pin_seek(pin, first + pages, 0).skip);
+	       (inside_pinned_range(pin, first) ||
+		inside_pinned_range(pin, first + pages));
 }
 
 /*

@@ -397,6 +397,16 @@ static void pin_memfd_parts(int fd, int memfd)
 		  "a huge page");
 	expect_eq(left, pmd_size / page);
 	expect_eq(kernel_pins(), 1);
+	expect_ok(pinscope_unpin_part(fd, cmd.id, page, page, 0, &left),
+		  "inside of what was released");
+	expect_eq(left, pmd_size / page);
+	expect_ret(pinscope_unpin_part(fd, cmd.id, page, pmd_size, 0, &left),
+		   -EINVAL, "from there into a huge page");
+	expect_eq(kernel_pins(), 1);
+	expect_ok(pinscope_unpin_part(fd, cmd.id, page, 2 * pmd_size - page, 0,
+				      &left), "from there on, all that is left");
+	expect_eq(left, 0);
+	expect_eq(kernel_pins(), 0);
 }
 
 static void test_memfd(struct abi_fixture *f)
