@@ -79,6 +79,9 @@ static int fault_page(struct faults *f, unsigned long addr, vm_fault_t *result)
 			return -EACCES;
 
 		*result = handle_mm_fault(vma, addr, flags, NULL);
+		/* The architecture's fault handler would wait for memory. */
+		if (*result & VM_FAULT_OOM)
+			ps_forget_memcg_oom();
 		if (*result & VM_FAULT_COMPLETED) {
 			f->locked = false;
 			f->cmd->dropped++;

@@ -17,6 +17,7 @@
 
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
+#include <linux/memcontrol.h>
 #include <linux/swap.h>
 #ifdef HAVE_LEAFOPS
 #include <linux/leafops.h>
@@ -154,6 +155,24 @@ static inline bool ps_folio_charged(struct folio *folio)
 	return READ_ONCE(folio->memcg_data);
 #else
 	return false;
+#endif
+}
+
+/*
+ * Forgets that a fault of current reached the limit of a memory cgroup, as
+ * mem_cgroup_oom_synchronize(false) does, which is not exported to modules. With
+ * cgroup v1 and oom_kill_disable, mm keeps a reference to the cgroup in current
+ * for pagefault_out_of_memory(), and loses it when another fault fails before.
+ */
+static inline void ps_forget_memcg_oom(void)
+{
+#ifdef HAVE_MEMCG_IN_OOM
+	struct mem_cgroup *memcg = current->memcg_in_oom;
+
+	if (memcg) {
+		current->memcg_in_oom = NULL;
+		css_put(&memcg->css);
+	}
 #endif
 }
 

@@ -4,6 +4,9 @@
  * which only a driver can make.
  */
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "abi.h"
 
@@ -254,6 +257,94 @@ static void test_every_combination(struct abi_fixture *f)
 		}
 		put_memory(m);
 	}
+}
+
+/* ----------------------------------------------- the limit of a memory cgroup */
+
+#define MEMCG_ROOT	"/tmp/pinscope-memcg"
+#define MEMCG		MEMCG_ROOT "/limited"
+
+/* How many memory cgroups there are, those included that cannot be freed yet. */
+static int memory_cgroups(void)
+{
+	FILE *file = fopen("/proc/cgroups", "re");
+	char line[200];
+	int nr = -1;
+
+	need_sys(file, "/proc/cgroups");
+	while (nr < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memory %*d %d", &nr) != 1)
+			nr = -1;
+	fclose(file);
+	need(nr >= 0, "no memory cgroups in /proc/cgroups");
+	return nr;
+}
+
+/*
+ * FAULT on more memory than the cgroup may have. Outside of FAULT this process
+ * must not need more memory of the cgroup: it would wait for it for ever.
+ */
+__attribute__((noreturn)) static void fault_at_limit(int fd, char *addr, size_t len)
+{
+	const uint64_t flags = PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_USER;
+	struct pinscope_fault out = {};
+	cpu_set_t cpus;
+	int ret;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	need_sys(!sched_setaffinity(0, sizeof(cpus), &cpus));
+	/* Has this process a stack of its own, and so on? */
+	need_ok(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), page,
+			       flags, NULL, &out));
+	need_write_file(MEMCG "/cgroup.procs", "0");
+	ret = pinscope_fault(fd, pinscope_self(), pinscope_addr(addr), len,
+			     flags, NULL, &out);
+	/*
+	 * A processor charges some pages in advance. When they are used up, it
+	 * keeps the cgroup, even when that is removed: let it charge some more.
+	 */
+	madvise(addr, len, MADV_DONTNEED);
+	if (ret || out.pages != len / page ||
+	    fault_ret(fd, addr, PINSCOPE_FAULT_WRITE))
+		_exit(1);
+	_exit(out.results_or & PINSCOPE_VM_FAULT_OOM ? 0 : 2);
+}
+
+/* Faults that reach the limit leave no references to the cgroup. */
+static void test_memcg_limit(struct abi_fixture *f)
+{
+	int before, tries;
+	pid_t child;
+
+	mkdir(MEMCG_ROOT, 0700);
+	if (mount("memcg", MEMCG_ROOT, "cgroup", 0, "memory")) {
+		if (errno == EINVAL)
+			return;		/* no memory cgroups of version 1 */
+		tap_skip("memory cgroups of version 1: %s", pinscope_errno(errno));
+	}
+	before = memory_cgroups();
+	need_sys(!mkdir(MEMCG, 0700));
+	if (access(MEMCG "/memory.oom_control", F_OK)) {
+		/* Only a hierarchy: CONFIG_MEMCG_V1 is off. */
+		need_sys(!rmdir(MEMCG));
+		need_sys(!umount(MEMCG_ROOT));
+		return;
+	}
+	need_write_file(MEMCG "/memory.limit_in_bytes", "1048576");
+	need_write_file(MEMCG "/memory.swappiness", "0");
+	need_write_file(MEMCG "/memory.oom_control", "1");
+	child = must_fork();
+	if (!child)
+		fault_at_limit(f->ctl, f->mem, f->len);
+	expect_eq(status_of(child), 0, "status of the child");
+	need_sys(!rmdir(MEMCG));
+	/* Pages that were freed may wait for an LRU list, still charged. */
+	drain_lru();
+	for (tries = 0; tries < 100 && memory_cgroups() > before; tries++)
+		usleep(100000);
+	expect_eq(memory_cgroups(), before, "cgroups after rmdir");
+	need_sys(!umount(MEMCG_ROOT));
 }
 
 /* ------------------------------------------- faults that wait for a handler */
@@ -724,6 +815,7 @@ const struct test fault_tests[] = {
 	TEST("FAULT: WRITE without permission", test_permissions),
 	TEST_PAGES("FAULT: allow_warn", test_allow_warn, 1),
 	TEST("FAULT: every combination of flags", test_every_combination),
+	TEST_PAGES("FAULT: limit of a memory cgroup", test_memcg_limit, 320),
 	TEST_PAGES("FAULT: retry", test_retry, 8),
 	TEST_PAGES("FAULT: interrupted and killed", test_interrupted, 1),
 	TEST("map: content, page states and calls of the driver", test_maps),

@@ -703,6 +703,9 @@ static void test_cost(struct abi_fixture *f)
 	/* Eight bytes a page, and what an accounting by pages adds to it. */
 	cost(f->ctl, false, 8 * pages + 4 * page);
 	need_write_file(CGROUP_ROOT "/cgroup.procs", "0");
+	/* Another test mounts the memory controller as version 1. */
+	need_sys(!rmdir(CGROUP));
+	need_write_file(CGROUP_ROOT "/cgroup.subtree_control", "-memory");
 }
 
 static unsigned int lines_of_pins(void)
