@@ -99,7 +99,7 @@ enum pinscope_cmd {
  * may not attach to the process; ESRCH there is no such process, or it has no
  * memory (a kernel thread, a zombie), or it called exec at the same time; EBADF the
  * file descriptor is not open, or is not a pidfd; ENOENT the process is not in
- * /proc, or /proc is not procfs.
+ * /proc, or /proc is not procfs, or something else is mounted on /proc/PID/mem.
  */
 enum pinscope_target_type {
 	PINSCOPE_TARGET_CALLER,	/* the calling process; @target_nr is 0 */

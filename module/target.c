@@ -9,6 +9,9 @@
  * pidfd to its process is not exported either, so this file reads the process id
  * that the pidfd's show_fdinfo() prints.
  *
+ * The caller may be the root of a container, in a mount namespace of its own:
+ * anything can be mounted on /proc, and on a single file in it.
+ *
  * Owns nothing. Takes no locks of its own.
  */
 #include <linux/file.h>
@@ -21,6 +24,22 @@
 
 #include "pinscope.h"
 
+/* Defined since 6.9. */
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC	0x50494446
+#endif
+
+/*
+ * Is it a file `mem` of procfs? Opening another file has not checked what is to be
+ * checked: `environ`, `auxv` and `pagemap` also have an mm in ->private_data, but
+ * they ask for less. Procfs does not rename its files.
+ */
+static bool is_proc_mem(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == PROC_SUPER_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "mem");
+}
+
 /* Opens /proc/PID/mem of the process @nr, or of current when @nr is 0. */
 static struct file *open_proc_mem(int nr)
 {
@@ -32,8 +51,7 @@ static struct file *open_proc_mem(int nr)
 	else
 		strscpy(path, "/proc/self/mem", sizeof(path));
 	file = filp_open(path, O_RDONLY, 0);
-	/* Without procfs on /proc, opening the file has checked nothing. */
-	if (!IS_ERR(file) && file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC) {
+	if (!IS_ERR(file) && !is_proc_mem(file)) {
 		fput(file);
 		return ERR_PTR(-ENOENT);
 	}
@@ -98,6 +116,22 @@ static struct mm_struct *get_mm_by_pid(s32 nr)
 }
 
 /*
+ * Is it a pidfd? From 6.9 on, pidfds are files of a pseudo file system of their own,
+ * if the kernel is built with it; else they are anonymous inodes, which have the
+ * name that the kernel gave them.
+ */
+static bool is_pidfd(struct file *file)
+{
+	switch (file_inode(file)->i_sb->s_magic) {
+	case PID_FS_MAGIC:
+		return true;
+	case ANON_INODE_FS_MAGIC:
+		return !strcmp(file->f_path.dentry->d_name.name, "[pidfd]");
+	}
+	return false;
+}
+
+/*
  * Returns the process id that a pidfd's fdinfo shows, or -ESRCH, or -EBADF when
  * the file is not a pidfd. The id is the one in the pid namespace of the procfs
  * that @proc is a file of.
@@ -107,7 +141,8 @@ static int pidfd_to_nr(struct file *pidfd, struct file *proc)
 	struct seq_file m = { .size = 512, .file = proc };
 	int nr = -EBADF;
 
-	if (!pidfd->f_op->show_fdinfo)
+	/* Another file's show_fdinfo() may need what @m does not have. */
+	if (!is_pidfd(pidfd) || !pidfd->f_op->show_fdinfo)
 		return -EBADF;
 	m.buf = kzalloc(m.size, GFP_KERNEL);
 	if (!m.buf)

@@ -394,6 +394,31 @@ static void test_no_procfs(struct abi_fixture *f)
 	need_sys(!umount("/proc"));
 }
 
+/* Files of procfs that have an mm as well, but can be opened with less permission. */
+static void test_not_mem(struct abi_fixture *f)
+{
+	static const char *const names[] = { "environ", "auxv", "pagemap" };
+	pid_t child = idle_child();
+	char mem[64], other[64];
+	struct pinscope_page rec;
+	size_t i;
+
+	need_sys(!unshare(CLONE_NEWNS));
+	need_sys(!mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	snprintf(mem, sizeof(mem), "/proc/%d/mem", child);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		tap_context("%s mounted on mem", names[i]);
+		snprintf(other, sizeof(other), "/proc/%d/%s", child, names[i]);
+		need_sys(!mount(other, mem, NULL, MS_BIND, NULL));
+		expect_ret(inspect_one(f->ctl, pinscope_pid(child), f->mem, &rec),
+			   -ENOENT);
+		need_sys(!umount(mem));
+	}
+	tap_context("nothing mounted on mem");
+	expect_ok(inspect_one(f->ctl, pinscope_pid(child), f->mem, &rec));
+	child_end(child);
+}
+
 const struct test remote_tests[] = {
 	TEST("another process: each command", test_other_process),
 	TEST_POPULATED("another process: bad targets", test_bad_targets, 1),
@@ -403,5 +428,6 @@ const struct test remote_tests[] = {
 	TEST_POPULATED("another process: as a debugger", test_debugger, 1),
 	TEST_POPULATED("another process: exec", test_exec, 1),
 	TEST_POPULATED("another process: no procfs", test_no_procfs, 1),
+	TEST_POPULATED("another process: not the file mem", test_not_mem, 1),
 	{}
 };
