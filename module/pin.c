@@ -323,16 +323,19 @@ static bool too_many_refs(struct page *page)
 
 /*
  * Refuses VMAs where GUP would break COW in a way that makes mm warn: see
- * ps_cannot_copy(). The VMAs may change before GUP looks at them, so this
- * prevents accidents and not a caller that tries to provoke the warning.
+ * ps_cannot_copy(). GUP itself refuses them, unless it ignores VMA permissions, for
+ * FOLL_FORCE, or protection keys, in the calls for any process. The VMAs may change
+ * before GUP looks at them, so this prevents accidents and not a caller that tries
+ * to provoke the warning.
  */
-static int check_uncopyable_vmas(struct ps_gup *gup)
+static int check_uncopyable_vmas(unsigned int call, struct ps_gup *gup)
 {
 	unsigned long end = gup->addr + (gup->nr << PAGE_SHIFT), addr = gup->addr;
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	if (!(gup->gup_flags & FOLL_FORCE) && gup->mm == current->mm)
+	if (!(gup->gup_flags & FOLL_FORCE) &&
+	    !ps_gup_takes_target(call, PINSCOPE_TARGET_PID))
 		return 0;
 	if (mmap_read_lock_killable(gup->mm))
 		return -EINTR;
@@ -376,7 +379,7 @@ static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
 
 	gup->addr = cmd->addr + ((u64)before << PAGE_SHIFT);
 	gup->nr = ps_gup_by_folio(cmd->call) ? left : min(left, batch);
-	ret = gup->file ? 0 : check_uncopyable_vmas(gup);
+	ret = gup->file ? 0 : check_uncopyable_vmas(cmd->call, gup);
 	if (ret)
 		return ret;
 	/* Before GUP, since there must be a range for each page that it pins. */

@@ -24,6 +24,7 @@
 #include <linux/export.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/xarray.h>
@@ -151,12 +152,14 @@ static inline bool ps_is_cow(const struct vm_area_struct *vma)
 /*
  * Would mm warn when it breaks COW in this VMA? What has no struct page is
  * copied through the user address, in the page tables of current: that fails,
- * with a warning, for another process's mm and for a mapping without VM_READ.
+ * with a warning, for another process's mm, for a mapping without VM_READ, and
+ * for one whose protection key current may not read.
  */
-static inline bool ps_cannot_copy(const struct vm_area_struct *vma)
+static inline bool ps_cannot_copy(struct vm_area_struct *vma)
 {
 	return ps_is_cow(vma) && (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) &&
-	       (vma->vm_mm != current->mm || !(vma->vm_flags & VM_READ));
+	       (vma->vm_mm != current->mm || !(vma->vm_flags & VM_READ) ||
+		!arch_vma_access_permitted(vma, false, false, false));
 }
 
 /* gup.c */

@@ -241,10 +241,10 @@ enum pinscope_lock {
  * Errors: those of GUP, EFAULT for example when nothing is mapped; EINVAL also for
  * a FOLL flag that the call does not take on this kernel, and for a combination
  * that makes GUP warn; EOPNOTSUPP the kernel does not have this call; EFAULT also
- * for a COW mapping of PFNs where GUP would warn; EAGAIN GUP pinned nothing and
- * returned no error; ENOMEM also when more pages would be pinned than the module
- * allows (@max_pages of INFO), or when a page has too many references; those of
- * the target.
+ * for a COW mapping of PFNs where GUP would warn, since it could not copy; EAGAIN
+ * GUP pinned nothing and returned no error; ENOMEM also when more pages would be
+ * pinned than the module allows (@max_pages of INFO), or when a page has too many
+ * references; those of the target.
  */
 struct pinscope_pin {
 	__u32 size;

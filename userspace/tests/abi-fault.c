@@ -793,6 +793,33 @@ static void map_copy_no_access(int ctl, unsigned int map)
 	close(fd);
 }
 
+/* And with a protection key that forbids to read. The remote calls ignore it. */
+static void map_copy_no_key(int ctl, unsigned int map)
+{
+	const uint64_t remote = PINSCOPE_FAULT_REMOTE;
+	int fd = open_map(), key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+	char *addr = must_map(fd, map, 4 * page, MAP_PRIVATE);
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_REMOTE, .addr = pinscope_addr(addr),
+		.gup_flags = PINSCOPE_FOLL_WRITE, .len = page,
+	};
+
+	if (key >= 0) {	/* else the processor or the kernel has no keys */
+		(void)*(volatile char *)addr;
+		need_sys(!pkey_mprotect(addr, 4 * page, RW, key));
+		expect_ret(fault_ret(ctl, addr, PINSCOPE_FAULT_WRITE | remote),
+			   -EACCES);
+		expect_ret(fault_ret(ctl, addr, PINSCOPE_FAULT_UNSHARE | remote),
+			   -EACCES);
+		expect_ret(pinscope_pin_cmd(ctl, &cmd), -EFAULT);
+		cmd.call = PINSCOPE_CALL_PIN;
+		expect_ret(pinscope_pin_cmd(ctl, &cmd), -EFAULT);
+		pkey_free(key);
+	}
+	munmap(addr, 4 * page);
+	close(fd);
+}
+
 static void test_map_copy(struct abi_fixture *f)
 {
 	static const unsigned int pfn_maps[] = {
@@ -805,6 +832,8 @@ static void test_map_copy(struct abi_fixture *f)
 		map_copy_remote(f->ctl, pfn_maps[i]);
 		tap_context("%s, PROT_NONE", map_name(pfn_maps[i]));
 		map_copy_no_access(f->ctl, pfn_maps[i]);
+		tap_context("%s, protection key", map_name(pfn_maps[i]));
+		map_copy_no_key(f->ctl, pfn_maps[i]);
 	}
 }
 
