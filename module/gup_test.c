@@ -64,8 +64,8 @@ static int unpin_for_test(struct gup_file *f, u32 id)
 }
 
 /*
- * Checks that each folio is pinned and, with FOLL_LONGTERM, is not movable. It is a
- * kernel bug if not.
+ * Checks that each folio is pinned and, with FOLL_LONGTERM, is long-term pinnable.
+ * It is a kernel bug if not.
  */
 static int check_folios(struct ps_pin *pin)
 {
@@ -82,9 +82,8 @@ static int check_folios(struct ps_pin *pin)
 		if (!folio_maybe_dma_pinned(folio))
 			why = "gup_test: page is not pinned";
 		else if ((pin->gup_flags & PINSCOPE_FOLL_LONGTERM) &&
-			 (ps_folio_is_cma(folio) ||
-			  page_zonenum(page) == ZONE_MOVABLE))
-			why = "gup_test: movable page has a long-term pin";
+			 !ps_folio_longterm_pinnable(folio))
+			why = "gup_test: page has a long-term pin, but must not";
 		else
 			continue;
 		dump_page(page, why);

@@ -128,7 +128,7 @@ static u64 folio_states(struct folio *folio)
 	       PS_STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
 	       PS_STATE_IF(movable, ZONE_MOVABLE) |
 	       PS_STATE_IF(cma, CMA) |
-	       PS_STATE_IF(!movable && !cma, LONGTERM_PINNABLE);
+	       PS_STATE_IF(ps_folio_longterm_pinnable(folio), LONGTERM_PINNABLE);
 }
 
 /*

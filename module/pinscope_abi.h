@@ -385,8 +385,9 @@ struct pinscope_io {
 #define PINSCOPE_STATE_MAYBE_PINNED	_BITULL(32)	/* folio_maybe_dma_pinned() */
 #define PINSCOPE_STATE_ZONE_MOVABLE	_BITULL(33)	/* in ZONE_MOVABLE */
 #define PINSCOPE_STATE_CMA		_BITULL(34)	/* in a CMA area */
-#define PINSCOPE_STATE_LONGTERM_PINNABLE _BITULL(35)	/* in neither: FOLL_LONGTERM
-							 * does not migrate it
+#define PINSCOPE_STATE_LONGTERM_PINNABLE _BITULL(35)	/* FOLL_LONGTERM does not
+							 * migrate or refuse it:
+							 * folio_is_longterm_pinnable()
 							 */
 
 /* F(NAME) for each of them. */

@@ -182,25 +182,72 @@ static inline bool ps_has_cma(void)
 	return !IS_ENABLED(CONFIG_CMA) || IS_ENABLED(CONFIG_SPARSEMEM);
 }
 
-/*
- * Is the migrate type of the folio's page block MIGRATE_CMA? Does what
- * get_pfnblock_migratetype() does, which is not exported to modules: reads the
- * lowest three bits of the block's flags.
- */
-static inline bool ps_folio_is_cma(struct folio *folio)
-{
 #if defined(CONFIG_CMA) && defined(CONFIG_SPARSEMEM)
+/*
+ * The flags of the folio's page block. get_pfnblock_migratetype() is not exported to
+ * modules. The lowest three bits are the migrate type.
+ */
+static inline unsigned long ps_pageblock_flags(struct folio *folio)
+{
 	unsigned long pfn = folio_pfn(folio), bit;
 	const unsigned long *map = __pfn_to_section(pfn)->usage->pageblock_flags;
 
 	bit = ((pfn & (PAGES_PER_SECTION - 1)) >> pageblock_order) *
 	      NR_PAGEBLOCK_BITS;
+	return READ_ONCE(map[bit / BITS_PER_LONG]) >> bit % BITS_PER_LONG;
+}
+
+/* Is the migrate type of the folio's page block MIGRATE_CMA? */
+static inline bool ps_folio_is_cma(struct folio *folio)
+{
 	BUILD_BUG_ON(MIGRATE_CMA > 7);
-	return (READ_ONCE(map[bit / BITS_PER_LONG]) >> bit % BITS_PER_LONG & 7) ==
-	       MIGRATE_CMA;
-#else
+	return (ps_pageblock_flags(folio) & 7) == MIGRATE_CMA;
+}
+
+/* Is the folio's page block isolated, so that its memory can be taken away? */
+static inline bool ps_folio_is_isolated(struct folio *folio)
+{
+#if !defined(CONFIG_MEMORY_ISOLATION)
 	return false;
+#elif defined(HAVE_PAGEBLOCK_ISOLATE)
+	return ps_pageblock_flags(folio) & BIT(PB_migrate_isolate);
+#else
+	BUILD_BUG_ON(MIGRATE_ISOLATE > 7);
+	return (ps_pageblock_flags(folio) & 7) == MIGRATE_ISOLATE;
 #endif
+}
+#else
+static inline bool ps_folio_is_cma(struct folio *folio)
+{
+	return false;
+}
+
+/* Without CONFIG_CMA, mm does not care for it. */
+static inline bool ps_folio_is_isolated(struct folio *folio)
+{
+	return false;
+}
+#endif
+
+/*
+ * folio_is_longterm_pinnable(), which uses functions that are not exported to
+ * modules. Where ps_has_cma() is false, the answer may be wrong.
+ */
+static inline bool ps_folio_longterm_pinnable(struct folio *folio)
+{
+	if (!IS_ENABLED(CONFIG_MIGRATION))
+		return true;
+	if (ps_folio_is_cma(folio) || ps_folio_is_isolated(folio))
+		return false;
+	if (&folio->page == ZERO_PAGE(0))
+		return true;
+	if (folio_is_device_coherent(folio))
+		return false;
+#ifdef HAVE_FOLIO_IS_FSDAX
+	if (folio_is_fsdax(folio))
+		return false;
+#endif
+	return page_zonenum(&folio->page) != ZONE_MOVABLE;
 }
 
 /* The contents of an entry that is neither empty nor present. */
