@@ -81,16 +81,25 @@ static int pincount(struct folio *folio)
 
 /*
  * is_huge_zero_folio() is not exported to modules. The huge zeropage is a folio of
- * PMD size that is mapped by a read-only PMD and is neither anonymous nor of a
- * file. Nothing else is all of that: a truncated folio of the page cache is
- * unmapped before its ->mapping is cleared.
+ * PMD size in ordinary memory that is neither anonymous nor of a file. Of DAX, a
+ * folio that several files share has no ->mapping either.
+ */
+static bool may_be_huge_zero(struct folio *folio)
+{
+	return folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
+	       !folio_test_hugetlb(folio) && !folio_is_zone_device(folio) &&
+	       !READ_ONCE(folio->mapping);
+}
+
+/*
+ * The huge zeropage is mapped by a read-only PMD. Nothing else is all of that: a
+ * truncated folio of the page cache is unmapped before its ->mapping is cleared.
  */
 static bool is_huge_zero(struct folio *folio, const struct ps_entry *entry)
 {
 	return entry->shift == PMD_SHIFT &&
 	       !(entry->state & PINSCOPE_STATE_WRITABLE) &&
-	       folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
-	       !folio_test_hugetlb(folio) && !READ_ONCE(folio->mapping);
+	       may_be_huge_zero(folio);
 }
 
 /* Is a large folio mapped by PTEs, but not all of its pages? */
@@ -263,8 +272,7 @@ static bool record_pinned(struct record_buf *buf, unsigned long addr,
 	};
 
 	/* It is the huge zeropage, or a page of a file that was truncated. */
-	if (folio_order(folio) == PMD_SHIFT - PAGE_SHIFT &&
-	    !READ_ONCE(folio->mapping))
+	if (may_be_huge_zero(folio))
 		rec.unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 	return add_record(buf, &rec, folio, page);
 }

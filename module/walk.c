@@ -167,10 +167,12 @@ static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 			 pfn == page_to_pfn(ZERO_PAGE(addr)))
 			entry.state |= PINSCOPE_STATE_ZEROPAGE;
 		/*
-		 * Kernels that map the huge zeropage by a special PMD, like 7.3;
-		 * for others inspect.c looks at the folio.
+		 * Kernels that map the huge zeropage by a special PMD, like 7.3:
+		 * in anonymous memory, and for a hole of a DAX file. For others
+		 * inspect.c looks at the folio.
 		 */
-		else if (shift == PMD_SHIFT && vma_is_anonymous(w->vma))
+		else if (shift == PMD_SHIFT &&
+			 (vma_is_anonymous(w->vma) || vma_is_dax(w->vma)))
 			entry.state |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 	} else {
 		nonpresent_states(w, &entry, pte, skip);

@@ -617,6 +617,29 @@ static int movable_node(void)
 	return found;
 }
 
+/* A hole of a DAX file is mapped by the huge zeropage where a PMD fits. */
+static void test_dax_hole(struct abi_fixture *f)
+{
+	const uint64_t huge_zeropage = PINSCOPE_STATE_HUGE_ZEROPAGE;
+	char *addr;
+	int file;
+
+	if (access(DAX_DIR, W_OK))
+		tap_skip("no file system with DAX on " DAX_DIR);
+	file = make_file(DAX_DIR, pmd_size);
+	addr = map_file(pmd_size, RW, MAP_SHARED, file);
+	(void)*(volatile char *)addr;
+	if (state_of(f->ctl, addr).map_shift != pmd_shift)
+		tap_skip("no PMD for a file of " DAX_DIR);
+	expect_state(f->ctl, addr, huge_zeropage,
+		     PINSCOPE_STATE_ANON | PINSCOPE_STATE_WRITABLE, "read");
+	addr[0] = 'd';
+	expect_state(f->ctl, addr, PINSCOPE_STATE_WRITABLE, huge_zeropage,
+		     "written");
+	munmap(addr, pmd_size);
+	close(file);
+}
+
 /*
  * Whether there is a movable zone depends on the kernel's command line; the
  * test checks either case. A long-term pin leaves that zone: the page moves,
@@ -790,6 +813,7 @@ const struct test inspect_tests[] = {
 	TEST_PAGES("INSPECT: MARKER", test_markers, 1),
 	TEST_POPULATED("INSPECT: HWPOISON", test_hwpoison, 1),
 	TEST_POPULATED("INSPECT: MEMCG", test_memcg, 1),
+	TEST("INSPECT: hole of a DAX file", test_dax_hole),
 	TEST_PAGES("INSPECT: zones", test_zones, 1),
 	TEST("RSS: kinds", test_rss),
 	{}

@@ -31,6 +31,8 @@
 #define NOBODY		65534
 /* Where the tests make files on a disk. */
 #define DISK_DIR	"/var/tmp"
+/* And on a file system with DAX. */
+#define DAX_DIR		"/mnt/dax"
 
 #define RW		(PROT_READ | PROT_WRITE)
 
