@@ -10,6 +10,7 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -77,6 +78,7 @@ static long ps_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 
 	if (nr >= ARRAY_SIZE(ps_ioctls) || cmd != _IO(PINSCOPE_IOC_MAGIC, nr))
 		return -ENOTTY;
+	nr = array_index_nospec(nr, ARRAY_SIZE(ps_ioctls));
 	if (get_user(ucmd.user_size, (u32 __user *)ucmd.uptr))
 		return -EFAULT;
 	if (ucmd.user_size < ps_ioctls[nr].min_size)

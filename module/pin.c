@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -313,8 +314,11 @@ void ps_pin_put_read(struct ps_pin *pin)
 
 /*
  * A pin of a small folio is 1024 references, and mm warns when the reference
- * count overflows. Stopping at half of the maximum leaves more room than the
- * batches of other users that run at the same time can fill.
+ * count overflows. Stopping at half of the maximum, 2^30, leaves room for the
+ * batches that are under way when the limit is reached: for 2048 of the default
+ * size, which are 2^19 references each when all of their pages are the same one.
+ * Four batches of PINSCOPE_BATCH_MAX would fill it, but only with the page mapped
+ * 2^18 times in a row, by KSM for example.
  */
 static bool too_many_refs(struct page *page)
 {
@@ -531,8 +535,11 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	int ret;
 
 	if (cmd->call >= PINSCOPE_CALLS || cmd->flags & ~PINSCOPE_PIN_PARTIAL ||
-	    cmd->batch > PINSCOPE_BATCH_MAX ||
-	    (cmd->batch && ps_gup_by_folio(cmd->call)))
+	    cmd->batch > PINSCOPE_BATCH_MAX)
+		return -EINVAL;
+	/* It is an index into the tables of gup.c from now on. */
+	cmd->call = array_index_nospec(cmd->call, PINSCOPE_CALLS);
+	if (cmd->batch && ps_gup_by_folio(cmd->call))
 		return -EINVAL;
 	if (!(ps_gup_calls() & BIT(cmd->call)))
 		return -EOPNOTSUPP;
