@@ -221,7 +221,10 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 	pmdval = READ_ONCE(*pmd);
 	if (!pmd_is_table(w, pmdval))
 		goto unlock_rcu;
-	ptl = pte_lockptr(w->mm, &pmdval);
+	ptl = w->huge_shift ?
+	      huge_pte_lockptr(hstate_vma(w->vma), w->mm,
+			       pte_offset_kernel(&pmdval, addr)) :
+	      pte_lockptr(w->mm, &pmdval);
 	spin_lock(ptl);
 	/* Was the table retracted before it was locked? */
 	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
@@ -240,14 +243,37 @@ unlock_rcu:
 	return addr;
 }
 
+/*
+ * The lock of the table that has the leaf entry @pud. In kernels like 6.1, hugetlb
+ * takes the lock of the mm instead, except for pages of PMD size: for the contiguous
+ * entries of arm64, for example.
+ */
+static spinlock_t *pud_leaf_lockptr(struct walk *w, pud_t *pud)
+{
+	if (w->huge_shift)
+		return huge_pte_lockptr(hstate_vma(w->vma), w->mm, (pte_t *)pud);
+	return pud_lockptr(w->mm, pud);
+}
+
+/* Likewise for a PMD. */
+static spinlock_t *pmd_leaf_lockptr(struct walk *w, pmd_t *pmd)
+{
+	if (w->huge_shift)
+		return huge_pte_lockptr(hstate_vma(w->vma), w->mm, (pte_t *)pmd);
+	return pmd_lockptr(w->mm, pmd);
+}
+
 /* Emits the leaf entry @pud, or does nothing when it is no leaf any more. */
 static unsigned long walk_pud_leaf(struct walk *w, pud_t *pud,
 				   unsigned long addr, unsigned long next)
 {
-	spinlock_t *ptl = pud_lock(w->mm, pud);
-	pud_t pudval = READ_ONCE(*pud);
+	spinlock_t *ptl = pud_leaf_lockptr(w, pud);
+	pud_t pudval;
 
-	if (pud_none(pudval) ||
+	spin_lock(ptl);
+	pudval = READ_ONCE(*pud);
+	/* pud_none() is always false where the PMD is folded into the PUD. */
+	if (pte_none(__pte(pud_val(pudval))) ||
 	    (pud_is_leaf(w, pudval) &&
 	     emit_entry(w, __pte(pud_val(pudval)), PUD_SHIFT, addr, next)))
 		addr = next;
@@ -259,9 +285,11 @@ static unsigned long walk_pud_leaf(struct walk *w, pud_t *pud,
 static unsigned long walk_pmd_leaf(struct walk *w, pmd_t *pmd,
 				   unsigned long addr, unsigned long next)
 {
-	spinlock_t *ptl = pmd_lock(w->mm, pmd);
-	pmd_t pmdval = READ_ONCE(*pmd);
+	spinlock_t *ptl = pmd_leaf_lockptr(w, pmd);
+	pmd_t pmdval;
 
+	spin_lock(ptl);
+	pmdval = READ_ONCE(*pmd);
 	if (pmd_none(pmdval) ||
 	    (pmd_is_leaf(w, pmdval) &&
 	     emit_entry(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr, next)))
@@ -284,14 +312,17 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 	pud_t *pud, pudval;
 	pmd_t *pmd, pmdval;
 
+	/* At a level that is folded into the one above, X_addr_end() returns @next. */
+	next = pgd_addr_end(addr, end);
 	pgd = pgd_offset(w->mm, addr);
 	if (pgd_none(*pgd) || pgd_bad(*pgd))
-		return pgd_addr_end(addr, end);
+		return next;
+	next = p4d_addr_end(addr, next);
 	p4d = p4d_offset(pgd, addr);
 	if (p4d_none(*p4d) || p4d_bad(*p4d))
-		return p4d_addr_end(addr, end);
+		return next;
 
-	next = pud_addr_end(addr, end);
+	next = pud_addr_end(addr, next);
 	pud = pud_offset(p4d, addr);
 	pudval = READ_ONCE(*pud);
 	if (pud_none(pudval))
@@ -301,7 +332,7 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 	if (!pud_present(pudval) || pud_bad(pudval))
 		return next;
 
-	next = pmd_addr_end(addr, end);
+	next = pmd_addr_end(addr, next);
 	pmd = pmd_offset(&pudval, addr);
 	pmdval = READ_ONCE(*pmd);
 	if (pmd_none(pmdval))
