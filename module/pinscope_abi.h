@@ -238,6 +238,15 @@ enum pinscope_lock {
  * closed, be it by the end of the process. Without PIN_PARTIAL, PIN pins all pages
  * or none. With it, PIN succeeds when at least one page was pinned.
  *
+ * Pinned pages are not charged to anybody: neither to mm->pinned_vm or
+ * mm->locked_vm nor against RLIMIT_MEMLOCK, as a driver's would be. Only the limit
+ * for all users together, @max_pages of INFO, applies; the lists of pages are charged
+ * to the memory cgroup. A pin keeps its pages when the process that it was made for
+ * has ended, so there may be nobody to charge. The files of pinscope are for tests
+ * and belong to root, who could exceed RLIMIT_MEMLOCK anyway (CAP_IPC_LOCK): do not
+ * give an open file to a process without privileges. That process could pin up to
+ * @max_pages, and INSPECT would tell it PFNs that /proc/PID/pagemap does not.
+ *
  * Errors: those of GUP, EFAULT for example when nothing is mapped; EINVAL also for
  * a FOLL flag that the call does not take on this kernel, and for a combination
  * that makes GUP warn; EOPNOTSUPP the kernel does not have this call; EFAULT also
