@@ -48,7 +48,7 @@ static unsigned long fault_index(struct vm_fault *vmf)
 	return vmf->pgoff & (NR_PAGES - 1);
 }
 
-/* Page n has n + 1 in each byte, as the ABI says. */
+/* Page n has (n + 1) % 256 in each byte, as the ABI says. */
 static void fill_page(struct page *page, unsigned long index)
 {
 	memset(page_address(page), index + 1, PAGE_SIZE);

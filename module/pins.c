@@ -4,6 +4,11 @@
  * made it, the call, the flags, and how many of its pages are still mapped where
  * they were pinned.
  *
+ * Process ids are those in the pid namespace of the process that reads the file. A
+ * process that is not in that namespace is shown as 0; all pins are listed, whatever
+ * the namespace. The id of a process that has ended is shown, too, for as long as
+ * its pin exists.
+ *
  * Pins may be made and released while the file is read. A pin that exists from
  * the first read to the last is listed exactly once.
  *

@@ -164,14 +164,23 @@ static inline bool ps_cannot_copy(struct vm_area_struct *vma)
 
 /* gup.c */
 
-/* The arguments of one call of ps_gup(). */
+/**
+ * struct ps_gup - the arguments of one call of ps_gup()
+ * @mm: the mm of the target, with a reference to its users; NULL with
+ *	CALL_PIN_MEMFD. Only the remote calls use it: for others it is current's
+ * @file: the file to pin pages of, with CALL_PIN_MEMFD; else NULL
+ * @addr: page aligned address; an offset in @file, in bytes, with CALL_PIN_MEMFD
+ * @nr: how many base pages to pin, not 0
+ * @gup_flags: the running kernel's FOLL_* bits, from ps_gup_flags_to_kernel()
+ * @lock: out: what became of the mmap lock
+ */
 struct ps_gup {
-	struct mm_struct *mm;	/* of the target; NULL with CALL_PIN_MEMFD */
-	struct file *file;	/* with CALL_PIN_MEMFD, else NULL */
-	u64 addr;		/* page aligned address, or file offset */
-	unsigned long nr;	/* base pages */
-	unsigned int gup_flags;	/* the running kernel's FOLL_* */
-	enum pinscope_lock lock; /* out: what became of the mmap lock */
+	struct mm_struct *mm;
+	struct file *file;
+	u64 addr;
+	unsigned long nr;
+	unsigned int gup_flags;
+	enum pinscope_lock lock;
 };
 
 u32 ps_gup_calls(void);

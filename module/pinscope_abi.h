@@ -623,7 +623,7 @@ struct pinscope_fault {
  * The mappings that mmap() of /sys/kernel/debug/pinscope/map makes, which only a
  * driver can make. The file offset says which: PINSCOPE_MAP_OFFSET() plus an offset
  * into the PINSCOPE_MAP_SIZE bytes of memory behind it. The memory belongs to the
- * open file. At first, each byte of page n of it is n + 1.
+ * open file. At first, each byte of page n of it is (n + 1) % 256.
  *
  * Errors of mmap(): EINVAL this kernel cannot have the map, or the mapping extends
  * beyond PINSCOPE_MAP_SIZE; ENOMEM.

@@ -52,18 +52,53 @@
 #define PS_PAGES(pages)	pages, NULL
 #endif
 
+/**
+ * ps_pin_user_pages() - pin_user_pages()
+ * @start: page aligned address
+ * @nr: how many base pages
+ * @gup_flags: the running kernel's FOLL_* bits
+ * @pages: out: array of @nr pages
+ *
+ * Context: may sleep; the caller holds the mmap lock of current.
+ * Return: how many of @pages are pinned, for the caller to unpin; or a negative
+ * errno.
+ */
 static inline long ps_pin_user_pages(unsigned long start, unsigned long nr,
 				     unsigned int gup_flags, struct page **pages)
 {
 	return pin_user_pages(start, nr, gup_flags, PS_PAGES(pages));
 }
 
+/**
+ * ps_get_user_pages() - get_user_pages()
+ * @start: see ps_pin_user_pages()
+ * @nr: likewise
+ * @gup_flags: likewise
+ * @pages: likewise
+ *
+ * Context: as ps_pin_user_pages().
+ * Return: how many of @pages have a reference, for the caller to drop; or a
+ * negative errno.
+ */
 static inline long ps_get_user_pages(unsigned long start, unsigned long nr,
 				     unsigned int gup_flags, struct page **pages)
 {
 	return get_user_pages(start, nr, gup_flags, PS_PAGES(pages));
 }
 
+/**
+ * ps_get_user_pages_remote() - get_user_pages_remote()
+ * @mm: the mm, with a reference to its users
+ * @start: see ps_pin_user_pages()
+ * @nr: likewise
+ * @gup_flags: likewise
+ * @pages: likewise
+ * @locked: in: 1; out: 0 when the lock of @mm was dropped
+ *
+ * Context: may sleep; the caller holds the mmap lock of @mm, and unlocks it if
+ * *@locked is still set.
+ * Return: as ps_get_user_pages().
+ */
 static inline long ps_get_user_pages_remote(struct mm_struct *mm,
 					    unsigned long start,
 					    unsigned long nr, unsigned int gup_flags,
@@ -73,9 +108,20 @@ static inline long ps_get_user_pages_remote(struct mm_struct *mm,
 				     locked);
 }
 
-/*
+/**
+ * ps_pin_user_pages_remote() - pin_user_pages_remote()
+ * @mm: see ps_get_user_pages_remote()
+ * @start: likewise
+ * @nr: likewise
+ * @gup_flags: likewise
+ * @pages: likewise
+ * @locked: likewise
+ *
  * Before 6.3, GUP could not drop the lock with FOLL_LONGTERM, and warned if @locked
  * was not NULL.
+ *
+ * Context: as ps_get_user_pages_remote().
+ * Return: as ps_pin_user_pages().
  */
 static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
 					    unsigned long start,
@@ -90,9 +136,13 @@ static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
 				     locked);
 }
 
-/*
- * folio_mapcount(): how many page table entries map the folio or a part of it. The
- * caller has a reference, or holds the lock of a page table that maps the folio.
+/**
+ * ps_folio_mapcount() - how many page table entries map a folio or a part of it
+ * @folio: the folio
+ *
+ * Context: any; the caller has a reference to @folio, or holds the lock of a page
+ * table that maps it.
+ * Return: as folio_mapcount().
  */
 static inline int ps_folio_mapcount(struct folio *folio)
 {
@@ -123,15 +173,27 @@ static inline int ps_folio_mapcount(struct folio *folio)
 #endif
 }
 
-/* Does each page of a large folio have a mapcount of its own? */
+/**
+ * ps_has_page_mapcount() - whether each page of a large folio has its own mapcount
+ *
+ * Context: any.
+ * Return: true if so.
+ */
 static inline bool ps_has_page_mapcount(void)
 {
 	return !IS_ENABLED(CONFIG_NO_PAGE_MAPCOUNT);
 }
 
-/*
- * A counter of an mm, by MM_*. Before 6.2 each thread counts for itself and adds
- * to the mm's counter now and then: only the calling thread's count is included.
+/**
+ * ps_rss() - read an RSS counter
+ * @mm: the mm
+ * @member: MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS or MM_SHMEMPAGES
+ *
+ * Before 6.2 each thread counts for itself and adds to the mm's counter now and
+ * then: only the calling thread's count is included.
+ *
+ * Context: any.
+ * Return: pages; below 0 while other threads count, or after a kernel bug.
  */
 static inline long ps_rss(struct mm_struct *mm, int member)
 {
@@ -148,7 +210,14 @@ static inline long ps_rss(struct mm_struct *mm, int member)
 #endif
 }
 
-/* Is the folio charged to a memory cgroup? */
+/**
+ * ps_folio_charged() - whether a folio is charged to a memory cgroup
+ * @folio: the folio
+ *
+ * Context: any; the caller has a reference to @folio, or holds the lock of a page
+ * table that maps it. That holds for all functions below that take a folio.
+ * Return: true if it is.
+ */
 static inline bool ps_folio_charged(struct folio *folio)
 {
 #ifdef CONFIG_MEMCG
@@ -158,11 +227,14 @@ static inline bool ps_folio_charged(struct folio *folio)
 #endif
 }
 
-/*
- * Forgets that a fault of current reached the limit of a memory cgroup, as
- * mem_cgroup_oom_synchronize(false) does, which is not exported to modules. With
- * cgroup v1 and oom_kill_disable, mm keeps a reference to the cgroup in current
- * for pagefault_out_of_memory(), and loses it when another fault fails before.
+/**
+ * ps_forget_memcg_oom() - undo what a fault at the limit of a memory cgroup left
+ *
+ * With cgroup v1 and oom_kill_disable, mm keeps a reference to the cgroup in current
+ * for pagefault_out_of_memory(), and loses it when another fault fails before. Does
+ * what mem_cgroup_oom_synchronize(false) does, which is not exported to modules.
+ *
+ * Context: process context, after a fault that returned VM_FAULT_OOM.
  */
 static inline void ps_forget_memcg_oom(void)
 {
@@ -176,7 +248,12 @@ static inline void ps_forget_memcg_oom(void)
 #endif
 }
 
-/* Does ps_folio_is_cma() work on this kernel? */
+/**
+ * ps_has_cma() - whether ps_folio_is_cma() works on this kernel
+ *
+ * Context: any.
+ * Return: true if it does.
+ */
 static inline bool ps_has_cma(void)
 {
 	return !IS_ENABLED(CONFIG_CMA) || IS_ENABLED(CONFIG_SPARSEMEM);
@@ -197,14 +274,26 @@ static inline unsigned long ps_pageblock_flags(struct folio *folio)
 	return READ_ONCE(map[bit / BITS_PER_LONG]) >> bit % BITS_PER_LONG;
 }
 
-/* Is the migrate type of the folio's page block MIGRATE_CMA? */
+/**
+ * ps_folio_is_cma() - whether a folio is in a CMA area
+ * @folio: the folio
+ *
+ * Context: as ps_folio_charged().
+ * Return: true if the migrate type of its page block is MIGRATE_CMA.
+ */
 static inline bool ps_folio_is_cma(struct folio *folio)
 {
 	BUILD_BUG_ON(MIGRATE_CMA > 7);
 	return (ps_pageblock_flags(folio) & 7) == MIGRATE_CMA;
 }
 
-/* Is the folio's page block isolated, so that its memory can be taken away? */
+/**
+ * ps_folio_is_isolated() - whether a folio's page block is isolated
+ * @folio: the folio
+ *
+ * Context: as ps_folio_charged().
+ * Return: true if so: something is about to take the block's memory away.
+ */
 static inline bool ps_folio_is_isolated(struct folio *folio)
 {
 #if !defined(CONFIG_MEMORY_ISOLATION)
@@ -229,9 +318,14 @@ static inline bool ps_folio_is_isolated(struct folio *folio)
 }
 #endif
 
-/*
- * folio_is_longterm_pinnable(), which uses functions that are not exported to
- * modules. Where ps_has_cma() is false, the answer may be wrong.
+/**
+ * ps_folio_longterm_pinnable() - whether a long-term pin leaves a folio in its place
+ * @folio: the folio
+ *
+ * folio_is_longterm_pinnable() uses functions that are not exported to modules.
+ *
+ * Context: as ps_folio_charged().
+ * Return: as folio_is_longterm_pinnable(); may be wrong if ps_has_cma() is false.
  */
 static inline bool ps_folio_longterm_pinnable(struct folio *folio)
 {
@@ -276,8 +370,14 @@ static inline u64 ps_marker_states(pte_marker marker)
 	return state;
 }
 
-/* Decodes an entry that is neither empty nor present. */
 #ifdef HAVE_LEAFOPS
+/**
+ * ps_leaf() - decode an entry that is neither empty nor present
+ * @pte: the entry, of any level, read as a PTE
+ *
+ * Context: any.
+ * Return: what the entry contains.
+ */
 static inline struct ps_leaf ps_leaf(pte_t pte)
 {
 	softleaf_t entry = softleaf_from_pte(pte);
@@ -357,9 +457,15 @@ static inline struct ps_leaf ps_leaf(pte_t pte)
 }
 #endif
 
-/*
- * Is an entry write protected by userfaultfd? Where the bit is called pte_uffd(),
- * it means that only in a VMA with VM_UFFD_WP.
+/**
+ * ps_pte_uffd_wp() - whether a present entry is write protected by userfaultfd
+ * @vma: the VMA of the entry
+ * @pte: the entry
+ *
+ * Where the bit is called pte_uffd(), it means that only in a VMA with VM_UFFD_WP.
+ *
+ * Context: any.
+ * Return: true if it is.
  */
 static inline bool ps_pte_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 {
@@ -370,6 +476,14 @@ static inline bool ps_pte_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 #endif
 }
 
+/**
+ * ps_pte_swp_uffd_wp() - ps_pte_uffd_wp() for an entry that is not present
+ * @vma: the VMA of the entry
+ * @pte: the entry
+ *
+ * Context: any.
+ * Return: true if it is write protected.
+ */
 static inline bool ps_pte_swp_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 {
 #ifdef HAVE_PTE_UFFD
@@ -379,7 +493,13 @@ static inline bool ps_pte_swp_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 #endif
 }
 
-/* For kernels with CONFIG_HAVE_ARCH_USERFAULTFD_WP. */
+/**
+ * ps_pte_mkuffd_wp() - write protect an entry for userfaultfd
+ * @pte: the entry
+ *
+ * Context: any, on kernels with CONFIG_HAVE_ARCH_USERFAULTFD_WP.
+ * Return: the changed entry.
+ */
 static inline pte_t ps_pte_mkuffd_wp(pte_t pte)
 {
 #ifdef HAVE_PTE_UFFD
@@ -389,7 +509,17 @@ static inline pte_t ps_pte_mkuffd_wp(pte_t pte)
 #endif
 }
 
-/* Before 6.17, PFNs are passed as a pfn_t with flags, none of which is needed. */
+/**
+ * ps_insert_mixed() - vmf_insert_mixed()
+ * @vma: a VMA with VM_MIXEDMAP
+ * @addr: the address to map the PFN at
+ * @pfn: the PFN
+ *
+ * Before 6.17, PFNs are passed as a pfn_t with flags, none of which is needed.
+ *
+ * Context: fault handler; may sleep.
+ * Return: for the fault handler to return.
+ */
 static inline vm_fault_t ps_insert_mixed(struct vm_area_struct *vma,
 					 unsigned long addr, unsigned long pfn)
 {
@@ -400,6 +530,15 @@ static inline vm_fault_t ps_insert_mixed(struct vm_area_struct *vma,
 #endif
 }
 
+/**
+ * ps_insert_pfn_pmd() - vmf_insert_pfn_pmd()
+ * @vmf: the fault
+ * @pfn: the first PFN, aligned to the size of a PMD
+ * @write: make the entry writable
+ *
+ * Context: huge_fault handler; may sleep.
+ * Return: for the fault handler to return.
+ */
 static inline vm_fault_t ps_insert_pfn_pmd(struct vm_fault *vmf,
 					   unsigned long pfn, bool write)
 {
@@ -411,6 +550,15 @@ static inline vm_fault_t ps_insert_pfn_pmd(struct vm_fault *vmf,
 }
 
 #ifdef CONFIG_HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD
+/**
+ * ps_insert_pfn_pud() - vmf_insert_pfn_pud()
+ * @vmf: the fault
+ * @pfn: the first PFN, aligned to the size of a PUD
+ * @write: make the entry writable
+ *
+ * Context: huge_fault handler; may sleep.
+ * Return: for the fault handler to return.
+ */
 static inline vm_fault_t ps_insert_pfn_pud(struct vm_fault *vmf,
 					   unsigned long pfn, bool write)
 {
