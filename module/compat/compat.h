@@ -146,7 +146,7 @@ static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
  */
 static inline int ps_folio_mapcount(struct folio *folio)
 {
-#ifdef HAVE_INLINE_FOLIO_MAPCOUNT
+#ifdef HAVE_LARGE_MAPCOUNT
 	return folio_mapcount(folio);
 #else
 	int entire, sum;
@@ -155,11 +155,12 @@ static inline int ps_folio_mapcount(struct folio *folio)
 	if (!folio_test_large(folio))
 		return atomic_read(&folio->_mapcount) + 1;
 	entire = folio_entire_mapcount(folio);
-	if (PageHuge(&folio->page))
+	if (folio_test_hugetlb(folio))
 		return entire;
 	sum = entire;
 	for (i = 0; i < nr; i++)
 		sum += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+#ifdef HAVE_PAGE_DOUBLE_MAP
 	/*
 	 * A PMD that maps a file THP is also counted in each of its pages. PMDs
 	 * that map an anonymous THP are together counted once in each page if
@@ -169,6 +170,7 @@ static inline int ps_folio_mapcount(struct folio *folio)
 		return sum - entire * nr;
 	if (PageDoubleMap(&folio->page))
 		sum -= nr;
+#endif
 	return sum;
 #endif
 }
@@ -361,6 +363,11 @@ static inline u64 ps_marker_states(pte_marker marker)
 		state |= PINSCOPE_STATE_UFFD_WP;
 #ifdef PTE_MARKER_POISONED
 	if (marker & PTE_MARKER_POISONED)
+		state |= PINSCOPE_STATE_POISON;
+#endif
+	/* Its name from 6.2 to 6.5; before, it is an entry, see ps_leaf(). */
+#ifdef PTE_MARKER_SWAPIN_ERROR
+	if (marker & PTE_MARKER_SWAPIN_ERROR)
 		state |= PINSCOPE_STATE_POISON;
 #endif
 #ifdef PTE_MARKER_GUARD
