@@ -14,7 +14,7 @@
 /* ------------------------------------------------------------------ enter */
 
 /*
- * fork of some kernels leaves a 1 GiB page out: errata, fork-skips-1g-hugetlb. The
+ * fork of some kernels leaves a 1 GiB page out: errata, hugetlb-1g-lost-by-fork. The
  * child then has no such page, which is the kernel's fault.
  */
 static const char *enter_cow_shared(struct fixture *f)

@@ -64,7 +64,7 @@ static bool regex_matches(const char *pattern, const char *text)
 	return matches;
 }
 
-static bool set_key(struct section *s, const char *key, char *value,
+static void set_key(struct section *s, const char *key, char *value,
 		    const char *release)
 {
 	if (!strcmp(key, "what"))
@@ -79,9 +79,6 @@ static bool set_key(struct section *s, const char *key, char *value,
 		s->erratum.effect = !strcmp(value, "hang") ? EFFECT_HANG :
 				    !strcmp(value, "sometimes") ? EFFECT_SOMETIMES :
 				    EFFECT_FAIL;
-	else
-		return false;
-	return true;
 }
 
 /* Joins continuation lines, which begin with white space, to the line before. */

@@ -33,10 +33,10 @@ struct scenario_result {
  * @results: one for each scenario
  * @nr: how many
  * @kinds: of this machine; the scenarios point there
- * @jobs: how many scenarios run at a time, at most MAX_JOBS
+ * @jobs: how many scenarios run at a time, at most MAX_JOBS; 0: one for each processor
  * @timeout: seconds that one may take
  * @fail_fast: begin no scenario once a test case has failed
- * @dirs: directories for files
+ * @dirs: directories for files; without one it is /var/tmp
  * @lock_fd: a file whose bytes scenarios lock against each other
  * @show: called for each scenario, in order, when it is done
  * @totals: how many test cases have each verdict; @show counts
@@ -71,7 +71,7 @@ bool globs_match(const struct globs *globs, const char *name);
 
 /**
  * suite_select() - choose scenarios
- * @run: @dirs is set; out: @kinds, @results, @nr
+ * @run: in: @dirs; out: @kinds, @results, @nr
  * @info: what the kernel has
  * @wanted: is a test case asked for? Gets its scenario, its name, and @globs
  * @globs: for @wanted

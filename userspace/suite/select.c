@@ -58,6 +58,8 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 	struct scenario_result *result;
 	size_t nr_kinds, k, c, r;
 
+	if (!run->dirs.nr)
+		run->dirs = (struct dirs) { { "/var/tmp" }, 1 };
 	run->kinds = kinds_expand(run->dirs.dirs, run->dirs.nr, &nr_kinds);
 	if (!run->kinds)
 		return -ENOMEM;

@@ -300,9 +300,12 @@ int suite_run(struct suite_run *run)
 {
 	const struct sigaction stops = { .sa_handler = stop };
 	struct pool pool = { .run = run };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t i;
 	int ret;
 
+	if (!run->jobs)
+		run->jobs = cpus < 1 ? 1 : cpus < MAX_JOBS ? cpus : MAX_JOBS;
 	pool.board = mmap(NULL, sizeof(*pool.board), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pool.board == MAP_FAILED)

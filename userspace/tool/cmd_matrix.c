@@ -307,10 +307,6 @@ static int cmd_matrix(const struct command *command, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (!run.dirs.nr)
-		run.dirs = (struct dirs) { { "/var/tmp" }, 1 };
-	if (!run.jobs)
-		run.jobs = sysconf(_SC_NPROCESSORS_ONLN);
 	run.show = show;
 	globs = (struct globs) { argv + first, argc - first };
 	status = run_fresh(&globs);

@@ -189,12 +189,6 @@ static int cmd_test(const struct command *command, int argc, char **argv)
 		return describe_name(explain);
 	if (list && *list && strcmp(list, "cases"))
 		return describe_table(list);
-	if (!run.dirs.nr)
-		run.dirs = (struct dirs) { { "/var/tmp" }, 1 };
-	if (!run.jobs)
-		run.jobs = sysconf(_SC_NPROCESSORS_ONLN);
-	if (run.jobs > MAX_JOBS)
-		run.jobs = MAX_JOBS;
 	if (!report)
 		report = isatty(STDOUT_FILENO) ? &report_text : &report_ktap;
 	run.show = show;
