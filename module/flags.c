@@ -55,9 +55,11 @@ static unsigned int bits_to_kernel(const struct flag *flags, size_t nr, u64 bits
 {
 	unsigned int kernel = 0;
 
-	for (; nr--; flags++)
+	for (; bits && nr--; flags++) {
 		if (bits & flags->abi)
 			kernel |= flags->kernel;
+		bits &= ~flags->abi;
+	}
 	return kernel;
 }
 
@@ -70,7 +72,9 @@ static unsigned int bits_to_kernel(const struct flag *flags, size_t nr, u64 bits
  */
 u64 ps_gup_flags_known(void)
 {
-	return known_bits(gup_flag_table, ARRAY_SIZE(gup_flag_table));
+	/* A constant: PIN asks for it each time. */
+#define GUP_FLAG_KNOWN(name)	(FOLL_##name ? PINSCOPE_FOLL_##name : 0) |
+	return PINSCOPE_FOLL_NAMES(GUP_FLAG_KNOWN) 0;
 }
 
 /**

@@ -154,11 +154,10 @@ static void release_page_pins(unsigned long pfn, unsigned long pages, bool dirty
 	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), pages, dirty);
 }
 
-static void release_page_refs(unsigned long pfn, unsigned long pages, bool dirty)
+/* Drops references to pages of one folio. */
+static void release_folio_refs(struct page *page, unsigned long refs, bool dirty)
 {
-	struct page *page = pfn_to_page(pfn);
-
-	/* All pages are of one folio, which has one dirty flag. */
+	/* A folio has one dirty flag. */
 	if (dirty)
 		set_page_dirty_lock(page);
 	/*
@@ -166,10 +165,21 @@ static void release_page_refs(unsigned long pfn, unsigned long pages, bool dirty
 	 * wait for that; folio_put_refs() does not.
 	 */
 	if (is_zone_device_page(page))
-		while (pages--)
+		while (refs--)
 			put_page(page);
 	else
-		folio_put_refs(page_folio(page), pages);
+		folio_put_refs(page_folio(page), refs);
+}
+
+static void release_page_refs(unsigned long pfn, unsigned long pages, bool dirty)
+{
+	struct page *page = pfn_to_page(pfn);
+	unsigned long n;
+
+	for (; pages; page += n, pages -= n) {
+		n = min(pages, ps_rest_of_folio(page));
+		release_folio_refs(page, n, dirty);
+	}
 }
 
 /* What a call returns, for ps_gup_release() to release. */
@@ -245,6 +255,18 @@ static const struct {
 static_assert(ARRAY_SIZE(gup_calls) == PINSCOPE_CALLS);
 
 /**
+ * ps_gup_has_call() - whether this kernel has a call
+ * @call: enum pinscope_call, less than PINSCOPE_CALLS
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool ps_gup_has_call(unsigned int call)
+{
+	return gup_calls[call].fn;
+}
+
+/**
  * ps_gup_calls() - which calls this kernel has
  *
  * Context: any.
@@ -256,7 +278,7 @@ u32 ps_gup_calls(void)
 	int call;
 
 	for (call = 0; call < ARRAY_SIZE(gup_calls); call++)
-		if (gup_calls[call].fn)
+		if (ps_gup_has_call(call))
 			known |= BIT(call);
 	return known;
 }
@@ -346,8 +368,8 @@ long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages)
  * ps_gup_release() - release what ps_gup() pinned or got
  * @call: the same call
  * @pfn: PFN of the first page
- * @pages: consecutive base pages of one folio; for a call by folio all that the
- *	folio's pin stands for
+ * @pages: number of base pages, with consecutive PFNs and struct pages; for a call by
+ *	folio all that one folio's pin stands for
  * @dirty: mark the pages dirty first (not for a call by folio)
  *
  * Context: may sleep.

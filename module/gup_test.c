@@ -63,6 +63,21 @@ static int unpin_for_test(struct gup_file *f, u32 id)
 	return ps_cmd_unpin(&ucmd);
 }
 
+/* Why a page must not be one of a pin; NULL if nothing is wrong. */
+static const char *wrong_with_page(struct ps_pin *pin, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (page == ZERO_PAGE(0))
+		return NULL;
+	if (!folio_maybe_dma_pinned(folio))
+		return "gup_test: page is not pinned";
+	if ((pin->gup_flags & PINSCOPE_FOLL_LONGTERM) &&
+	    !ps_folio_longterm_pinnable(folio))
+		return "gup_test: page has a long-term pin, but must not";
+	return NULL;
+}
+
 /*
  * Checks that each folio is pinned and, with FOLL_LONGTERM, is long-term pinnable.
  * It is a kernel bug if not.
@@ -70,24 +85,21 @@ static int unpin_for_test(struct gup_file *f, u32 id)
 static int check_folios(struct ps_pin *pin)
 {
 	struct ps_pos pos = ps_pin_seek(pin, 0, pin->pages);
-	unsigned long pfn, pages;
+	unsigned long pfn, pages, n;
 	const char *why;
 
 	while (ps_pin_next(pin, &pos, &pfn, &pages)) {
-		struct page *page = pfn_to_page(pfn);
-		struct folio *folio = page_folio(page);
+		for (; pages; pfn += n, pages -= n) {
+			struct page *page = pfn_to_page(pfn);
 
-		if (page == ZERO_PAGE(0))
-			continue;
-		if (!folio_maybe_dma_pinned(folio))
-			why = "gup_test: page is not pinned";
-		else if ((pin->gup_flags & PINSCOPE_FOLL_LONGTERM) &&
-			 !ps_folio_longterm_pinnable(folio))
-			why = "gup_test: page has a long-term pin, but must not";
-		else
-			continue;
-		dump_page(page, why);
-		return -EIO;
+			why = wrong_with_page(pin, page);
+			if (why) {
+				dump_page(page, why);
+				return -EIO;
+			}
+			n = min(pages, ps_rest_of_folio(page));
+			cond_resched();
+		}
 	}
 	return 0;
 }
@@ -299,10 +311,15 @@ static long gup_test_ioctl(struct file *filp, unsigned int cmd,
 static int gup_test_open(struct inode *inode, struct file *filp)
 {
 	struct gup_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	int ret;
 
 	if (!f)
 		return -ENOMEM;
-	ps_init_pins(&f->file);
+	ret = ps_init_pins(&f->file);
+	if (ret) {
+		kfree(f);
+		return ret;
+	}
 	mutex_init(&f->lock);
 	filp->private_data = f;
 	return nonseekable_open(inode, filp);

@@ -299,7 +299,7 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 		for (; pages && budget; budget--) {
 			/* All pages of a hugetlb folio have the same states. */
 			n = folio_test_hugetlb(page_folio(pfn_to_page(pfn))) ?
-			    pages : 1;
+			    min(pages, ps_rest_of_folio(pfn_to_page(pfn))) : 1;
 			full = !record_pinned(buf, *addr, pfn, n);
 			if (full)
 				break;
@@ -307,6 +307,7 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 			pages -= n;
 			pfn += n;
 			rest.skip += n;
+			rest.index += n;
 			rest.pages -= n;
 		}
 		/* Not all of the run: go on with what is left of it. */

@@ -98,10 +98,15 @@ static long ps_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 static int ps_open(struct inode *inode, struct file *filp)
 {
 	struct ps_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	int ret;
 
 	if (!file)
 		return -ENOMEM;
-	ps_init_pins(file);
+	ret = ps_init_pins(file);
+	if (ret) {
+		kfree(file);
+		return ret;
+	}
 	filp->private_data = file;
 	return nonseekable_open(inode, filp);
 }
@@ -113,8 +118,10 @@ static int ps_open_map(struct inode *inode, struct file *filp)
 	if (ret)
 		return ret;
 	ret = ps_map_create(filp->private_data);
-	if (ret)
+	if (ret) {
+		ps_release_pins(filp->private_data);
 		kfree(filp->private_data);
+	}
 	return ret;
 }
 

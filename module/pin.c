@@ -2,17 +2,20 @@
 /*
  * PIN and UNPIN, and the lifetime of a struct ps_pin.
  *
- * Owns the list of all pins, the count of pinned pages, and the module parameter
+ * Owns the list of open files, the count of pinned pages, and the module parameter
  * max_pages.
  *
- * PIN fills a new struct ps_pin that nothing else can reach. It adds the pin to
- * the list of all pins and, once the caller has the id, to the open file's
- * xarray. The file's xarray holds a reference. The list holds none: a pin leaves
- * it when the last reference is dropped.
+ * PIN fills a new struct ps_pin that nothing else can reach and, once the caller has
+ * the id, adds it to the open file's xarray, which holds a reference. Whoever wants
+ * to see all pins goes through the open files.
  *
- * Locks: ps_pin.lock, then the mmap lock. No lock is taken inside the xa_lock of the
- * file's xarray or of the list.
+ * The ranges of a pin never change after PIN. UNPIN of a part marks the pages in a
+ * bitmap.
+ *
+ * Locks: ps_pin.lock, then the mmap lock. The xa_lock of a file's xarray is taken
+ * inside the xa_lock of the list of files; no lock is taken inside that.
  */
+#include <linux/bitmap.h>
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
@@ -25,6 +28,15 @@
 #include "pinscope.h"
 #include "trace.h"
 
+/* The least number of ranges to allocate room for. */
+#define MIN_RANGES	128UL
+
+/* Base pages to release at a time, so that others can run in between. */
+#define RELEASE_BATCH	8192UL
+
+/* How many pointers to pages PIN keeps on the stack instead of allocating memory. */
+#define FEW_PAGES	8
+
 /* Base pages per call of GUP by default: their pointers fill one page. */
 #define DEFAULT_BATCH	(PAGE_SIZE / sizeof(struct page *))
 
@@ -36,8 +48,16 @@ module_param_named(max_pages, ps_max_pages, ulong, 0644);
 MODULE_PARM_DESC(max_pages,
 		 "how many base pages may be pinned by all users together (default: a quarter of RAM)");
 
-/* The list of all pins, by serial number: in the order of their creation. */
-static DEFINE_XARRAY_ALLOC1(all_pins);
+/*
+ * Ids start at 1, so that an id that was never set names no pin. The index of a pin in
+ * its file's xarray is larger by this: the indices 0 and 1 are always reserved, which
+ * keeps the xarray from freeing its only node with the last pin, and from allocating
+ * it again with the next.
+ */
+#define ID_TO_INDEX	1
+
+/* The open files by serial number: in the order of their opening. */
+static DEFINE_XARRAY_ALLOC1(all_files);
 static u32 next_serial;
 
 /* Counts pages as pinned. Returns false, counting nothing, above the limit. */
@@ -55,75 +75,86 @@ static void uncharge_pages(unsigned long pages)
 	atomic_long_sub(pages, &ps_pinned_pages);
 }
 
-/* Moves the ranges to an array that has room for @max of them. */
-static int realloc_ranges(struct ps_pin *pin, unsigned long max)
+/* Moves the ranges to an array that has room for @max of them, and @more bytes. */
+static int realloc_ranges(struct ps_pin *pin, unsigned long max, size_t more)
 {
 	ps_range_t *ranges;
 
-	ranges = kvmalloc_array(max, sizeof(*ranges),
-				GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	ranges = kvmalloc(size_add(array_size(max, sizeof(*ranges)), more),
+			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!ranges)
 		return -ENOMEM;
-	if (pin->nr_ranges)
-		memcpy(ranges, pin->ranges, pin->nr_ranges * sizeof(*ranges));
-	kvfree(pin->ranges);
+	memcpy(ranges, pin->ranges, pin->nr_ranges * sizeof(*ranges));
+	if (pin->ranges != pin->few)
+		kvfree(pin->ranges);
 	pin->ranges = ranges;
 	pin->max_ranges = max;
 	return 0;
 }
 
-/* Makes room for @more ranges beyond those that there are. */
-static int reserve_ranges(struct ps_pin *pin, unsigned long more)
+/*
+ * Gives back room that is not used, and makes the index of many ranges. Without
+ * memory for that, keeps the room, and ps_pin_seek() starts at the first range.
+ */
+static void index_ranges(struct ps_pin *pin)
 {
-	unsigned long max = pin->nr_ranges + more;
+	unsigned long *index, i, first = 0, nr = pin->nr_ranges;
 
-	if (max <= pin->max_ranges)
-		return 0;
-	/* Doubled, so that a long pin is not copied once for each batch. */
-	return realloc_ranges(pin, max(max, 2 * pin->max_ranges));
-}
-
-/* Gives back room that is not used; without memory for that, keeps it. */
-static void trim_ranges(struct ps_pin *pin)
-{
-	if (pin->nr_ranges)
-		realloc_ranges(pin, pin->nr_ranges);
+	if (nr <= PS_INDEX_STRIDE) {
+		if (nr < pin->max_ranges && pin->ranges != pin->few)
+			realloc_ranges(pin, nr, 0);
+		return;
+	}
+	if (realloc_ranges(pin, nr, DIV_ROUND_UP(nr, PS_INDEX_STRIDE) *
+				    sizeof(*index)))
+		return;
+	index = (unsigned long *)(pin->ranges + nr);
+	for (i = 0; i < nr; i++) {
+		if (i % PS_INDEX_STRIDE == 0)
+			index[i / PS_INDEX_STRIDE] = first;
+		first += ps_range_pages(pin->ranges[i]);
+	}
+	pin->index = index;
 }
 
 /*
- * Adds pages to the end of a pin, for which reserve_ranges() made room. Extends
- * the last range when the page follows it in the same folio. Pins of folios stay
- * apart: a range of them is released by one unpin of one folio.
+ * Adds pages to the end of a pin. Extends the last range when they follow it. Pins of
+ * folios stay apart: a range of them is released by one unpin of one folio.
  */
-static void append_pages(struct ps_pin *pin, struct page *page,
-			 unsigned long pages)
+static int append_run(struct ps_pin *pin, struct page *page, unsigned long pages)
 {
 	unsigned long pfn = page_to_pfn(page);
 
-	pin->pages += pages;
-	pin->held += pages;
 	if (pin->nr_ranges && !ps_gup_by_folio(pin->call)) {
 		ps_range_t *last = &pin->ranges[pin->nr_ranges - 1];
 		unsigned long first = ps_range_pfn(*last);
 		unsigned long n = ps_range_pages(*last);
 
-		if (pfn == first + n && n < PS_RANGE_MAX_PAGES &&
-		    page_folio(page) == page_folio(pfn_to_page(first))) {
-			*last = ps_range(first, n + 1);
-			return;
+		if (pfn == first + n && n + pages <= PS_RANGE_MAX_PAGES &&
+		    ps_page_follows(pfn_to_page(first), n, page)) {
+			*last = ps_range(first, n + pages);
+			goto count;
 		}
 	}
+	/* Doubled, so that a long pin is not copied once for each batch. */
+	if (pin->nr_ranges == pin->max_ranges &&
+	    realloc_ranges(pin, max(2 * pin->max_ranges, MIN_RANGES), 0))
+		return -ENOMEM;
 	pin->ranges[pin->nr_ranges++] = ps_range(pfn, pages);
+count:
+	pin->pages += pages;
+	pin->held += pages;
+	return 0;
 }
 
-/* How many pages a page from GUP stands for, of @left that are still to come. */
-static unsigned long pages_covered(struct ps_pin *pin, struct page *page,
-				   unsigned long left)
+/* How many of @pages, @nr of them, are consecutive from the first one on. */
+static unsigned long run_length(struct page **pages, unsigned long nr)
 {
-	struct folio *folio = page_folio(page);
-	unsigned long nr = folio_nr_pages(folio) - folio_page_idx(folio, page);
+	unsigned long n = 1;
 
-	return ps_gup_by_folio(pin->call) ? min(left, nr) : 1;
+	while (n < nr && ps_page_follows(pages[0], n, pages[n]))
+		n++;
+	return n;
 }
 
 /**
@@ -132,18 +163,44 @@ static unsigned long pages_covered(struct ps_pin *pin, struct page *page,
  * @first: index of the first base page, from 0 to @pin->pages inclusive
  * @pages: number of base pages; @first + @pages is at most @pin->pages
  *
+ * Takes O(log n) for a pin of n ranges.
+ *
  * Context: the caller holds @pin->lock, or is the only user of @pin.
  * Return: the position of the first page; nothing to release.
  */
 struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages)
 {
-	struct ps_pos pos = { .skip = first, .pages = pages };
+	struct ps_pos pos = { .index = first, .skip = first, .pages = pages };
+	unsigned long low = 0, high, mid;
 
+	if (pin->index) {
+		/* The last entry of the index that is not behind @first. */
+		high = DIV_ROUND_UP(pin->nr_ranges, PS_INDEX_STRIDE);
+		while (high - low > 1) {
+			mid = low + (high - low) / 2;
+			if (pin->index[mid] <= first)
+				low = mid;
+			else
+				high = mid;
+		}
+		pos.i = low * PS_INDEX_STRIDE;
+		pos.skip -= pin->index[low];
+	}
 	while (pos.i < pin->nr_ranges &&
 	       pos.skip >= ps_range_pages(pin->ranges[pos.i]))
 		pos.skip -= ps_range_pages(pin->ranges[pos.i++]);
 	return pos;
+}
+
+/* Of @nr pages from @index on: how many are released, or not, as the first one is. */
+static unsigned long same_released(const struct ps_pin *pin, unsigned long index,
+				   unsigned long nr)
+{
+	const unsigned long *bits = pin->released;
+
+	return (test_bit(index, bits) ? find_next_zero_bit(bits, index + nr, index) :
+		find_next_bit(bits, index + nr, index)) - index;
 }
 
 /**
@@ -151,7 +208,8 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
  * @pin: the pin
  * @pos: in: from ps_pin_seek(), or as the last call left it; out: behind the run
  * @pfn: out: PFN of the first page, or PS_HOLE when the pages were released
- * @pages: out: number of consecutive base pages, all of one folio
+ * @pages: out: number of base pages, with consecutive PFNs and struct pages; they may
+ *	be of several folios, unless the call of the pin is by folio
  *
  * Context: the caller holds @pin->lock, or is the only user of @pin.
  * Return: true, or false when there are no more pages and the output is not set.
@@ -159,48 +217,68 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
 		 unsigned long *pfn, unsigned long *pages)
 {
+	ps_range_t range;
 	unsigned long n;
 
 	if (!pos->pages)
 		return false;
-	n = ps_range_pages(pin->ranges[pos->i]) - pos->skip;
-	*pages = min(pos->pages, n);
-	*pfn = ps_range_pfn(pin->ranges[pos->i]);
-	if (*pfn != PS_HOLE)
-		*pfn += pos->skip;
-	pos->pages -= *pages;
-	pos->skip += *pages;
-	if (*pages == n) {
+	range = pin->ranges[pos->i];
+	n = min(pos->pages, ps_range_pages(range) - pos->skip);
+	*pfn = ps_range_pfn(range) + pos->skip;
+	if (pin->released) {
+		n = same_released(pin, pos->index, n);
+		if (test_bit(pos->index, pin->released))
+			*pfn = PS_HOLE;
+	}
+	*pages = n;
+	pos->pages -= n;
+	pos->index += n;
+	pos->skip += n;
+	if (pos->skip == ps_range_pages(range)) {
 		pos->i++;
 		pos->skip = 0;
 	}
 	return true;
 }
 
+/* Releases pages that ps_gup() returned for a call, some at a time. */
+static void release_run(unsigned int call, unsigned long pfn, unsigned long pages,
+			bool dirty)
+{
+	unsigned long n;
+
+	for (; pages; pfn += n, pages -= n) {
+		n = ps_gup_by_folio(call) ? pages : min(pages, RELEASE_BATCH);
+		ps_gup_release(call, pfn, n, dirty);
+		cond_resched();
+	}
+}
+
 /* Releases the pages of a part of a pin; its ranges stay as they are. */
 static void release_pages_at(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 {
-	unsigned long pfn, pages;
+	unsigned long pfn, pages, released = 0;
 
 	dirty |= READ_ONCE(pin->written);
 	while (ps_pin_next(pin, &pos, &pfn, &pages)) {
 		if (pfn == PS_HOLE)
 			continue;
-		ps_gup_release(pin->call, pfn, pages, dirty);
-		pin->held -= pages;
-		uncharge_pages(pages);
-		cond_resched();
+		release_run(pin->call, pfn, pages, dirty);
+		released += pages;
 	}
+	pin->held -= released;
+	uncharge_pages(released);
 }
 
 static void free_pin(struct kref *ref)
 {
 	struct ps_pin *pin = container_of(ref, struct ps_pin, ref);
 
-	if (pin->serial)
-		xa_erase(&all_pins, pin->serial);
-	release_pages_at(pin, ps_pin_seek(pin, 0, pin->pages), false);
-	kvfree(pin->ranges);
+	if (pin->held)
+		release_pages_at(pin, ps_pin_seek(pin, 0, pin->pages), false);
+	if (pin->ranges != pin->few)
+		kvfree(pin->ranges);
+	kvfree(pin->released);
 	if (pin->mm)
 		mmdrop(pin->mm);
 	put_pid(pin->pid);
@@ -227,7 +305,7 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 	struct ps_pin *pin;
 
 	xa_lock(&file->pins);
-	pin = xa_load(&file->pins, id);
+	pin = xa_load(&file->pins, (unsigned long)id + ID_TO_INDEX);
 	if (pin)
 		kref_get(&pin->ref);
 	xa_unlock(&file->pins);
@@ -236,26 +314,43 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 
 /**
  * ps_pin_get_next() - go through the pins of all open files
- * @serial: in: the lowest serial number to return; out: that of the pin
+ * @serial: in: the lowest serial number of a file to look at; out: that of the file
+ * @index: in: the lowest index to return, in the file with the number that was in
+ *	@serial; out: that of the pin
  *
  * Context: may sleep; takes no lock for longer than the lookup.
- * Return: the pin with the lowest such number, with a reference that the caller
- * drops with ps_pin_put(); NULL when there is none.
+ * Return: the pin with the lowest such number and index, with a reference that the
+ * caller drops with ps_pin_put(); NULL when there is none.
  */
-struct ps_pin *ps_pin_get_next(unsigned long *serial)
+struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index)
 {
+	unsigned long wanted = *serial;
+	struct ps_file *file;
 	struct ps_pin *pin;
 
-	/*
-	 * A pin without references may still be in the list: skip it. It
-	 * cannot be freed meanwhile, since free_pin() waits for the xa_lock.
-	 */
-	xa_lock(&all_pins);
-	xa_for_each_start(&all_pins, *serial, pin, *serial)
-		if (kref_get_unless_zero(&pin->ref))
-			break;
-	xa_unlock(&all_pins);
-	return pin;
+	for (;;) {
+		/* A file leaves the list before its pins are released. */
+		xa_lock(&all_files);
+		file = xa_find(&all_files, serial, ULONG_MAX, XA_PRESENT);
+		if (!file) {
+			xa_unlock(&all_files);
+			return NULL;
+		}
+		if (*serial != wanted)
+			*index = 0;
+		xa_lock(&file->pins);
+		pin = xa_find(&file->pins, index, ULONG_MAX, XA_PRESENT);
+		if (pin)
+			kref_get(&pin->ref);
+		xa_unlock(&file->pins);
+		xa_unlock(&all_files);
+		if (pin)
+			return pin;
+		/* No more in this file: go on with the next one. */
+		++*serial;
+		wanted = 0;
+		cond_resched();
+	}
 }
 
 /**
@@ -320,9 +415,14 @@ void ps_pin_put_read(struct ps_pin *pin)
  * Four batches of PINSCOPE_BATCH_MAX would fill it, but only with the page mapped
  * 2^18 times in a row, by KSM for example.
  */
-static bool too_many_refs(struct page *page)
+static bool too_many_refs(struct page *page, unsigned long pages)
 {
-	return folio_ref_count(page_folio(page)) > INT_MAX / 2;
+	struct page *end = page + pages;
+
+	for (; page < end; page += ps_rest_of_folio(page))
+		if (folio_ref_count(page_folio(page)) > INT_MAX / 2)
+			return true;
+	return false;
 }
 
 /*
@@ -355,17 +455,26 @@ static int check_uncopyable_vmas(unsigned int call, struct ps_gup *gup)
 	return ret;
 }
 
-/* Adds what one call of GUP returned. Returns -ENOMEM to end with this batch. */
+/*
+ * Adds what one call of GUP returned, and releases what there is no memory for.
+ * Returns -ENOMEM to end with this batch.
+ */
 static int append_batch(struct ps_pin *pin, struct page **pages, long nr,
 			unsigned long wanted)
 {
+	bool by_folio = ps_gup_by_folio(pin->call), failed = false;
+	unsigned long n;
 	int ret = 0;
 	long i;
 
-	for (i = 0; i < nr; i++) {
-		append_pages(pin, pages[i],
-			     pages_covered(pin, pages[i], wanted - pin->pages));
-		if (too_many_refs(pages[i]))
+	for (i = 0; i < nr; i += by_folio ? 1 : n) {
+		n = by_folio ? min(ps_rest_of_folio(pages[i]), wanted - pin->pages) :
+			       run_length(pages + i, nr - i);
+		/* What follows a failure must not be added either. */
+		failed = failed || append_run(pin, pages[i], n);
+		if (failed)
+			release_run(pin->call, page_to_pfn(pages[i]), n, false);
+		if (failed || too_many_refs(pages[i], n))
 			ret = -ENOMEM;
 	}
 	return ret;
@@ -377,7 +486,7 @@ static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
 {
 	unsigned long wanted = cmd->len >> PAGE_SHIFT, before = pin->pages;
 	unsigned long left = wanted - before;
-	u64 start;
+	ktime_t start;
 	long got;
 	int ret;
 
@@ -386,16 +495,13 @@ static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
 	ret = gup->file ? 0 : check_uncopyable_vmas(cmd->call, gup);
 	if (ret)
 		return ret;
-	/* Before GUP, since there must be a range for each page that it pins. */
-	ret = reserve_ranges(pin, min(left, batch));
-	if (ret)
-		return ret;
 	if (!charge_pages(gup->nr))
 		return -ENOMEM;
 
-	start = ktime_get_ns();
+	start = ktime_get();
 	got = ps_gup(cmd->call, gup, pages);
-	cmd->elapsed_ns += ktime_get_ns() - start;
+	pin->since = ktime_get();
+	cmd->elapsed_ns += ktime_to_ns(ktime_sub(pin->since, start));
 	/* Dropped once is dropped, whatever later batches do. */
 	if (cmd->lock != PINSCOPE_LOCK_DROPPED)
 		cmd->lock = gup->lock;
@@ -417,11 +523,12 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 {
 	unsigned long wanted = cmd->len >> PAGE_SHIFT;
 	unsigned long batch = min(wanted, cmd->batch ? cmd->batch : DEFAULT_BATCH);
-	struct page **pages;
+	struct page *few[FEW_PAGES], **pages = few;
 	int ret = 0;
 
-	pages = kvmalloc_array(batch, sizeof(*pages),
-			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (batch > FEW_PAGES)
+		pages = kvmalloc_array(batch, sizeof(*pages),
+				       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!pages)
 		return -ENOMEM;
 	while (!ret && pin->pages < wanted) {
@@ -429,9 +536,9 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 		if (!ret)
 			cond_resched();
 	}
-	kvfree(pages);
-	/* reserve_ranges() made room for a range for each page. */
-	trim_ranges(pin);
+	if (pages != few)
+		kvfree(pages);
+	index_ranges(pin);
 	return ret;
 }
 
@@ -447,6 +554,8 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 	pin->call = cmd->call;
 	pin->gup_flags = cmd->gup_flags;
 	pin->addr = cmd->addr;
+	pin->ranges = pin->few;
+	pin->max_ranges = PS_FEW_RANGES;
 	if (mm)
 		mmgrab(mm);
 	pin->mm = mm;
@@ -462,26 +571,23 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 {
 	struct pinscope_pin *cmd = ucmd->cmd;
+	u32 index;
 	int ret;
 
 	/* Only reserves the id: a lookup finds nothing there yet. */
-	ret = xa_alloc(&ucmd->file->pins, &cmd->id, NULL, xa_limit_31b,
+	ret = xa_alloc(&ucmd->file->pins, &index, NULL, xa_limit_31b,
 		       GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
+	cmd->id = index - ID_TO_INDEX;
 	pin->id = cmd->id;
-	ret = xa_alloc_cyclic(&all_pins, &pin->serial, pin, xa_limit_31b,
-			      &next_serial, GFP_KERNEL_ACCOUNT);
-	if (ret < 0)
-		pin->serial = 0;	/* xa_alloc_cyclic() may have set it */
-	else
-		ret = ps_respond(ucmd);
+	ret = ps_respond(ucmd);
 	if (ret) {
-		xa_release(&ucmd->file->pins, cmd->id);
+		xa_release(&ucmd->file->pins, index);
 		return ret;
 	}
 	/* Cannot fail: the slot was reserved, so nothing is allocated. */
-	xa_store(&ucmd->file->pins, cmd->id, pin, GFP_KERNEL_ACCOUNT);
+	xa_store(&ucmd->file->pins, index, pin, GFP_KERNEL_ACCOUNT);
 	return 0;
 }
 
@@ -496,8 +602,11 @@ static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 	ret = ps_check_range(cmd->addr, cmd->len, mm ? mm->task_size : U64_MAX);
 	if (ret)
 		return ret;
-	/* Fail before GUP faults pages in: this range can never be charged. */
-	if (cmd->len >> PAGE_SHIFT > READ_ONCE(ps_max_pages))
+	/*
+	 * Fail before GUP faults pages in: this range can never be charged. The
+	 * functions for bitmaps take an unsigned int.
+	 */
+	if (cmd->len >> PAGE_SHIFT > min_t(unsigned long, READ_ONCE(ps_max_pages), UINT_MAX))
 		return -ENOMEM;
 
 	pin = alloc_pin(cmd, mm);
@@ -509,10 +618,8 @@ static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 	cmd->pages = pin->pages;
 	if ((cmd->flags & PINSCOPE_PIN_PARTIAL) && pin->pages)
 		ret = 0;
-	if (!ret) {
-		pin->since = ktime_get();
+	if (!ret)
 		ret = publish_pin(pin, ucmd);
-	}
 	/* Uses @cmd and not @pin, which UNPIN may already have released. */
 	trace_pinscope_pin(cmd, ret ? 0 : cmd->id, ret);
 	if (ret)
@@ -541,7 +648,7 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 	cmd->call = array_index_nospec(cmd->call, PINSCOPE_CALLS);
 	if (cmd->batch && ps_gup_by_folio(cmd->call))
 		return -EINVAL;
-	if (!(ps_gup_calls() & BIT(cmd->call)))
+	if (!ps_gup_has_call(cmd->call))
 		return -EOPNOTSUPP;
 	if (!ps_gup_takes_target(cmd->call, cmd->target_type))
 		return -EINVAL;
@@ -568,9 +675,8 @@ int ps_cmd_pin(struct ps_ucmd *ucmd)
 /* Is the border in front of page @index inside a range that is still pinned? */
 static bool inside_pinned_range(struct ps_pin *pin, unsigned long index)
 {
-	struct ps_pos pos = ps_pin_seek(pin, index, 0);
-
-	return pos.skip && ps_range_pfn(pin->ranges[pos.i]) != PS_HOLE;
+	return ps_pin_seek(pin, index, 0).skip &&
+	       !(pin->released && test_bit(index, pin->released));
 }
 
 /*
@@ -586,54 +692,17 @@ static bool cuts_folio(struct ps_pin *pin, unsigned long first,
 		inside_pinned_range(pin, first + pages));
 }
 
-/*
- * Releases some pages of a pin and puts ranges of PS_HOLE in their place, so
- * that the offsets of the other pages stay the same.
- */
-static int punch_hole(struct ps_pin *pin, unsigned long first,
-		      unsigned long pages, bool dirty)
+/* Releases some pages of a pin, and marks them as released. */
+static int release_part(struct ps_pin *pin, unsigned long first,
+			unsigned long pages, bool dirty)
 {
-	struct ps_pos from = ps_pin_seek(pin, first, pages);
-	struct ps_pos to = ps_pin_seek(pin, first + pages, 0);
-	unsigned long tail, n, more = 0;
-	ps_range_t more_ranges[2], *at;
-
-	/*
-	 * At most two ranges more than before: what remains of the first and of
-	 * the last range. The hole needs no more ranges than it replaces.
-	 */
-	if (reserve_ranges(pin, 2))
+	if (!pin->released)
+		pin->released = kvcalloc(BITS_TO_LONGS(pin->pages), sizeof(long),
+					 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!pin->released)
 		return -ENOMEM;
-	release_pages_at(pin, from, dirty);
-
-	/* What remains of the last range, behind the hole. */
-	if (to.skip) {
-		ps_range_t last = pin->ranges[to.i];
-
-		n = ps_range_pages(last) - to.skip;
-		more_ranges[more++] = ps_range(ps_range_pfn(last) == PS_HOLE ?
-					       PS_HOLE :
-					       ps_range_pfn(last) + to.skip, n);
-		to.i++;
-	}
-	/* What remains of the first range, in front of it. */
-	if (from.skip) {
-		at = &pin->ranges[from.i++];
-		*at = ps_range(ps_range_pfn(*at), from.skip);
-	}
-	/* The hole, what remains of the last range, and all ranges behind. */
-	n = DIV_ROUND_UP(pages, PS_RANGE_MAX_PAGES);
-	tail = pin->nr_ranges - to.i;
-	memmove(&pin->ranges[from.i + n + more], &pin->ranges[to.i],
-		tail * sizeof(*pin->ranges));
-	memcpy(&pin->ranges[from.i + n], more_ranges,
-	       more * sizeof(*pin->ranges));
-	pin->nr_ranges = from.i + n + more + tail;
-	for (at = &pin->ranges[from.i]; pages; at++) {
-		n = min(pages, PS_RANGE_MAX_PAGES);
-		*at = ps_range(PS_HOLE, n);
-		pages -= n;
-	}
+	release_pages_at(pin, ps_pin_seek(pin, first, pages), dirty);
+	bitmap_set(pin->released, first, pages);
 	return 0;
 }
 
@@ -662,7 +731,7 @@ static int unpin_locked(struct ps_file *file, struct ps_pin *pin,
 		return -EINVAL;
 
 	if (len < size) {
-		int ret = punch_hole(pin, first, pages, dirty);
+		int ret = release_part(pin, first, pages, dirty);
 
 		if (ret)
 			return ret;
@@ -673,11 +742,7 @@ static int unpin_locked(struct ps_file *file, struct ps_pin *pin,
 	trace_pinscope_unpin(cmd);
 	if (pin->held)
 		return 0;
-	kvfree(pin->ranges);
-	pin->ranges = NULL;
-	pin->nr_ranges = 0;
-	pin->pages = 0;
-	xa_erase(&file->pins, pin->id);
+	xa_erase(&file->pins, pin->id + ID_TO_INDEX);
 	ps_pin_put(pin);	/* the xarray's; the caller has another one */
 	return 0;
 }
@@ -717,12 +782,23 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
  * ps_init_pins() - set up the table of pins of an open file
  * @file: the open file
  *
- * Context: any. ps_release_pins() undoes it.
+ * Context: may sleep.
+ * Return: 0, for ps_release_pins() to undo, or a negative errno.
  */
-void ps_init_pins(struct ps_file *file)
+int ps_init_pins(struct ps_file *file)
 {
-	/* Ids start at 1, so that an id that was never set names no pin. */
-	xa_init_flags(&file->pins, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	unsigned long index;
+	int ret = 0;
+
+	xa_init_flags(&file->pins, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	for (index = 0; !ret && index <= ID_TO_INDEX; index++)
+		ret = xa_reserve(&file->pins, index, GFP_KERNEL_ACCOUNT);
+	if (!ret)
+		ret = xa_alloc_cyclic(&all_files, &file->serial, file, xa_limit_31b,
+				      &next_serial, GFP_KERNEL_ACCOUNT);
+	if (ret < 0)
+		xa_destroy(&file->pins);
+	return ret < 0 ? ret : 0;
 }
 
 /**
@@ -736,6 +812,7 @@ void ps_release_pins(struct ps_file *file)
 	struct ps_pin *pin;
 	unsigned long id;
 
+	xa_erase(&all_files, file->serial);
 	xa_for_each(&file->pins, id, pin) {
 		ps_pin_put(pin);
 		cond_resched();

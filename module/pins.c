@@ -21,13 +21,17 @@
 
 #include "pinscope.h"
 
-/* Position 0 is the heading; position n is the first pin with serial >= n. */
+/*
+ * Position 0 is the heading. Another position is the serial number of an open file,
+ * from 1 on, in the upper half, and the lowest index of a pin of it in the lower one.
+ * Both are below 2^31.
+ */
 static void *get_pin_at(loff_t *pos)
 {
-	unsigned long serial = *pos;
-	struct ps_pin *pin = ps_pin_get_next(&serial);
+	unsigned long serial = upper_32_bits(*pos), index = lower_32_bits(*pos);
+	struct ps_pin *pin = ps_pin_get_next(&serial, &index);
 
-	*pos = serial;
+	*pos = (loff_t)serial << 32 | index;
 	return pin;
 }
 

@@ -43,21 +43,29 @@ struct ps_map;
 
 /* The state of one open of ctl, map or gup_test. */
 struct ps_file {
-	struct xarray pins;	/* id -> struct ps_pin */
+	struct xarray pins;	/* of struct ps_pin; the index is the id plus 1 */
+	u32 serial;		/* in the list of open files, see pin.c */
 	struct ps_map *map;	/* the memory of an open map, else NULL */
 };
 
 /*
- * A run of consecutive pages of one folio that a pin holds: the PFN of the
- * first page and the number of pages in one word. A list of base pages costs as
- * much as an array of page pointers, and huge pages cost next to nothing. The
- * PFN is PS_HOLE for pages that UNPIN has released.
+ * A run of pages that a pin holds, with consecutive PFNs and struct pages: the PFN of
+ * the first page and the number of pages in one word. A list of scattered base pages
+ * costs as much as an array of page pointers, and contiguous pages cost next to
+ * nothing.
  */
 typedef u64 ps_range_t;
 
 #define PS_RANGE_PAGES_BITS	20
 #define PS_RANGE_MAX_PAGES	BIT(PS_RANGE_PAGES_BITS)
+
+/* In place of a PFN: UNPIN has released the pages. */
 #define PS_HOLE			(U64_MAX >> PS_RANGE_PAGES_BITS)
+
+/* How many ranges a struct ps_pin has room for. */
+#define PS_FEW_RANGES		4
+/* Ranges for each entry of the index of a pin with more than that. */
+#define PS_INDEX_STRIDE		64
 
 static inline ps_range_t ps_range(unsigned long pfn, unsigned long pages)
 {
@@ -76,18 +84,19 @@ static inline unsigned long ps_range_pages(ps_range_t range)
 
 /*
  * A part of a pin, as ps_pin_next() goes through it: @pages pages, beginning
- * with the page @skip of the range @i.
+ * with the page @index of the pin, which is the page @skip of the range @i.
  */
 struct ps_pos {
 	unsigned long i;	/* index into ps_pin.ranges */
 	unsigned long skip;	/* pages */
+	unsigned long index;
 	unsigned long pages;
 };
 
 /*
  * A pin: the pages that one PIN has pinned. Once the pin can be looked up, only two
- * ioctls change it: WRITE sets @written, and UNPIN changes @pages and all fields
- * behind it with @lock held for writing.
+ * ioctls change it: WRITE sets @written, and UNPIN changes @held and @released with
+ * @lock held for writing.
  */
 struct ps_pin {
 	struct kref ref;
@@ -98,7 +107,6 @@ struct ps_pin {
 	 */
 	struct rw_semaphore lock;
 	u32 id;			/* in the open file */
-	u32 serial;		/* in the list of all pins; 0: not in it */
 	u32 call;		/* enum pinscope_call */
 	u64 gup_flags;		/* PINSCOPE_FOLL_* */
 	u64 addr;		/* address, or file offset with CALL_PIN_MEMFD */
@@ -109,9 +117,16 @@ struct ps_pin {
 	bool written;		/* by WRITE: mark pages dirty on release */
 	unsigned long pages;	/* released ones included */
 	unsigned long held;	/* released ones not included */
+	unsigned long *released;	/* bit n: page n is; NULL when none is */
 	unsigned long nr_ranges;
 	unsigned long max_ranges;
-	ps_range_t *ranges;
+	ps_range_t *ranges;	/* @few, or allocated */
+	/*
+	 * Entry n is the index of the first page of range n * PS_INDEX_STRIDE; in
+	 * the memory behind @ranges. NULL when there are few ranges.
+	 */
+	unsigned long *index;
+	ps_range_t few[PS_FEW_RANGES];
 };
 
 /* One ioctl while it is served. */
@@ -184,6 +199,7 @@ struct ps_gup {
 };
 
 u32 ps_gup_calls(void);
+bool ps_gup_has_call(unsigned int call);
 bool ps_gup_takes_target(unsigned int call, u32 target_type);
 bool ps_gup_by_folio(unsigned int call);
 u64 ps_gup_flags_taken(unsigned int call);
@@ -198,7 +214,7 @@ extern unsigned long ps_max_pages;
 int ps_cmd_pin(struct ps_ucmd *ucmd);
 int ps_cmd_unpin(struct ps_ucmd *ucmd);
 struct ps_pin *ps_pin_get_read(struct ps_file *file, u32 id);
-struct ps_pin *ps_pin_get_next(unsigned long *serial);
+struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index);
 int ps_pin_lock_read(struct ps_pin *pin);
 void ps_pin_put(struct ps_pin *pin);
 void ps_pin_put_read(struct ps_pin *pin);
@@ -206,7 +222,7 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages);
 bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
 		 unsigned long *pfn, unsigned long *pages);
-void ps_init_pins(struct ps_file *file);
+int ps_init_pins(struct ps_file *file);
 void ps_release_pins(struct ps_file *file);
 
 /* walk.c */

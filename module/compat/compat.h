@@ -137,6 +137,45 @@ static inline long ps_pin_user_pages_remote(struct mm_struct *mm,
 }
 
 /**
+ * ps_page_follows() - whether a page is so many pages behind another one
+ * @first: the other page
+ * @n: how many pages behind it
+ * @page: the page
+ *
+ * Where the struct pages are not one array, those of two sections may be neighbours
+ * by accident.
+ *
+ * Context: any.
+ * Return: true if both the PFN and the struct page of @page say so.
+ */
+static inline bool ps_page_follows(struct page *first, unsigned long n,
+				   struct page *page)
+{
+	if (page != first + n)
+		return false;
+#if defined(CONFIG_SPARSEMEM) && !defined(CONFIG_SPARSEMEM_VMEMMAP)
+	return page_to_pfn(page) == page_to_pfn(first) + n;
+#else
+	return true;
+#endif
+}
+
+/**
+ * ps_rest_of_folio() - how many pages a folio has from one of its pages on
+ * @page: the page, to which the caller has a reference
+ *
+ * Context: any.
+ * Return: the number, @page included.
+ */
+static inline unsigned long ps_rest_of_folio(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_large(folio) ?
+	       folio_nr_pages(folio) - folio_page_idx(folio, page) : 1;
+}
+
+/**
  * ps_folio_mapcount() - how many page table entries map a folio or a part of it
  * @folio: the folio
  *

@@ -504,13 +504,18 @@ static void check_parts(const struct parts *p)
 			   -ENXIO, "page %zu is released", i);
 }
 
-/* A pin over a THP and base pages. */
+/* A pin over a THP and base pages that are scattered in memory. */
 static struct parts pin_parts(int fd)
 {
 	struct parts p = { .fd = fd, .nr = pmd_size / page + 188 };
+	size_t first, i;
 
 	p.addr = map_anon_aligned(2 * pmd_size);
 	madvise(p.addr, pmd_size, MADV_HUGEPAGE);
+	/* In another order than that of their addresses. */
+	for (first = 0; first < 37; first++)
+		for (i = pmd_size / page + first; i < p.nr; i += 37)
+			p.addr[i * page] = 1;
 	fill(p.addr, p.nr * page);
 	p.id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, p.addr,
 		   p.nr * page);
