@@ -8,7 +8,6 @@
  */
 #include <linux/highmem.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "pinscope.h"
@@ -28,21 +27,25 @@ static int read_page(struct page *page, size_t offset, size_t len,
 }
 
 /*
- * Copies from the caller to a part of a page, through @buf: copy_from_user() may
- * fail halfway, and must then have changed nothing in the page.
+ * Copies from the caller to a part of a page. When that fails halfway, what was not
+ * copied must not have changed: copy_from_user() would have cleared it.
  */
 static int write_page(struct page *page, size_t offset, size_t len,
-		      const void __user *from, void *buf)
+		      const void __user *from)
 {
-	if (copy_from_user(buf, from, len))
+	void *to;
+	int ret;
+
+	if (!access_ok(from, len))
 		return -EFAULT;
-	memcpy_to_page(page, offset, buf, len);
-	return 0;
+	to = kmap_local_page(page);
+	ret = __copy_from_user(to + offset, from, len) ? -EFAULT : 0;
+	flush_dcache_page(page);
+	kunmap_local(to);
+	return ret;
 }
 
-/* Reads, or writes through @write_buf (PAGE_SIZE bytes) unless it is NULL. */
-static int copy_pages(struct ps_pin *pin, const struct pinscope_io *cmd,
-		      void *write_buf)
+static int copy_pages(struct ps_pin *pin, const struct pinscope_io *cmd, bool write)
 {
 	size_t in_page = offset_in_page(cmd->offset);
 	u64 pages = DIV_ROUND_UP_ULL(in_page + cmd->len, PAGE_SIZE);
@@ -61,9 +64,8 @@ static int copy_pages(struct ps_pin *pin, const struct pinscope_io *cmd,
 
 			if (is_page_hwpoison(page))
 				ret = -EHWPOISON;
-			else if (write_buf)
-				ret = write_page(page, in_page, chunk, user,
-						 write_buf);
+			else if (write)
+				ret = write_page(page, in_page, chunk, user);
 			else
 				ret = read_page(page, in_page, chunk, user);
 			if (ret)
@@ -79,8 +81,7 @@ static int copy_pages(struct ps_pin *pin, const struct pinscope_io *cmd,
 	return 0;
 }
 
-/* READ, or WRITE when there is a buffer for it. */
-static int read_or_write(struct ps_ucmd *ucmd, void *write_buf)
+static int read_or_write(struct ps_ucmd *ucmd, bool write)
 {
 	struct pinscope_io *cmd = ucmd->cmd;
 	struct ps_pin *pin;
@@ -94,13 +95,13 @@ static int read_or_write(struct ps_ucmd *ucmd, void *write_buf)
 	size = (u64)pin->pages << PAGE_SHIFT;
 	if (cmd->offset > size || cmd->len > size - cmd->offset) {
 		ret = -ERANGE;
-	} else if (write_buf && !(pin->gup_flags & PINSCOPE_FOLL_WRITE)) {
+	} else if (write && !(pin->gup_flags & PINSCOPE_FOLL_WRITE)) {
 		/* The page could be the shared zeropage, or in the page cache. */
 		ret = -EACCES;
 	} else {
-		if (write_buf)
+		if (write)
 			WRITE_ONCE(pin->written, true);
-		ret = cmd->len ? copy_pages(pin, cmd, write_buf) : 0;
+		ret = cmd->len ? copy_pages(pin, cmd, write) : 0;
 	}
 	ps_pin_put_read(pin);
 	return ret;
@@ -115,7 +116,7 @@ static int read_or_write(struct ps_ucmd *ucmd, void *write_buf)
  */
 int ps_cmd_read(struct ps_ucmd *ucmd)
 {
-	return read_or_write(ucmd, NULL);
+	return read_or_write(ucmd, false);
 }
 
 /**
@@ -129,12 +130,5 @@ int ps_cmd_read(struct ps_ucmd *ucmd)
  */
 int ps_cmd_write(struct ps_ucmd *ucmd)
 {
-	void *buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	int ret;
-
-	if (!buf)
-		return -ENOMEM;
-	ret = read_or_write(ucmd, buf);
-	kfree(buf);
-	return ret;
+	return read_or_write(ucmd, true);
 }

@@ -574,7 +574,7 @@ static void test_write(struct abi_fixture *f)
 	expect_mem(addr + at, buf, len, "what the process sees");
 	expect_eq(addr[at - 1], 'p', "before what was written");
 	expect_eq(addr[at + len], 'p', "behind what was written");
-	/* What was copied before an error stays, whole pages at a time. */
+	/* What was copied before an error stays, up to the page that fails. */
 	mprotect(addr + 4 * page, page, PROT_NONE);
 	memset(addr, 'q', page);
 	expect_ret(pinscope_write(f->ctl, id, 0, addr + 3 * page, 2 * page),
