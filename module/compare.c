@@ -64,18 +64,18 @@ static void compare_absent(struct comparison *c, unsigned long addr)
 	compare_run(c, false, 0, index - c->next);
 }
 
-static bool compare_entry(const struct ps_entry *entry, void *arg)
+static unsigned long compare_entry(const struct ps_entry *entry, void *arg)
 {
 	struct comparison *c = arg;
 
 	/* After a long gap, let ps_compare() count it with no lock held. */
 	if (entry->addr - c->cmd->addr >
 	    ((c->next + MAX_ABSENT_LOCKED) << PAGE_SHIFT))
-		return false;
+		return 0;
 	compare_absent(c, entry->addr);
 	compare_run(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
 		    entry->pages);
-	return true;
+	return entry->pages;
 }
 
 /**

@@ -7,6 +7,10 @@
  * the pins of the pages, and copied out with no lock held. The contents of one
  * record were read at one time; two records may have been read at two times.
  *
+ * Most memory consists of folios of one page that differ in nothing but their PFNs.
+ * What a record tells of such a folio is derived once from a few of its words; the next
+ * folios only have to have the same words.
+ *
  * Owns nothing. Locks: those of ps_walk(), or ps_pin.lock for reading.
  */
 #include <linux/sched/mm.h>
@@ -43,12 +47,29 @@
 /* The size of a record in the first version of the ABI. */
 #define PINSCOPE_PAGE_MIN_SIZE	offsetofend(struct pinscope_page, node)
 
+/* Records to collect before they are copied out: those of a full PTE table. */
+#define MAX_RECORDS	(PAGE_SIZE / sizeof(u64))
+
+/* The lowest bits of ->mapping say whose it is: anonymous memory's, KSM's. */
+#define MAPPING_FLAGS	3UL
+
+/* What decides all that a record tells of a folio of one page, but for its PFN. */
+struct small_folio {
+	unsigned long flags;
+	unsigned int mapping;	/* the flags in ->mapping: anonymous, KSM */
+	bool charged;		/* to a memory cgroup */
+	int refcount;
+	int mapcount;		/* as in struct page */
+};
+
 /* The kernel buffer that records are collected in. */
 struct record_buf {
 	struct pinscope_page *records;
 	unsigned int nr;
 	unsigned int max;
-	struct ps_pos pos;	/* with a pin: the pages that are still to come */
+	/* The last folio of one page, and the states that follow from @flags etc. */
+	struct small_folio small;
+	u64 small_state;	/* 0: none yet */
 };
 
 /* Page states of folios that cannot be read on this kernel. */
@@ -116,10 +137,12 @@ static bool partially_mapped(struct folio *folio)
 	return mapped && mapped < nr;
 }
 
-/* The page states that all pages of a folio have in common. */
-static u64 folio_states(struct folio *folio)
+/*
+ * The page states that all pages of a folio have in common, except those that its
+ * reference count and its page block decide.
+ */
+static u64 flag_states(struct folio *folio)
 {
-	bool cma = ps_folio_is_cma(folio);
 	bool movable = page_zonenum(&folio->page) == ZONE_MOVABLE;
 
 	return PINSCOPE_STATE_HAS_FOLIO |
@@ -134,10 +157,28 @@ static u64 folio_states(struct folio *folio)
 	       PS_STATE_IF(folio_test_writeback(folio), WRITEBACK) |
 	       PS_STATE_IF(ps_folio_charged(folio), MEMCG) |
 	       PS_STATE_IF(partially_mapped(folio), PARTIALLY_MAPPED) |
-	       PS_STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED) |
 	       PS_STATE_IF(movable, ZONE_MOVABLE) |
-	       PS_STATE_IF(cma, CMA) |
-	       PS_STATE_IF(ps_folio_longterm_pinnable(folio), LONGTERM_PINNABLE);
+	       PS_STATE_IF(ps_zone_pinnable(folio), LONGTERM_PINNABLE);
+}
+
+/* What the page block decides, added to what flag_states() says. */
+static u64 add_block_states(u64 state, struct folio *folio)
+{
+	u64 block = ps_block_states(folio);
+
+	state |= block & PINSCOPE_STATE_CMA;
+	if (!IS_ENABLED(CONFIG_MIGRATION))
+		return state | PINSCOPE_STATE_LONGTERM_PINNABLE;
+	if (!(block & PINSCOPE_STATE_LONGTERM_PINNABLE))
+		state &= ~PINSCOPE_STATE_LONGTERM_PINNABLE;
+	return state;
+}
+
+/* The page states that all pages of a folio have in common. */
+static u64 folio_states(struct folio *folio)
+{
+	return add_block_states(flag_states(folio), folio) |
+	       PS_STATE_IF(folio_maybe_dma_pinned(folio), MAYBE_PINNED);
 }
 
 /*
@@ -161,36 +202,79 @@ static u64 page_states(struct folio *folio, struct page *page,
 	return state | PS_STATE_IF(PageAnonExclusive(page), EXCLUSIVE);
 }
 
-/* Is @rec the continuation of @last, with the same page states? */
-static bool extends_run(const struct pinscope_page *last,
-			const struct pinscope_page *rec)
+/* Fills @small for a page that is a folio of its own; returns false for others. */
+static bool read_small_folio(struct page *page, struct small_folio *small)
 {
-	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
-			    PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_HWPOISON |
-			    PINSCOPE_STATE_DEVICE_PRIVATE |
-			    PINSCOPE_STATE_DEVICE_EXCLUSIVE;
-
-	if (rec->addr != last->addr + (last->pages << PAGE_SHIFT) ||
-	    rec->state != last->state || rec->map_shift != last->map_shift)
+	if (PageCompound(page))
 		return false;
-	if (rec->state & PINSCOPE_STATE_SWAP)
-		return rec->swap_type == last->swap_type &&
-		       rec->swap_offset == last->swap_offset + last->pages;
-	if (!(rec->state & has_pfn))
-		return true;
-	return rec->pfn == last->pfn + last->pages &&
-	       rec->folio_pfn == last->folio_pfn;
+	small->flags = ps_page_flags(page);
+	small->mapping = (unsigned long)READ_ONCE(page->mapping) & MAPPING_FLAGS;
+	small->charged = ps_folio_charged(page_folio(page));
+	small->refcount = page_ref_count(page);
+	small->mapcount = atomic_read(&page->_mapcount);
+	return true;
 }
 
-/* Adds to a record the page states of the folio that has its first page. */
-static void add_folio_states(const struct record_buf *buf,
-			     struct pinscope_page *rec, struct folio *folio,
-			     struct page *page)
+/* Does flag_states() say the same of both? */
+static bool same_flags(const struct small_folio *a, const struct small_folio *b)
+{
+	return a->flags == b->flags && a->mapping == b->mapping &&
+	       a->charged == b->charged;
+}
+
+/*
+ * Of @nr pages from @page on: how many are folios of one page that a record tells the
+ * same of as of the first one, which is @small.
+ */
+static unsigned long count_small(struct page *page, unsigned long nr,
+				 const struct small_folio *small)
+{
+	struct small_folio next;
+	unsigned long n = 1;
+
+	/* All of one page block. */
+	nr = min(nr, pageblock_nr_pages -
+		     (page_to_pfn(page) & (pageblock_nr_pages - 1)));
+	while (n < nr && read_small_folio(page + n, &next) &&
+	       same_flags(&next, small) && next.refcount == small->refcount &&
+	       next.mapcount == small->mapcount)
+		n++;
+	return n;
+}
+
+/* Adds to a record what it tells of a folio of one page. */
+static void add_small_folio(struct record_buf *buf, struct pinscope_page *rec,
+			    struct page *page, const struct small_folio *small)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!buf->small_state || !same_flags(small, &buf->small)) {
+		buf->small = *small;
+		buf->small_state = flag_states(folio) |
+				   page_states(folio, page, PAGE_SHIFT);
+	}
+	rec->state |= add_block_states(buf->small_state, folio);
+	rec->unknown |= unreadable_states();
+	rec->folio_pfn = page_to_pfn(page);
+	rec->refcount = small->refcount;
+	rec->mapcount = ps_folio_mapcount(folio);
+	/* As folio_maybe_dma_pinned(): the count may have overflowed. */
+	rec->pincount = small->refcount / GUP_PIN_COUNTING_BIAS;
+	if ((unsigned int)small->refcount >= GUP_PIN_COUNTING_BIAS)
+		rec->state |= PINSCOPE_STATE_MAYBE_PINNED;
+	rec->node = page_to_nid(page) + 1;
+}
+
+/* Adds to a record what it tells of a large folio, but for the numbers. */
+static void add_large_folio(const struct record_buf *buf, struct pinscope_page *rec,
+			    struct page *page)
 {
 	const struct pinscope_page *last = buf->nr ? &buf->records[buf->nr - 1] :
 						     NULL;
+	struct folio *folio = page_folio(page);
 
 	rec->folio_pfn = folio_pfn(folio);
+	rec->folio_order = folio_order(folio);
 	/*
 	 * partially_mapped() looks at all pages of the folio. To do so once for
 	 * each folio is enough, while the lock of one page table is held.
@@ -205,114 +289,169 @@ static void add_folio_states(const struct record_buf *buf,
 	rec->unknown |= unreadable_states();
 }
 
-/*
- * Completes @rec, for pages of @folio from @page on unless that is NULL, and adds
- * it to the buffer, to the last record if it extends that. Returns false when the
- * buffer is full.
- */
-static bool add_record(struct record_buf *buf, struct pinscope_page *rec,
-		       struct folio *folio, struct page *page)
+/* Are the folios of two records, if any, such that one record can tell of both? */
+static bool same_folios(const struct pinscope_page *last,
+			const struct pinscope_page *rec)
 {
-	struct pinscope_page *last = buf->nr ? &buf->records[buf->nr - 1] : NULL;
+	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
+			    PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_HWPOISON |
+			    PINSCOPE_STATE_DEVICE_PRIVATE |
+			    PINSCOPE_STATE_DEVICE_EXCLUSIVE | PINSCOPE_STATE_SWAP;
 
-	if (folio)
-		add_folio_states(buf, rec, folio, page);
-	if (last && extends_run(last, rec)) {
-		last->pages += rec->pages;
+	if (!(rec->state & has_pfn))
 		return true;
+	if (rec->folio_order)
+		return rec->folio_pfn == last->folio_pfn &&
+		       rec->pfn == last->pfn + last->pages;
+	if (rec->state & PINSCOPE_STATE_SWAP)
+		return rec->swap_type == last->swap_type &&
+		       rec->swap_offset == last->swap_offset + last->pages;
+	return rec->pfn == last->pfn + last->pages && !last->folio_order &&
+	       rec->refcount == last->refcount && rec->mapcount == last->mapcount &&
+	       rec->pincount == last->pincount && rec->node == last->node;
+}
+
+/* Does @rec continue the last record, with all that this one tells? */
+static bool extends_last(const struct record_buf *buf,
+			 const struct pinscope_page *rec)
+{
+	const struct pinscope_page *last = rec - 1;
+
+	return buf->nr && rec->addr == last->addr + (last->pages << PAGE_SHIFT) &&
+	       rec->state == last->state && rec->map_shift == last->map_shift &&
+	       same_folios(last, rec);
+}
+
+/*
+ * Completes the record behind the last one of the buffer, for pages of folios from
+ * @page on unless that is NULL, and adds it to the buffer: to the last record if it
+ * extends that, and @extend is true. There is room for it even if the buffer is full.
+ * Returns how many pages were added, some of @rec->pages, or 0 when the buffer is full.
+ */
+static unsigned long add_record(struct record_buf *buf, struct page *page, bool extend)
+{
+	struct pinscope_page *rec = &buf->records[buf->nr];
+	struct small_folio small;
+	struct folio *folio;
+	bool large = false;
+
+	if (page && read_small_folio(page, &small)) {
+		rec->pages = count_small(page, rec->pages, &small);
+		add_small_folio(buf, rec, page, &small);
+	} else if (page) {
+		large = true;
+		add_large_folio(buf, rec, page);
+	}
+	if (extend && extends_last(buf, rec)) {
+		rec[-1].pages += rec->pages;
+		return rec->pages;
 	}
 	if (buf->nr == buf->max)
-		return false;
-	if (folio) {
-		rec->folio_order = folio_order(folio);
+		return 0;
+	if (large) {
+		folio = page_folio(page);
 		rec->refcount = folio_ref_count(folio);
 		rec->mapcount = ps_folio_mapcount(folio);
 		rec->pincount = pincount(folio);
 		rec->node = folio_nid(folio) + 1;
 	}
-	buf->records[buf->nr++] = *rec;
-	return true;
+	buf->nr++;
+	return rec->pages;
 }
 
-/* The function that ps_walk() calls for each entry. */
-static bool record_entry(const struct ps_entry *entry, void *arg)
+/* Adds a record for what follows the page @done of an entry. */
+static unsigned long record_pages(struct record_buf *buf,
+				  const struct ps_entry *entry, unsigned long done)
 {
-	struct folio *folio = entry->page ? page_folio(entry->page) : NULL;
-	struct pinscope_page rec = {
-		.addr = entry->addr,
-		.pages = entry->pages,
+	struct page *page = entry->page ? entry->page + done : NULL;
+	struct pinscope_page *rec = &buf->records[buf->nr];
+	unsigned long addr = entry->addr + (done << PAGE_SHIFT);
+
+	*rec = (struct pinscope_page) {
+		.addr = addr,
+		.pages = entry->pages - done,
 		.state = entry->state,
-		.pfn = entry->pfn,
+		.pfn = entry->pfn + done,
 		.map_shift = entry->shift,
 		.unknown = ENTRY_STATES & ~ps_walk_states(),
 		.swap_type = entry->swap_type,
 		.swap_offset = entry->swap_offset,
 	};
-
-	if (folio)
-		rec.state |= PS_STATE_IF(is_huge_zero(folio, entry), HUGE_ZEROPAGE);
+	/* Of a large folio, PTEs map one page each. */
+	if (page && PageCompound(page)) {
+		if (entry->shift == PAGE_SHIFT)
+			rec->pages = 1;
+		rec->state |= PS_STATE_IF(is_huge_zero(page_folio(page), entry),
+					  HUGE_ZEROPAGE);
+	}
 	/* The lookup in the swap cache is not exported to modules. */
 	if (entry->state & PINSCOPE_STATE_SWAP)
-		rec.unknown |= PINSCOPE_STATE_SWAPCACHE;
-	return add_record(arg, &rec, folio, entry->page);
+		rec->unknown |= PINSCOPE_STATE_SWAPCACHE;
+	return add_record(buf, page, addr != entry->vma_start);
 }
 
-/* Adds a record for @pages consecutive pages of a pin, with no entry to read. */
-static bool record_pinned(struct record_buf *buf, unsigned long addr,
-			  unsigned long pfn, unsigned long pages)
+/* The function that ps_walk() calls for each entry. */
+static unsigned long record_entry(const struct ps_entry *entry, void *arg)
 {
+	unsigned long done, n;
+
+	for (done = 0; done < entry->pages; done += n) {
+		n = record_pages(arg, entry, done);
+		if (!n)
+			break;
+	}
+	return done;
+}
+
+/* Adds a record for some of @pages consecutive pages of a pin. Returns how many. */
+static unsigned long record_pinned(struct record_buf *buf, unsigned long addr,
+				   unsigned long pfn, unsigned long pages)
+{
+	struct pinscope_page *rec = &buf->records[buf->nr];
 	struct page *page = pfn_to_page(pfn);
 	struct folio *folio = page_folio(page);
-	struct pinscope_page rec = {
+	bool zeropage = page == ZERO_PAGE(0);
+
+	*rec = (struct pinscope_page) {
 		.addr = addr,
 		.pages = pages,
 		.pfn = pfn,
-		.state = PS_STATE_IF(page == ZERO_PAGE(0), ZEROPAGE),
+		.state = PS_STATE_IF(zeropage, ZEROPAGE),
 		.unknown = ENTRY_STATES & ~PAGE_STATES & ~PINSCOPE_STATE_ZEROPAGE,
 	};
-
+	if (zeropage || (folio_test_large(folio) && !folio_test_hugetlb(folio)))
+		rec->pages = 1;
+	/* All pages of a hugetlb folio have the same states. */
+	else if (folio_test_large(folio))
+		rec->pages = min(pages, ps_rest_of_folio(page));
 	/* It is the huge zeropage, or a page of a file that was truncated. */
 	if (may_be_huge_zero(folio))
-		rec.unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
-	return add_record(buf, &rec, folio, page);
+		rec->unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
+	return add_record(buf, page, !zeropage);
 }
 
 /*
- * Adds records for the pages of a pin at @buf->pos, until the buffer is full or a
- * limited amount of work is done, and moves @buf->pos and *@addr on as far.
- * Returns 0, or -EINTR when killed.
+ * Adds records for the pages of a pin from *@addr to @end, which are offsets in it,
+ * until the buffer is full or a limited amount of work is done, and moves *@addr on as
+ * far. Returns 0, or -EINTR when killed.
  */
 static int record_pin(struct record_buf *buf, struct ps_pin *pin,
-		      unsigned long *addr)
+		      unsigned long *addr, unsigned long end)
 {
-	unsigned long pfn, pages, n, budget = SZ_16K;
-	struct ps_pos rest = buf->pos;	/* behind the last page recorded */
-	bool full = false;
+	struct ps_pos pos = ps_pin_seek(pin, *addr >> PAGE_SHIFT,
+					(end - *addr) >> PAGE_SHIFT);
+	unsigned long pfn, pages, n = 1, budget = SZ_16K;
 
-	for (; !full && budget && ps_pin_next(pin, &buf->pos, &pfn, &pages);
-	     rest = buf->pos) {
+	while (n && budget && ps_pin_next(pin, &pos, &pfn, &pages)) {
 		budget--;
 		if (pfn == PS_HOLE) {
 			*addr += pages << PAGE_SHIFT;
 			continue;
 		}
-		for (; pages && budget; budget--) {
-			/* All pages of a hugetlb folio have the same states. */
-			n = folio_test_hugetlb(page_folio(pfn_to_page(pfn))) ?
-			    min(pages, ps_rest_of_folio(pfn_to_page(pfn))) : 1;
-			full = !record_pinned(buf, *addr, pfn, n);
-			if (full)
-				break;
+		for (; n && pages && budget; budget--, pages -= n, pfn += n) {
+			n = record_pinned(buf, *addr, pfn, pages);
 			*addr += n << PAGE_SHIFT;
-			pages -= n;
-			pfn += n;
-			rest.skip += n;
-			rest.index += n;
-			rest.pages -= n;
 		}
-		/* Not all of the run: go on with what is left of it. */
-		if (pages)
-			buf->pos = rest;
 	}
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
@@ -327,6 +466,8 @@ static int copy_records(struct pinscope_inspect *cmd, unsigned int done,
 	unsigned int i;
 
 	to += (size_t)done * cmd->record_size;
+	if (cmd->record_size == sizeof(*buf->records))
+		return copy_to_user(to, buf->records, buf->nr * known) ? -EFAULT : 0;
 	for (i = 0; i < buf->nr; i++, to += cmd->record_size) {
 		if (copy_to_user(to, &buf->records[i], known) ||
 		    clear_user(to + known, cmd->record_size - known))
@@ -335,34 +476,44 @@ static int copy_records(struct pinscope_inspect *cmd, unsigned int done,
 	return 0;
 }
 
+/* Collects records from *@addr on and copies them to the caller. */
+static int inspect_some(struct pinscope_inspect *cmd, struct mm_struct *mm,
+			struct ps_pin *pin, struct record_buf *buf,
+			unsigned long *addr, unsigned int done)
+{
+	unsigned long end = cmd->addr + cmd->len;
+	int ret;
+
+	buf->nr = 0;
+	buf->small_state = 0;
+	ret = mm ? ps_walk(mm, addr, end, record_entry, buf) :
+		   record_pin(buf, pin, addr, end);
+	if (ret)
+		return ret;
+	return copy_records(cmd, done, buf);
+}
+
 /* INSPECT of a checked range of @mm or, when that is NULL, of @pin. */
 static int inspect_range(struct pinscope_inspect *cmd, struct mm_struct *mm,
 			 struct ps_pin *pin)
 {
 	unsigned long addr = cmd->addr, end = addr + cmd->len;
 	struct record_buf buf = {};
-	unsigned int done = 0;
+	unsigned int done = 0, max;
 	int ret = 0;
 
-	buf.records = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	max = min3((u64)cmd->nr, cmd->len >> PAGE_SHIFT, (u64)MAX_RECORDS);
+	/* One more, which is made before it is known whether there is room for it. */
+	buf.records = kvmalloc_array(max + 1, sizeof(*buf.records), GFP_KERNEL);
 	if (!buf.records)
 		return -ENOMEM;
-	if (pin)
-		buf.pos = ps_pin_seek(pin, addr >> PAGE_SHIFT,
-				      cmd->len >> PAGE_SHIFT);
-	while (addr < end && done < cmd->nr) {
-		buf.nr = 0;
-		buf.max = min_t(size_t, cmd->nr - done,
-				PAGE_SIZE / sizeof(*buf.records));
-		ret = mm ? ps_walk(mm, &addr, end, record_entry, &buf) :
-			   record_pin(&buf, pin, &addr);
+	while (!ret && addr < end && done < cmd->nr) {
+		buf.max = min(cmd->nr - done, max);
+		ret = inspect_some(cmd, mm, pin, &buf, &addr, done);
 		if (!ret)
-			ret = copy_records(cmd, done, &buf);
-		if (ret)
-			break;
-		done += buf.nr;
+			done += buf.nr;
 	}
-	kfree(buf.records);
+	kvfree(buf.records);
 	cmd->nr = done;
 	cmd->next = addr;
 	return ret;

@@ -227,23 +227,29 @@ void ps_release_pins(struct ps_file *file);
 
 /* walk.c */
 
-/* One non-empty page table entry, read with the lock of its table held. */
+/*
+ * One non-empty page table entry, or several PTEs of pages with consecutive PFNs and
+ * struct pages that are equal but for their PFNs. Read with the lock of their table
+ * held.
+ */
 struct ps_entry {
 	unsigned long addr;	/* inside the range that is walked */
 	unsigned long pages;	/* base pages, those inside the range */
 	unsigned long pfn;	/* of @addr, where the ABI says it is valid */
 	u64 state;		/* PINSCOPE_STATE_* of the entry alone */
 	struct page *page;	/* of @addr; NULL: no struct page to look at */
-	unsigned int shift;	/* log2 of the bytes that the entry maps */
+	unsigned int shift;	/* log2 of the bytes that one entry maps */
 	unsigned int swap_type;
 	unsigned long swap_offset;
+	unsigned long vma_start;
 };
 
 /*
- * Called for each entry with the lock of its page table held: must not sleep.
- * Returns false to end the walk in front of this entry.
+ * Called for each such entry with the lock of its page table held: must not sleep.
+ * Returns how many of the entry's pages it has dealt with. If that is not all of them,
+ * the walk ends behind them.
  */
-typedef bool (*ps_entry_fn)(const struct ps_entry *entry, void *arg);
+typedef unsigned long (*ps_entry_fn)(const struct ps_entry *entry, void *arg);
 
 int ps_walk(struct mm_struct *mm, unsigned long *addr, unsigned long end,
 	    ps_entry_fn fn, void *arg);

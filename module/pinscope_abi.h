@@ -45,6 +45,7 @@
  *		COMPARE: everything after @first_mismatch
  *	3	PIN: @batch, which was reserved
  *	4	RSS
+ *	5	struct pinscope_page: one record for several folios of one page each
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -55,7 +56,7 @@
 
 #ifndef PINSCOPE_ABI_VERSION
 /* The version of this header: goes up whenever something is added. */
-#define PINSCOPE_ABI_VERSION	4U
+#define PINSCOPE_ABI_VERSION	5U
 #endif
 /* The oldest version that a caller of the module may have been built for. */
 #define PINSCOPE_ABI_OLDEST	1U
@@ -419,8 +420,10 @@ struct pinscope_io {
  * @state: out: PINSCOPE_STATE_* bits that all of these pages have
  * @pfn: out: PFN of the first page; the next page has the next PFN. Valid with
  *	PRESENT, HAS_FOLIO, and the states that say so above
- * @folio_pfn: out: PFN of the folio's first page. This and the following fields of
- *	the folio are valid with HAS_FOLIO
+ * @folio_pfn: out: PFN of the folio's first page; with @folio_order 0 it is @pfn, and
+ *	each page of the record is a folio of its own (before version 5 such a record
+ *	had one page). This and the following fields of the folio are valid with
+ *	HAS_FOLIO
  * @refcount: out: folio_ref_count()
  * @mapcount: out: how many page table entries map the folio or a part of it
  * @pincount: out: pins of the folio. Exact for a large folio. For a small one it is
@@ -436,6 +439,9 @@ struct pinscope_io {
  *	page has the next offset. Valid with SWAP; version 2
  * @swap_type: out: number of the swap area. Valid with SWAP; version 2
  * @reserved: out: 0
+ *
+ * The pages of a record are of one VMA, and either of one folio, or of folios of one
+ * page each that are equal in all that the record tells.
  */
 struct pinscope_page {
 	__u64 addr;

@@ -36,6 +36,16 @@
 /* Tables per call of ps_walk(), so that writers get the mmap lock in between. */
 #define MAX_TABLES	256
 
+/*
+ * The PFNs of PTEs that are passed on together have a common multiple of this below
+ * them: either all of them have a struct page or none, in one array.
+ */
+#ifdef PAGES_PER_SUBSECTION
+#define RUN_ALIGN	PAGES_PER_SUBSECTION
+#else
+#define RUN_ALIGN	1UL	/* each page alone */
+#endif
+
 struct walk {
 	struct mm_struct *mm;
 	struct vm_area_struct *vma;
@@ -142,11 +152,11 @@ static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 
 /*
  * Calls the walk's function for a leaf entry, which maps 1 << @shift bytes, and
- * for [@addr, @next) in it. The lock of its table is held. Returns false when the
- * walk is to end in front of the entry.
+ * for [@addr, @next) in it, or for several PTEs from @pte on. The lock of their table
+ * is held. Returns where to go on: in front of @next when the walk is to end.
  */
-static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
-		       unsigned long addr, unsigned long next)
+static unsigned long emit_entry(struct walk *w, pte_t pte, unsigned int shift,
+				unsigned long addr, unsigned long next)
 {
 	/* In a huge entry, the low bits of the PFN may be flags. */
 	unsigned long pfn = ALIGN_DOWN(pte_pfn(pte), BIT(shift - PAGE_SHIFT));
@@ -155,6 +165,7 @@ static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 		.addr = addr,
 		.pages = (next - addr) >> PAGE_SHIFT,
 		.shift = shift,
+		.vma_start = w->vma->vm_start,
 	};
 
 	if (pte_present(pte)) {
@@ -177,7 +188,28 @@ static bool emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 	} else {
 		nonpresent_states(w, &entry, pte, skip);
 	}
-	return w->fn(&entry, w->arg);
+	return addr + (w->fn(&entry, w->arg) << PAGE_SHIFT);
+}
+
+/*
+ * How many of @max PTEs from @first on, at @pte, are equal but for their PFNs, which
+ * are consecutive. Compares whole entries: the PFN is a number in the entry that no
+ * sum below carries out of its lowest bits. On x86 an entry for PROT_NONE has it
+ * inverted; that shows in the last one.
+ */
+static unsigned long count_run(pte_t *pte, pte_t first, unsigned long max)
+{
+	unsigned long pfn, n = 1;
+
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) || !pte_present(first) ||
+	    pte_special(first))
+		return 1;
+	pfn = pte_pfn(first);
+	max = min(max, RUN_ALIGN - (pfn & (RUN_ALIGN - 1)));
+	while (n < max &&
+	       pte_val(ptep_get(pte + n)) == pte_val(first) + (n << PAGE_SHIFT))
+		n++;
+	return pte_pfn(ptep_get(pte + n - 1)) == pfn + n - 1 ? n : 1;
 }
 
 /*
@@ -208,6 +240,7 @@ static bool pmd_is_table(struct walk *w, pmd_t pmd)
 static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 			       unsigned long end)
 {
+	unsigned long n, next;
 	pte_t *pte, entry;
 	spinlock_t *ptl;	/* of the table that has the entry */
 	pmd_t pmdval;
@@ -230,10 +263,16 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
 		goto unlock_table;
 	pte = pte_offset_kernel(&pmdval, addr);
-	for (; addr < end; pte++, addr += PAGE_SIZE) {
+	for (; addr < end; pte += n, addr = next) {
 		entry = ptep_get(pte);
-		if (!pte_none(entry) &&
-		    !emit_entry(w, entry, PAGE_SHIFT, addr, addr + PAGE_SIZE))
+		n = 1;
+		next = addr + PAGE_SIZE;
+		if (pte_none(entry))
+			continue;
+		n = count_run(pte, entry, (end - addr) >> PAGE_SHIFT);
+		next = addr + (n << PAGE_SHIFT);
+		addr = emit_entry(w, entry, PAGE_SHIFT, addr, next);
+		if (addr != next)
 			break;
 	}
 unlock_table:
@@ -273,10 +312,10 @@ static unsigned long walk_pud_leaf(struct walk *w, pud_t *pud,
 	spin_lock(ptl);
 	pudval = READ_ONCE(*pud);
 	/* pud_none() is always false where the PMD is folded into the PUD. */
-	if (pte_none(__pte(pud_val(pudval))) ||
-	    (pud_is_leaf(w, pudval) &&
-	     emit_entry(w, __pte(pud_val(pudval)), PUD_SHIFT, addr, next)))
+	if (pte_none(__pte(pud_val(pudval))))
 		addr = next;
+	else if (pud_is_leaf(w, pudval))
+		addr = emit_entry(w, __pte(pud_val(pudval)), PUD_SHIFT, addr, next);
 	spin_unlock(ptl);
 	return addr;
 }
@@ -290,18 +329,67 @@ static unsigned long walk_pmd_leaf(struct walk *w, pmd_t *pmd,
 
 	spin_lock(ptl);
 	pmdval = READ_ONCE(*pmd);
-	if (pmd_none(pmdval) ||
-	    (pmd_is_leaf(w, pmdval) &&
-	     emit_entry(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr, next)))
+	if (pmd_none(pmdval))
 		addr = next;
+	else if (pmd_is_leaf(w, pmdval))
+		addr = emit_entry(w, __pte(pmd_val(pmdval)), PMD_SHIFT, addr, next);
 	spin_unlock(ptl);
 	return addr;
 }
 
 /*
+ * Goes on to the first PUD from *@addr on that is not empty, in the table that ends at
+ * @end. Returns NULL, with *@addr at @end, when all are.
+ */
+static pud_t *skip_empty_puds(pud_t *pud, unsigned long *addr, unsigned long end)
+{
+	while (pud_none(READ_ONCE(*pud))) {
+		*addr = pud_addr_end(*addr, end);
+		if (*addr == end)
+			return NULL;
+		pud++;
+	}
+	return pud;
+}
+
+/* Likewise for PMDs. */
+static pmd_t *skip_empty_pmds(pmd_t *pmd, unsigned long *addr, unsigned long end)
+{
+	while (pmd_none(READ_ONCE(*pmd))) {
+		*addr = pmd_addr_end(*addr, end);
+		if (*addr == end)
+			return NULL;
+		pmd++;
+	}
+	return pmd;
+}
+
+/* Walks what the first PMD from @addr on that is not empty maps. */
+static unsigned long walk_pmd(struct walk *w, pmd_t *pmd, unsigned long addr,
+			      unsigned long end)
+{
+	unsigned long next;
+	pmd_t pmdval;
+
+	pmd = skip_empty_pmds(pmd, &addr, end);
+	if (!pmd)
+		return end;
+	next = pmd_addr_end(addr, end);
+	pmdval = READ_ONCE(*pmd);
+	if (pmd_none(pmdval))
+		return next;
+	if (pmd_is_leaf(w, pmdval))
+		return walk_pmd_leaf(w, pmd, addr, next);
+	if (pmd_bad(pmdval))
+		return next;
+	return walk_ptes(w, pmd, addr, next);
+}
+
+/*
  * Walks the entries that one table, of the lowest level there is, has from @addr
- * on. Returns where to go on: @addr itself when the function ended the walk, or
- * when the tables changed between reading and locking them.
+ * on, or from the first address behind it that has a table. Returns where to go on:
+ * @addr itself when the function ended the walk, or when the tables changed between
+ * reading and locking them.
  */
 static unsigned long walk_table(struct walk *w, unsigned long addr,
 				unsigned long end)
@@ -310,7 +398,6 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 	pgd_t *pgd;
 	p4d_t *p4d;
 	pud_t *pud, pudval;
-	pmd_t *pmd, pmdval;
 
 	/* At a level that is folded into the one above, X_addr_end() returns @next. */
 	next = pgd_addr_end(addr, end);
@@ -322,8 +409,10 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 	if (p4d_none(*p4d) || p4d_bad(*p4d))
 		return next;
 
+	pud = skip_empty_puds(pud_offset(p4d, addr), &addr, next);
+	if (!pud)
+		return next;
 	next = pud_addr_end(addr, next);
-	pud = pud_offset(p4d, addr);
 	pudval = READ_ONCE(*pud);
 	if (pud_none(pudval))
 		return next;
@@ -331,17 +420,7 @@ static unsigned long walk_table(struct walk *w, unsigned long addr,
 		return walk_pud_leaf(w, pud, addr, next);
 	if (!pud_present(pudval) || pud_bad(pudval))
 		return next;
-
-	next = pmd_addr_end(addr, next);
-	pmd = pmd_offset(&pudval, addr);
-	pmdval = READ_ONCE(*pmd);
-	if (pmd_none(pmdval))
-		return next;
-	if (pmd_is_leaf(w, pmdval))
-		return walk_pmd_leaf(w, pmd, addr, next);
-	if (pmd_bad(pmdval))
-		return next;
-	return walk_ptes(w, pmd, addr, next);
+	return walk_pmd(w, pmd_offset(&pudval, addr), addr, next);
 }
 
 /* Walks up to *@budget tables of one VMA. Returns where to go on. */

@@ -290,7 +290,7 @@ static inline void ps_forget_memcg_oom(void)
 }
 
 /**
- * ps_has_cma() - whether ps_folio_is_cma() works on this kernel
+ * ps_has_cma() - whether ps_block_states() works on this kernel
  *
  * Context: any.
  * Return: true if it does.
@@ -303,7 +303,7 @@ static inline bool ps_has_cma(void)
 #if defined(CONFIG_CMA) && defined(CONFIG_SPARSEMEM)
 /*
  * The flags of the folio's page block. get_pfnblock_migratetype() is not exported to
- * modules. The lowest three bits are the migrate type.
+ * modules.
  */
 static inline unsigned long ps_pageblock_flags(struct folio *folio)
 {
@@ -316,48 +316,62 @@ static inline unsigned long ps_pageblock_flags(struct folio *folio)
 }
 
 /**
- * ps_folio_is_cma() - whether a folio is in a CMA area
+ * ps_block_states() - what the page block of a folio says
  * @folio: the folio
  *
  * Context: as ps_folio_charged().
- * Return: true if the migrate type of its page block is MIGRATE_CMA.
+ * Return: PINSCOPE_STATE_CMA for a block of a CMA area, and
+ * PINSCOPE_STATE_LONGTERM_PINNABLE unless the block is of one, or is isolated because
+ * something is about to take its memory away.
  */
-static inline bool ps_folio_is_cma(struct folio *folio)
+static inline u64 ps_block_states(struct folio *folio)
 {
-	BUILD_BUG_ON(MIGRATE_CMA > 7);
-	return (ps_pageblock_flags(folio) & 7) == MIGRATE_CMA;
-}
+	unsigned long flags = ps_pageblock_flags(folio);
 
-/**
- * ps_folio_is_isolated() - whether a folio's page block is isolated
- * @folio: the folio
- *
- * Context: as ps_folio_charged().
- * Return: true if so: something is about to take the block's memory away.
- */
-static inline bool ps_folio_is_isolated(struct folio *folio)
-{
-#if !defined(CONFIG_MEMORY_ISOLATION)
-	return false;
-#elif defined(HAVE_PAGEBLOCK_ISOLATE)
-	return ps_pageblock_flags(folio) & BIT(PB_migrate_isolate);
+	/* The lowest three bits are the migrate type. */
+	BUILD_BUG_ON(MIGRATE_CMA > 7);
+	if ((flags & 7) == MIGRATE_CMA)
+		return PINSCOPE_STATE_CMA;
+#ifdef CONFIG_MEMORY_ISOLATION
+#ifdef HAVE_PAGEBLOCK_ISOLATE
+	if (flags & BIT(PB_migrate_isolate))
+		return 0;
 #else
 	BUILD_BUG_ON(MIGRATE_ISOLATE > 7);
-	return (ps_pageblock_flags(folio) & 7) == MIGRATE_ISOLATE;
+	if ((flags & 7) == MIGRATE_ISOLATE)
+		return 0;
 #endif
+#endif
+	return PINSCOPE_STATE_LONGTERM_PINNABLE;
 }
 #else
-static inline bool ps_folio_is_cma(struct folio *folio)
+/* Without CONFIG_CMA, mm does not care for isolated blocks. */
+static inline u64 ps_block_states(struct folio *folio)
 {
-	return false;
-}
-
-/* Without CONFIG_CMA, mm does not care for it. */
-static inline bool ps_folio_is_isolated(struct folio *folio)
-{
-	return false;
+	return PINSCOPE_STATE_LONGTERM_PINNABLE;
 }
 #endif
+
+/**
+ * ps_zone_pinnable() - whether a folio's zone and device allow long-term pins
+ * @folio: the folio
+ *
+ * Context: as ps_folio_charged().
+ * Return: true if a long-term pin leaves the folio in its place, unless its page block
+ * forbids that.
+ */
+static inline bool ps_zone_pinnable(struct folio *folio)
+{
+	if (&folio->page == ZERO_PAGE(0))
+		return true;
+	if (folio_is_device_coherent(folio))
+		return false;
+#ifdef HAVE_FOLIO_IS_FSDAX
+	if (folio_is_fsdax(folio))
+		return false;
+#endif
+	return page_zonenum(&folio->page) != ZONE_MOVABLE;
+}
 
 /**
  * ps_folio_longterm_pinnable() - whether a long-term pin leaves a folio in its place
@@ -370,19 +384,26 @@ static inline bool ps_folio_is_isolated(struct folio *folio)
  */
 static inline bool ps_folio_longterm_pinnable(struct folio *folio)
 {
-	if (!IS_ENABLED(CONFIG_MIGRATION))
-		return true;
-	if (ps_folio_is_cma(folio) || ps_folio_is_isolated(folio))
-		return false;
-	if (&folio->page == ZERO_PAGE(0))
-		return true;
-	if (folio_is_device_coherent(folio))
-		return false;
-#ifdef HAVE_FOLIO_IS_FSDAX
-	if (folio_is_fsdax(folio))
-		return false;
+	return !IS_ENABLED(CONFIG_MIGRATION) ||
+	       ((ps_block_states(folio) & PINSCOPE_STATE_LONGTERM_PINNABLE) &&
+		ps_zone_pinnable(folio));
+}
+
+/**
+ * ps_page_flags() - read the flags of a page in one go
+ * @page: the page
+ *
+ * Context: as ps_folio_charged().
+ * Return: the word that has the flags, the zone and the node, to be compared with that
+ * of another page.
+ */
+static inline unsigned long ps_page_flags(struct page *page)
+{
+#ifdef HAVE_MEMDESC_FLAGS
+	return READ_ONCE(page->flags.f);
+#else
+	return READ_ONCE(page->flags);
 #endif
-	return page_zonenum(&folio->page) != ZONE_MOVABLE;
 }
 
 /* The contents of an entry that is neither empty nor present. */

@@ -116,6 +116,222 @@ static void test_huge_gigantic(struct abi_fixture *f)
 	huge_page(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size * (page / 8)));
 }
 
+/* ------------------------------------- one record for several small folios */
+
+/*
+ * Memory of folios of one page that are contiguous: a THP that was split. All are
+ * populated and exclusive, and nothing was written since soft-dirty was cleared.
+ */
+static char *map_contiguous(int fd)
+{
+	char *addr = map_anon_aligned(pmd_size), command[100];
+
+	madvise(addr, pmd_size, MADV_HUGEPAGE);
+	memset(addr, 'c', pmd_size);
+	if (state_of(fd, addr).folio_order != pmd_shift - page_shift)
+		tap_skip("there is no THP to split");
+	snprintf(command, sizeof(command), "%d,0x%llx,0x%llx", getpid(),
+		 (unsigned long long)pinscope_addr(addr),
+		 (unsigned long long)pinscope_addr(addr) + pmd_size);
+	drain_lru();
+	if (sys_write_file("/sys/kernel/debug/split_huge_pages", command) ||
+	    state_of(fd, addr).folio_order)
+		tap_skip("the kernel does not split a THP on request");
+	drain_lru();
+	need_sys(!sys_clear_soft_dirty());
+	return addr;
+}
+
+/* The records of [@addr, @addr + a PMD), each with its first page and length. */
+struct run {
+	size_t first, pages;
+};
+
+static void expect_runs_at(int line, int fd, const char *addr,
+			   const struct run *runs, size_t nr)
+{
+	struct records r = inspect(fd, pinscope_self(), pinscope_addr(addr),
+				   pmd_size);
+	const uint64_t pfn = r.nr ? r.rec[0].pfn - (r.rec[0].addr -
+					pinscope_addr(addr)) / page : 0;
+	size_t i;
+
+	need_eq(r.nr, nr, "records, line %d", line);
+	for (i = 0; i < nr; i++) {
+		expect_eq(r.rec[i].addr, pinscope_addr(addr) + runs[i].first * page,
+			  "record %zu, line %d", i, line);
+		expect_eq(r.rec[i].pages, runs[i].pages,
+			  "record %zu, line %d", i, line);
+		expect_eq(r.rec[i].pfn, pfn + runs[i].first,
+			  "record %zu, line %d", i, line);
+		expect_eq(r.rec[i].folio_pfn, r.rec[i].pfn, "the first folio's");
+		expect_eq(r.rec[i].folio_order, 0);
+	}
+	free(r.rec);
+}
+
+/* @n pages from @first on differ from those in front of them and behind. */
+#define expect_differ(fd, addr, first, n)				\
+	do {								\
+		const size_t pages_ = pmd_size / page;			\
+		const struct run runs_[] = {				\
+			{ 0, first }, { first, n },			\
+			{ (first) + (n), pages_ - (first) - (n) },	\
+		};							\
+									\
+		expect_runs_at(__LINE__, fd, addr, runs_, 3);		\
+	} while (0)
+
+#define expect_alike(fd, addr)						\
+	do {								\
+		const struct run all_ = { 0, pmd_size / page };		\
+									\
+		expect_runs_at(__LINE__, fd, addr, &all_, 1);		\
+	} while (0)
+
+static void differing_states(int fd, char *addr)
+{
+	uint32_t id;
+
+	tap_context("soft-dirty");
+	addr[100 * page] = 'd';
+	expect_differ(fd, addr, 100, 1);
+	need_sys(!sys_clear_soft_dirty());
+	expect_alike(fd, addr);
+
+	tap_context("pinned");
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr + 200 * page, 3 * page);
+	expect_differ(fd, addr, 200, 3);
+	expect_ok(pinscope_unpin(fd, id));
+	expect_alike(fd, addr);
+
+	tap_context("one pin more");
+	id = pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr, pmd_size);
+	expect_alike(fd, addr);
+	pin(fd, PINSCOPE_CALL_PIN_FAST, 0, addr + 300 * page, page);
+	expect_differ(fd, addr, 300, 1);
+	expect_ok(pinscope_unpin(fd, id));
+	expect_ok(pinscope_unpin(fd, id + 1));
+
+	tap_context("one reference more");
+	id = pin(fd, PINSCOPE_CALL_GET_FAST, 0, addr + 7 * page, 2 * page);
+	expect_differ(fd, addr, 7, 2);
+	expect_ok(pinscope_unpin(fd, id));
+	expect_alike(fd, addr);
+}
+
+/* A child that maps only some of the pages. */
+static void differing_mapcounts(int fd, char *addr)
+{
+	pid_t child = child_start();
+
+	tap_context("mapcount");
+	if (!child) {
+		munmap(addr, 50 * page);
+		munmap(addr + 60 * page, pmd_size - 60 * page);
+		child_wait();
+	}
+	expect_differ(fd, addr, 50, 10);
+	child_end(child);
+	expect_alike(fd, addr);
+}
+
+/* A VMA of its own for some of the pages, whose entries stay as they are. */
+static void differing_vmas(int fd, char *addr)
+{
+	tap_context("VMAs");
+	need_sys(!madvise(addr + 20 * page, 30 * page, MADV_DONTDUMP));
+	expect_differ(fd, addr, 20, 30);
+	need_sys(!madvise(addr + 20 * page, 30 * page, MADV_DODUMP));
+	expect_alike(fd, addr);
+}
+
+static void test_small_folios(struct abi_fixture *f)
+{
+	char *addr = map_contiguous(f->ctl);
+	const size_t pages = pmd_size / page;
+	uint64_t pfn = state_of(f->ctl, addr).pfn;
+	struct run halves[2] = { { 0, pages / 2 } };
+	size_t i;
+
+	expect_alike(f->ctl, addr);
+	for (i = 0; i < pages; i += pages / 8)
+		expect_eq(state_of(f->ctl, addr + i * page).pfn, pfn + i,
+			  "page %zu", i);
+	differing_states(f->ctl, addr);
+	differing_vmas(f->ctl, addr);
+	differing_mapcounts(f->ctl, addr);
+	tap_context("without a page in the middle");
+	madvise(addr + pages / 2 * page, page, MADV_DONTNEED);
+	halves[1] = (struct run) { pages / 2 + 1, pages - pages / 2 - 1 };
+	expect_runs_at(__LINE__, f->ctl, addr, halves, 2);
+	munmap(addr, pmd_size);
+}
+
+/* However few records there is room for, the same records come in the end. */
+static void test_record_limits(struct abi_fixture *f)
+{
+	char *addr = map_contiguous(f->ctl);
+	struct pinscope_page rec[3];
+	struct pinscope_inspect cmd;
+	struct records all;
+	size_t i, room, nr;
+	uint64_t at;
+
+	for (i = 3; i < 40; i += 5)
+		addr[i * page] = 'd';		/* soft-dirty */
+	all = inspect(f->ctl, pinscope_self(), pinscope_addr(addr), pmd_size);
+	expect_eq(all.nr, 17);
+	for (room = 1; room <= ARRAY_SIZE(rec); room++) {
+		tap_context("room for %zu", room);
+		nr = 0;
+		for (at = pinscope_addr(addr); nr < all.nr; at = cmd.next) {
+			cmd = (struct pinscope_inspect) {
+				.size = sizeof(cmd), .record_size = sizeof(rec[0]),
+				.addr = at, .records = pinscope_addr(rec),
+				.len = pinscope_addr(addr) + pmd_size - at,
+				.nr = room,
+			};
+			need_ok(pinscope_ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &cmd));
+			need(cmd.nr >= 1 && cmd.nr <= room && nr + cmd.nr <= all.nr,
+			     "%u records", cmd.nr);
+			expect_mem(rec, &all.rec[nr], cmd.nr * sizeof(rec[0]),
+				   "records from %zu on", nr);
+			nr += cmd.nr;
+		}
+		expect_eq(at, pinscope_addr(addr) + pmd_size, "next");
+	}
+	free(all.rec);
+	munmap(addr, pmd_size);
+}
+
+/* The records of a pin, and what UNPIN of a part makes of them. */
+static void test_small_folios_pinned(struct abi_fixture *f)
+{
+	char *addr = map_contiguous(f->ctl);
+	const size_t pages = pmd_size / page;
+	struct records r;
+	uint32_t id;
+
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, addr, pmd_size);
+	r = inspect(f->ctl, pinscope_pinned(id), 0, pmd_size);
+	need_eq(r.nr, 1);
+	expect_eq(r.rec[0].pages, pages);
+	expect_eq(r.rec[0].pincount, 1);
+	expect_eq(r.rec[0].folio_order, 0);
+	free(r.rec);
+	expect_ok(pinscope_unpin_part(f->ctl, id, 50 * page, 2 * page, 0, NULL));
+	r = inspect(f->ctl, pinscope_pinned(id), 0, pmd_size);
+	need_eq(r.nr, 2);
+	expect_eq(r.rec[0].pages, 50);
+	expect_eq(r.rec[1].addr, 52 * page);
+	expect_eq(r.rec[1].pages, pages - 52);
+	expect_eq(r.rec[1].pfn, r.rec[0].pfn + 52);
+	free(r.rec);
+	expect_ok(pinscope_unpin(f->ctl, id));
+	munmap(addr, pmd_size);
+}
+
 /* ------------------------------------------- INSPECT and /proc must agree */
 
 #define PM_SOFT_DIRTY		(1ULL << 55)
@@ -798,6 +1014,9 @@ static void test_inspect_pin(struct abi_fixture *f)
 
 const struct test inspect_tests[] = {
 	TEST("INSPECT: sparse terabyte", test_inspect_sparse),
+	TEST("INSPECT: small folios in one record", test_small_folios),
+	TEST("INSPECT: small folios, room for few records", test_record_limits),
+	TEST("INSPECT: small folios of a pin", test_small_folios_pinned),
 	TEST("INSPECT: huge page, THP", test_huge_thp),
 	TEST("INSPECT: huge page, hugetlb of a PMD", test_huge_hugetlb),
 	TEST("INSPECT: huge page, hugetlb of a PUD", test_huge_gigantic),
