@@ -179,6 +179,9 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 	if (!arg.nr_pages_per_call ||
 	    arg.test_flags & ~GUP_TEST_FLAG_DUMP_PAGES_USE_PIN)
 		return -EINVAL;
+	/* The kernel log shows PFNs. */
+	if (gup_tests[nr].use == DUMP_PAGES && !ps_may_see_pfns(&f->file))
+		return -EPERM;
 	ret = ps_gup_flags_from_kernel(arg.gup_flags & ~OLD_FOLL_TOUCH, &cmd.gup_flags);
 	if (ret)
 		return ret;

@@ -67,6 +67,7 @@ struct record_buf {
 	struct pinscope_page *records;
 	unsigned int nr;
 	unsigned int max;
+	bool show_pfns;		/* may the caller see PFNs? */
 	/* The last folio of one page, and the states that follow from @flags etc. */
 	struct small_folio small;
 	u64 small_state;	/* 0: none yet */
@@ -290,7 +291,8 @@ static void add_large_folio(const struct record_buf *buf, struct pinscope_page *
 }
 
 /* Are the folios of two records, if any, such that one record can tell of both? */
-static bool same_folios(const struct pinscope_page *last,
+static bool same_folios(const struct record_buf *buf,
+			const struct pinscope_page *last,
 			const struct pinscope_page *rec)
 {
 	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
@@ -303,6 +305,9 @@ static bool same_folios(const struct pinscope_page *last,
 	if (rec->folio_order)
 		return rec->folio_pfn == last->folio_pfn &&
 		       rec->pfn == last->pfn + last->pages;
+	/* That PFNs are consecutive is to be seen only by who may see them. */
+	if (!buf->show_pfns)
+		return false;
 	if (rec->state & PINSCOPE_STATE_SWAP)
 		return rec->swap_type == last->swap_type &&
 		       rec->swap_offset == last->swap_offset + last->pages;
@@ -319,7 +324,7 @@ static bool extends_last(const struct record_buf *buf,
 
 	return buf->nr && rec->addr == last->addr + (last->pages << PAGE_SHIFT) &&
 	       rec->state == last->state && rec->map_shift == last->map_shift &&
-	       same_folios(last, rec);
+	       same_folios(buf, last, rec);
 }
 
 /*
@@ -336,7 +341,8 @@ static unsigned long add_record(struct record_buf *buf, struct page *page, bool 
 	bool large = false;
 
 	if (page && read_small_folio(page, &small)) {
-		rec->pages = count_small(page, rec->pages, &small);
+		rec->pages = buf->show_pfns ?
+			     count_small(page, rec->pages, &small) : 1;
 		add_small_folio(buf, rec, page, &small);
 	} else if (page) {
 		large = true;
@@ -457,6 +463,19 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/* Removes from the records what /proc/PID/pagemap would not show either. */
+static void hide_pfns(struct record_buf *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->nr; i++) {
+		buf->records[i].pfn = 0;
+		buf->records[i].folio_pfn = 0;
+		buf->records[i].swap_type = 0;
+		buf->records[i].swap_offset = 0;
+	}
+}
+
 /* Copies the buffer to the caller, behind the @done records from before. */
 static int copy_records(struct pinscope_inspect *cmd, unsigned int done,
 			const struct record_buf *buf)
@@ -490,15 +509,17 @@ static int inspect_some(struct pinscope_inspect *cmd, struct mm_struct *mm,
 		   record_pin(buf, pin, addr, end);
 	if (ret)
 		return ret;
+	if (!buf->show_pfns)
+		hide_pfns(buf);
 	return copy_records(cmd, done, buf);
 }
 
 /* INSPECT of a checked range of @mm or, when that is NULL, of @pin. */
-static int inspect_range(struct pinscope_inspect *cmd, struct mm_struct *mm,
-			 struct ps_pin *pin)
+static int inspect_range(struct ps_file *file, struct pinscope_inspect *cmd,
+			 struct mm_struct *mm, struct ps_pin *pin)
 {
 	unsigned long addr = cmd->addr, end = addr + cmd->len;
-	struct record_buf buf = {};
+	struct record_buf buf = { .show_pfns = ps_may_see_pfns(file) };
 	unsigned int done = 0, max;
 	int ret = 0;
 
@@ -530,12 +551,12 @@ static int inspect_pin(struct ps_file *file, struct pinscope_inspect *cmd)
 	if (!ret && cmd->addr + cmd->len > (u64)pin->pages << PAGE_SHIFT)
 		ret = -ERANGE;
 	if (!ret)
-		ret = inspect_range(cmd, NULL, pin);
+		ret = inspect_range(file, cmd, NULL, pin);
 	ps_pin_put_read(pin);
 	return ret;
 }
 
-static int inspect_mm(struct pinscope_inspect *cmd)
+static int inspect_mm(struct ps_file *file, struct pinscope_inspect *cmd)
 {
 	struct mm_struct *mm = ps_get_mm(cmd->target_type, cmd->target_nr);
 	int ret;
@@ -544,7 +565,7 @@ static int inspect_mm(struct pinscope_inspect *cmd)
 		return PTR_ERR(mm);
 	ret = ps_check_range(cmd->addr, cmd->len, mm->task_size);
 	if (!ret)
-		ret = inspect_range(cmd, mm, NULL);
+		ret = inspect_range(file, cmd, mm, NULL);
 	mmput(mm);
 	return ret;
 }
@@ -567,6 +588,6 @@ int ps_cmd_inspect(struct ps_ucmd *ucmd)
 	    cmd->record_size > PAGE_SIZE)
 		return -EINVAL;
 	ret = cmd->target_type == PINSCOPE_TARGET_PIN ?
-	      inspect_pin(ucmd->file, cmd) : inspect_mm(cmd);
+	      inspect_pin(ucmd->file, cmd) : inspect_mm(ucmd->file, cmd);
 	return ret ? ret : ps_respond(ucmd);
 }

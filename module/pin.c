@@ -16,6 +16,7 @@
  * inside the xa_lock of the list of files; no lock is taken inside that.
  */
 #include <linux/bitmap.h>
+#include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
@@ -780,7 +781,7 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
 
 /**
  * ps_init_pins() - set up the table of pins of an open file
- * @file: the open file
+ * @file: the open file, for which it also notes who opened it
  *
  * Context: may sleep.
  * Return: 0, for ps_release_pins() to undo, or a negative errno.
@@ -790,6 +791,7 @@ int ps_init_pins(struct ps_file *file)
 	unsigned long index;
 	int ret = 0;
 
+	file->show_pfns = ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
 	xa_init_flags(&file->pins, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	for (index = 0; !ret && index <= ID_TO_INDEX; index++)
 		ret = xa_reserve(&file->pins, index, GFP_KERNEL_ACCOUNT);

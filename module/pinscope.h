@@ -45,6 +45,7 @@ struct ps_map;
 struct ps_file {
 	struct xarray pins;	/* of struct ps_pin; the index is the id plus 1 */
 	u32 serial;		/* in the list of open files, see pin.c */
+	bool show_pfns;		/* had who opened it CAP_SYS_ADMIN? */
 	struct ps_map *map;	/* the memory of an open map, else NULL */
 };
 
@@ -144,6 +145,7 @@ struct ps_ucmd {
 /* ucmd.c */
 int ps_respond(struct ps_ucmd *ucmd);
 int ps_check_range(u64 addr, u64 len, u64 limit);
+bool ps_may_see_pfns(const struct ps_file *file);
 
 /* target.c */
 struct mm_struct *ps_get_mm(u32 target_type, s32 target_nr);

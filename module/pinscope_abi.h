@@ -45,7 +45,8 @@
  *		COMPARE: everything after @first_mismatch
  *	3	PIN: @batch, which was reserved
  *	4	RSS
- *	5	struct pinscope_page: one record for several folios of one page each
+ *	5	struct pinscope_page: one record for several folios of one page each;
+ *		PFNs and swap offsets only for callers with CAP_SYS_ADMIN
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -243,10 +244,11 @@ enum pinscope_lock {
  * mm->locked_vm nor against RLIMIT_MEMLOCK, as a driver's would be. Only the limit
  * for all users together, @max_pages of INFO, applies; the lists of pages are charged
  * to the memory cgroup. A pin keeps its pages when the process that it was made for
- * has ended, so there may be nobody to charge. The files of pinscope are for tests
- * and belong to root, who could exceed RLIMIT_MEMLOCK anyway (CAP_IPC_LOCK): do not
- * give an open file to a process without privileges. That process could pin up to
- * @max_pages, and INSPECT would tell it PFNs that /proc/PID/pagemap does not.
+ * has ended, so there may be nobody to charge; and a test of a driver that does charge
+ * must not find the counters changed by a pin that it is compared with. The files of
+ * pinscope are for tests and belong to root, who could exceed RLIMIT_MEMLOCK anyway
+ * (CAP_IPC_LOCK). A process without privileges to which root passes an open file can
+ * pin up to @max_pages.
  *
  * Errors: those of GUP, EFAULT for example when nothing is mapped; EINVAL also for
  * a FOLL flag that the call does not take on this kernel, and for a combination
@@ -419,7 +421,7 @@ struct pinscope_io {
  * @pages: out: number of pages, not 0
  * @state: out: PINSCOPE_STATE_* bits that all of these pages have
  * @pfn: out: PFN of the first page; the next page has the next PFN. Valid with
- *	PRESENT, HAS_FOLIO, and the states that say so above
+ *	PRESENT, HAS_FOLIO, and the states that say so above; see below
  * @folio_pfn: out: PFN of the folio's first page; with @folio_order 0 it is @pfn, and
  *	each page of the record is a folio of its own (before version 5 such a record
  *	had one page). This and the following fields of the folio are valid with
@@ -442,6 +444,12 @@ struct pinscope_io {
  *
  * The pages of a record are of one VMA, and either of one folio, or of folios of one
  * page each that are equal in all that the record tells.
+ *
+ * @pfn, @folio_pfn, @swap_offset and @swap_type are 0 for a caller without CAP_SYS_ADMIN
+ * in the initial user namespace, and for all callers when the process that opened the
+ * file did not have it; this is as in /proc/PID/pagemap, except that there only who
+ * opened the file counts. Such a caller gets a record for each folio and for each swap
+ * entry, so that it is not told which of them are neighbours. Version 5.
  */
 struct pinscope_page {
 	__u64 addr;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every ioctl handler needs: giving the struct back to the caller, and
- * checking a range of addresses.
+ * What every ioctl handler needs: giving the struct back to the caller, checking a
+ * range of addresses, and whether the caller may see PFNs.
  *
  * Owns nothing and takes no locks.
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
@@ -55,3 +56,19 @@ int ps_check_range(u64 addr, u64 len, u64 limit)
 	return 0;
 }
 EXPORT_SYMBOL_FOR_KUNIT(ps_check_range);
+
+/**
+ * ps_may_see_pfns() - whether the caller of an ioctl may learn PFNs
+ * @file: the open file
+ *
+ * As for /proc/PID/pagemap, who opened the file must have had CAP_SYS_ADMIN in the
+ * initial user namespace; and the caller must have it, too, since the open file may
+ * have been passed on.
+ *
+ * Context: process context.
+ * Return: true if so.
+ */
+bool ps_may_see_pfns(const struct ps_file *file)
+{
+	return file->show_pfns && ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+}

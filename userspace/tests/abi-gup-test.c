@@ -163,6 +163,11 @@ static void test_dump(struct abi_fixture *f)
 	expect_ok(gup_test_ioctl(fd, DUMP_USER_PAGES_TEST, &arg));
 	for (i = 0; i < ARRAY_SIZE(want); i++)
 		expect_eq(arg.which_pages[i], want[i], "which_pages[%zu]", i);
+	/* The kernel log shows PFNs. */
+	need_sys(!seteuid(NOBODY));
+	expect_ret(gup_test_ioctl(fd, DUMP_USER_PAGES_TEST, &arg), -EPERM,
+		   "without privileges");
+	need_sys(!seteuid(0));
 }
 
 /* Another user's pin comes and goes, and this one's stays. */

@@ -2,6 +2,8 @@
 /*
  * Bad input changes nothing and gets the errno that fits.
  */
+#include <linux/capability.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 
@@ -680,6 +682,114 @@ static void test_map_input(struct abi_fixture *f)
 	close(fd);
 }
 
+/* ---------------------------------------------- PFNs and who may see them */
+
+/* With CAP_SYS_ADMIN or without it, as root. */
+static void set_sys_admin(bool effective)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[2];
+
+	need_sys(!syscall(SYS_capget, &header, caps));
+	if (effective)
+		caps[0].effective |= 1U << CAP_SYS_ADMIN;
+	else
+		caps[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	need_sys(!syscall(SYS_capset, &header, caps));
+}
+
+/*
+ * PFNs are in the records of some memory, and of a pin of it, or they are not. The
+ * rest is there for everybody.
+ */
+static bool expect_pfns(int fd, const char *addr, uint32_t id, bool shown)
+{
+	const uint64_t state = PINSCOPE_STATE_HAS_FOLIO | PINSCOPE_STATE_ANON;
+	struct pinscope_page rec = state_of(fd, addr);
+	struct records r = inspect(fd, pinscope_pinned(id), 0, page);
+	bool good = expect_eq(r.nr, 1, "records of the pin") &&
+		    expect_eq(rec.pfn != 0, shown) &&
+		    expect_eq(rec.folio_pfn != 0, shown) &&
+		    expect_eq(r.rec[0].pfn != 0, shown, "of the pin") &&
+		    expect_eq(r.rec[0].folio_pfn != 0, shown, "of the pin") &&
+		    expect_eq(rec.addr, pinscope_addr(addr)) &&
+		    expect_eq(rec.pages, 1) && expect_eq(rec.mapcount, 1) &&
+		    expect_bits(pinscope_state_names, rec.state, state, 0);
+
+	free(r.rec);
+	return good;
+}
+
+/* A child that was given the open files, and drops its privileges in one way. */
+static void unprivileged_child(struct abi_fixture *f, const char *way)
+{
+	pid_t child = must_fork();
+	uint32_t id;
+	bool good;
+
+	tap_context("child, %s", way);
+	if (child) {
+		expect_eq(status_of(child), 0, "status of the child");
+		return;
+	}
+	if (!strcmp(way, "setuid"))
+		need_sys(!setresuid(NOBODY, NOBODY, NOBODY));
+	else if (!strcmp(way, "capset"))
+		set_sys_admin(false);
+	else if (unshare(CLONE_NEWUSER))
+		_exit(0);	/* not possible here */
+	f->mem[0] = 'c';	/* no longer the parent's page */
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	good = expect_pfns(f->ctl, f->mem, id, false);
+	need_ok(pinscope_unpin(f->ctl, id));
+	_exit(!good);
+}
+
+static void test_pfns(struct abi_fixture *f)
+{
+	int unprivileged;
+	uint32_t id;
+
+	unprivileged_child(f, "setuid");
+	unprivileged_child(f, "capset");
+	unprivileged_child(f, "user namespace");
+	tap_context("opened and called with CAP_SYS_ADMIN");
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_pfns(f->ctl, f->mem, id, true);
+	tap_context("called without it");
+	set_sys_admin(false);
+	expect_pfns(f->ctl, f->mem, id, false);
+	unprivileged = open_another_ctl();
+	set_sys_admin(true);
+	expect_pfns(f->ctl, f->mem, id, true);
+	tap_context("opened without it");
+	expect_ok(pinscope_unpin(f->ctl, id));
+	id = pin(unprivileged, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_pfns(unprivileged, f->mem, id, false);
+}
+
+/* Where a page was swapped to is hidden as well, as pagemap hides it. */
+static void test_swap_offsets(struct abi_fixture *f)
+{
+	struct pinscope_page shown, hidden;
+
+	memset(f->mem, 's', page);
+	if (madvise(f->mem, f->len, MADV_PAGEOUT))
+		tap_skip("MADV_PAGEOUT: %s", pinscope_errno(errno));
+	shown = state_of(f->ctl, f->mem);
+	if (!(shown.state & PINSCOPE_STATE_SWAP))
+		tap_skip("nothing is swapped out: is there swap?");
+	set_sys_admin(false);
+	hidden = state_of(f->ctl, f->mem);
+	set_sys_admin(true);
+	expect_ne(shown.swap_offset, 0);
+	expect_eq(hidden.swap_offset, 0);
+	expect_eq(hidden.swap_type, 0);
+	expect_bits(pinscope_state_names, hidden.state, PINSCOPE_STATE_SWAP, 0);
+}
+
 const struct test input_tests[] = {
 	TEST("all commands: struct sizes and pointers", test_structs),
 	TEST_POPULATED("all commands: structs of the first version",
@@ -697,5 +807,8 @@ const struct test input_tests[] = {
 	TEST_POPULATED("all commands: bad fields", test_fields, 1),
 	TEST_POPULATED("WRITE: bad input", test_write_input, 2),
 	TEST("map: bad input", test_map_input),
+	TEST_POPULATED("INSPECT: PFNs for CAP_SYS_ADMIN only", test_pfns, 1),
+	TEST_POPULATED("INSPECT: swap offsets for CAP_SYS_ADMIN only",
+		       test_swap_offsets, 8),
 	{}
 };

@@ -328,6 +328,15 @@ static void test_small_folios_pinned(struct abi_fixture *f)
 	expect_eq(r.rec[1].pages, pages - 52);
 	expect_eq(r.rec[1].pfn, r.rec[0].pfn + 52);
 	free(r.rec);
+	/* Who may not see PFNs is not told which pages are neighbours, either. */
+	need_sys(!seteuid(NOBODY));
+	r = inspect(f->ctl, pinscope_pinned(id), 0, pmd_size);
+	expect_eq(r.nr, pages - 2, "of the pin, without privileges");
+	free(r.rec);
+	r = inspect(f->ctl, pinscope_self(), pinscope_addr(addr), pmd_size);
+	expect_eq(r.nr, pages, "without privileges");
+	free(r.rec);
+	need_sys(!seteuid(0));
 	expect_ok(pinscope_unpin(f->ctl, id));
 	munmap(addr, pmd_size);
 }
