@@ -379,3 +379,24 @@ void ps_gup_release(unsigned int call, unsigned long pfn, unsigned long pages,
 {
 	release_fns[gup_calls[call].result](pfn, pages, dirty);
 }
+
+/**
+ * ps_gup_release_pages() - ps_gup_release() for an array of pages
+ * @call: the call, which is not by folio
+ * @pages: the pages
+ * @nr: how many
+ * @dirty: mark the pages dirty first
+ *
+ * Context: may sleep.
+ */
+void ps_gup_release_pages(unsigned int call, struct page **pages, unsigned long nr,
+			  bool dirty)
+{
+	unsigned long i;
+
+	if (gup_calls[call].result == PAGE_PINS)
+		unpin_user_pages_dirty_lock(pages, nr, dirty);
+	else
+		for (i = 0; i < nr; i++)
+			release_folio_refs(pages[i], 1, dirty);
+}

@@ -5,9 +5,9 @@
  * Owns the list of open files, the count of pinned pages, and the module parameter
  * max_pages.
  *
- * PIN fills a new struct ps_pin that nothing else can reach and, once the caller has
- * the id, adds it to the open file's xarray, which holds a reference. Whoever wants
- * to see all pins goes through the open files.
+ * PIN fills a new struct ps_pin that nothing else can reach, and adds it to the open
+ * file's xarray, which holds a reference. A lookup finds it once the caller has the id.
+ * Whoever wants to see all pins goes through the open files.
  *
  * The ranges of a pin never change after PIN. UNPIN of a part marks the pages in a
  * bitmap.
@@ -35,8 +35,8 @@
 /* Base pages to release at a time, so that others can run in between. */
 #define RELEASE_BATCH	8192UL
 
-/* How many pointers to pages PIN keeps on the stack instead of allocating memory. */
-#define FEW_PAGES	8
+/* How many pointers to pages are kept on the stack instead of in allocated memory. */
+#define FEW_PAGES	16
 
 /* Base pages per call of GUP by default: their pointers fill one page. */
 #define DEFAULT_BATCH	(PAGE_SIZE / sizeof(struct page *))
@@ -119,14 +119,15 @@ static void index_ranges(struct ps_pin *pin)
 }
 
 /*
- * Adds pages to the end of a pin. Extends the last range when they follow it. Pins of
- * folios stay apart: a range of them is released by one unpin of one folio.
+ * Adds pages to the end of a pin. Extends the last range when they follow it, but not
+ * with @apart: a pin of a folio is one range, which one unpin releases.
  */
-static int append_run(struct ps_pin *pin, struct page *page, unsigned long pages)
+static int append_run(struct ps_pin *pin, struct page *page, unsigned long pages,
+		      bool apart)
 {
 	unsigned long pfn = page_to_pfn(page);
 
-	if (pin->nr_ranges && !ps_gup_by_folio(pin->call)) {
+	if (pin->nr_ranges && !apart) {
 		ps_range_t *last = &pin->ranges[pin->nr_ranges - 1];
 		unsigned long first = ps_range_pfn(*last);
 		unsigned long n = ps_range_pages(*last);
@@ -255,18 +256,35 @@ static void release_run(unsigned int call, unsigned long pfn, unsigned long page
 	}
 }
 
-/* Releases the pages of a part of a pin; its ranges stay as they are. */
+/*
+ * Releases the pages of a part of a pin; its ranges stay as they are. Pages without a
+ * neighbour are released together.
+ */
 static void release_pages_at(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 {
 	unsigned long pfn, pages, released = 0;
+	bool by_folio = ps_gup_by_folio(pin->call);
+	struct page *few[FEW_PAGES];
+	unsigned int nr = 0;
 
 	dirty |= READ_ONCE(pin->written);
 	while (ps_pin_next(pin, &pos, &pfn, &pages)) {
 		if (pfn == PS_HOLE)
 			continue;
-		release_run(pin->call, pfn, pages, dirty);
 		released += pages;
+		if (pages > 1 || by_folio) {
+			release_run(pin->call, pfn, pages, dirty);
+			continue;
+		}
+		few[nr++] = pfn_to_page(pfn);
+		if (nr == FEW_PAGES) {
+			ps_gup_release_pages(pin->call, few, nr, dirty);
+			nr = 0;
+			cond_resched();
+		}
 	}
+	if (nr)
+		ps_gup_release_pages(pin->call, few, nr, dirty);
 	pin->held -= released;
 	uncharge_pages(released);
 }
@@ -300,6 +318,19 @@ void ps_pin_put(struct ps_pin *pin)
 	kref_put(&pin->ref, free_pin);
 }
 
+/*
+ * Takes a reference to a pin, for ps_pin_put() to drop, unless it does not exist for
+ * others yet. The xa_lock of its file's xarray is held.
+ */
+static bool get_published(struct ps_pin *pin)
+{
+	/* Pairs with publish_pin(): the id is set. */
+	if (!smp_load_acquire(&pin->published))
+		return false;
+	kref_get(&pin->ref);
+	return true;
+}
+
 /* Looks up a pin and takes a reference, for ps_pin_put() to drop. */
 static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 {
@@ -307,8 +338,8 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 
 	xa_lock(&file->pins);
 	pin = xa_load(&file->pins, (unsigned long)id + ID_TO_INDEX);
-	if (pin)
-		kref_get(&pin->ref);
+	if (pin && !get_published(pin))
+		pin = NULL;
 	xa_unlock(&file->pins);
 	return pin;
 }
@@ -328,6 +359,7 @@ struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index)
 	unsigned long wanted = *serial;
 	struct ps_file *file;
 	struct ps_pin *pin;
+	bool published;
 
 	for (;;) {
 		/* A file leaves the list before its pins are released. */
@@ -339,17 +371,19 @@ struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index)
 		}
 		if (*serial != wanted)
 			*index = 0;
+		wanted = *serial;
 		xa_lock(&file->pins);
 		pin = xa_find(&file->pins, index, ULONG_MAX, XA_PRESENT);
-		if (pin)
-			kref_get(&pin->ref);
+		published = pin && get_published(pin);
 		xa_unlock(&file->pins);
 		xa_unlock(&all_files);
-		if (pin)
+		if (published)
 			return pin;
-		/* No more in this file: go on with the next one. */
-		++*serial;
-		wanted = 0;
+		/* Go on behind this pin, or with the next file. */
+		if (pin)
+			++*index;
+		else
+			++*serial;
 		cond_resched();
 	}
 }
@@ -472,7 +506,7 @@ static int append_batch(struct ps_pin *pin, struct page **pages, long nr,
 		n = by_folio ? min(ps_rest_of_folio(pages[i]), wanted - pin->pages) :
 			       run_length(pages + i, nr - i);
 		/* What follows a failure must not be added either. */
-		failed = failed || append_run(pin, pages[i], n);
+		failed = failed || append_run(pin, pages[i], n, by_folio);
 		if (failed)
 			release_run(pin->call, page_to_pfn(pages[i]), n, false);
 		if (failed || too_many_refs(pages[i], n))
@@ -561,13 +595,14 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 		mmgrab(mm);
 	pin->mm = mm;
 	pin->pid = get_task_pid(current, PIDTYPE_TGID);
-	get_task_comm(pin->comm, current);
+	/* Who changes it at the same time always leaves the last byte 0. */
+	memcpy(pin->comm, current->comm, sizeof(pin->comm));
 	return pin;
 }
 
 /*
- * Tells the caller the id of a pin, and makes the pin reachable by it. From then
- * on another thread may release the pin.
+ * Tells the caller the id of a pin, and makes the pin reachable by it: until then, it
+ * only occupies the id. From then on another thread may release the pin.
  */
 static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 {
@@ -575,8 +610,7 @@ static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 	u32 index;
 	int ret;
 
-	/* Only reserves the id: a lookup finds nothing there yet. */
-	ret = xa_alloc(&ucmd->file->pins, &index, NULL, xa_limit_31b,
+	ret = xa_alloc(&ucmd->file->pins, &index, pin, xa_limit_31b,
 		       GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
@@ -584,11 +618,11 @@ static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 	pin->id = cmd->id;
 	ret = ps_respond(ucmd);
 	if (ret) {
-		xa_release(&ucmd->file->pins, index);
+		xa_erase(&ucmd->file->pins, index);
 		return ret;
 	}
-	/* Cannot fail: the slot was reserved, so nothing is allocated. */
-	xa_store(&ucmd->file->pins, index, pin, GFP_KERNEL_ACCOUNT);
+	/* Pairs with get_published(). */
+	smp_store_release(&pin->published, true);
 	return 0;
 }
 

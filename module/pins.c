@@ -9,6 +9,11 @@
  * the namespace. The id of a process that has ended is shown, too, for as long as
  * its pin exists.
  *
+ * All but one of the numbers are kept with the pin. Whether a page is still mapped only
+ * the page tables tell, so they are walked at each read: some 20 instructions for each
+ * contiguous base page, next to none for huge ones. A counter would need an MMU notifier
+ * for each pin, and those change what mm does with the memory under test.
+ *
  * Pins may be made and released while the file is read. A pin that exists from
  * the first read to the last is listed exactly once.
  *

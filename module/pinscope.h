@@ -115,6 +115,7 @@ struct ps_pin {
 	struct pid *pid;	/* of the process that called PIN */
 	char comm[TASK_COMM_LEN];	/* of the thread that called PIN */
 	ktime_t since;		/* when the pages were pinned */
+	bool published;		/* has the caller of PIN been told the id? */
 	bool written;		/* by WRITE: mark pages dirty on release */
 	unsigned long pages;	/* released ones included */
 	unsigned long held;	/* released ones not included */
@@ -209,6 +210,8 @@ int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kerne
 long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages);
 void ps_gup_release(unsigned int call, unsigned long pfn, unsigned long pages,
 		    bool dirty);
+void ps_gup_release_pages(unsigned int call, struct page **pages, unsigned long nr,
+			  bool dirty);
 
 /* pin.c */
 extern atomic_long_t ps_pinned_pages;
