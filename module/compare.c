@@ -61,7 +61,8 @@ static void compare_absent(struct comparison *c, unsigned long addr)
 {
 	unsigned long index = (addr - c->cmd->addr) >> PAGE_SHIFT;
 
-	compare_run(c, false, 0, index - c->next);
+	if (index != c->next)
+		compare_run(c, false, 0, index - c->next);
 }
 
 static unsigned long compare_entry(const struct ps_entry *entry, void *arg)

@@ -44,6 +44,12 @@
 #define ENTRY_STATES							\
 	((2 * PINSCOPE_STATE_LONGTERM_PINNABLE - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
 
+/* Those of them that cannot be read of a pin. */
+#define OF_ENTRIES	(~(PAGE_STATES | PINSCOPE_STATE_ZEROPAGE))
+
+/* Pages of a pin to look at together. */
+#define PINNED_BATCH	512UL
+
 /* The size of a record in the first version of the ABI. */
 #define PINSCOPE_PAGE_MIN_SIZE	offsetofend(struct pinscope_page, node)
 
@@ -68,9 +74,15 @@ struct record_buf {
 	unsigned int nr;
 	unsigned int max;
 	bool show_pfns;		/* may the caller see PFNs? */
-	/* The last folio of one page, and the states that follow from @flags etc. */
+	u64 unknown;		/* states of entries that cannot be read */
+	/*
+	 * The last folio of one page, in an entry with the states @entry_state, and
+	 * what a record tells of it: all but @addr, @pages, the PFNs, and the states
+	 * of its page block. Valid if @like.state is not 0.
+	 */
 	struct small_folio small;
-	u64 small_state;	/* 0: none yet */
+	u64 entry_state;
+	struct pinscope_page like;
 };
 
 /* Page states of folios that cannot be read on this kernel. */
@@ -91,14 +103,6 @@ u64 ps_inspect_states(void)
 {
 	return (ENTRY_STATES & ps_walk_states()) |
 	       (FOLIO_STATES & ~unreadable_states());
-}
-
-/* For small folios, which have no counter for it, estimates as mm does. */
-static int pincount(struct folio *folio)
-{
-	if (folio_test_large(folio))
-		return atomic_read(&folio->_pincount);
-	return folio_ref_count(folio) / GUP_PIN_COUNTING_BIAS;
 }
 
 /*
@@ -204,23 +208,24 @@ static u64 page_states(struct folio *folio, struct page *page,
 }
 
 /* Fills @small for a page that is a folio of its own; returns false for others. */
-static bool read_small_folio(struct page *page, struct small_folio *small)
+static __always_inline bool read_small_folio(struct page *page, struct small_folio *small)
 {
 	if (PageCompound(page))
 		return false;
 	small->flags = ps_page_flags(page);
 	small->mapping = (unsigned long)READ_ONCE(page->mapping) & MAPPING_FLAGS;
-	small->charged = ps_folio_charged(page_folio(page));
+	small->charged = ps_folio_charged((struct folio *)page);	/* no tail page */
 	small->refcount = page_ref_count(page);
 	small->mapcount = atomic_read(&page->_mapcount);
 	return true;
 }
 
-/* Does flag_states() say the same of both? */
-static bool same_flags(const struct small_folio *a, const struct small_folio *b)
+static __always_inline bool same_small(const struct small_folio *a,
+				       const struct small_folio *b)
 {
 	return a->flags == b->flags && a->mapping == b->mapping &&
-	       a->charged == b->charged;
+	       a->charged == b->charged && a->refcount == b->refcount &&
+	       a->mapcount == b->mapcount;
 }
 
 /*
@@ -233,45 +238,111 @@ static unsigned long count_small(struct page *page, unsigned long nr,
 	struct small_folio next;
 	unsigned long n = 1;
 
+	if (nr == 1)
+		return 1;
 	/* All of one page block. */
 	nr = min(nr, pageblock_nr_pages -
 		     (page_to_pfn(page) & (pageblock_nr_pages - 1)));
 	while (n < nr && read_small_folio(page + n, &next) &&
-	       same_flags(&next, small) && next.refcount == small->refcount &&
-	       next.mapcount == small->mapcount)
+	       same_small(&next, small))
 		n++;
 	return n;
 }
 
-/* Adds to a record what it tells of a folio of one page. */
-static void add_small_folio(struct record_buf *buf, struct pinscope_page *rec,
-			    struct page *page, const struct small_folio *small)
+/* Derives what a record tells of a folio of one page from its words. */
+static void set_like(struct record_buf *buf, const struct ps_entry *entry,
+		     struct page *page, const struct small_folio *small)
 {
 	struct folio *folio = page_folio(page);
 
-	if (!buf->small_state || !same_flags(small, &buf->small)) {
-		buf->small = *small;
-		buf->small_state = flag_states(folio) |
-				   page_states(folio, page, PAGE_SHIFT);
-	}
-	rec->state |= add_block_states(buf->small_state, folio);
-	rec->unknown |= unreadable_states();
-	rec->folio_pfn = page_to_pfn(page);
-	rec->refcount = small->refcount;
-	rec->mapcount = ps_folio_mapcount(folio);
+	buf->small = *small;
+	buf->entry_state = entry->state;
+	buf->like = (struct pinscope_page) {
+		.state = entry->state | flag_states(folio) |
+			 page_states(folio, page, PAGE_SHIFT),
+		.refcount = small->refcount,
+		.mapcount = ps_folio_mapcount(folio),
+		.pincount = small->refcount / GUP_PIN_COUNTING_BIAS,
+		.map_shift = entry->shift,
+		.node = page_to_nid(page) + 1,
+		.unknown = buf->unknown | unreadable_states(),
+	};
 	/* As folio_maybe_dma_pinned(): the count may have overflowed. */
-	rec->pincount = small->refcount / GUP_PIN_COUNTING_BIAS;
 	if ((unsigned int)small->refcount >= GUP_PIN_COUNTING_BIAS)
-		rec->state |= PINSCOPE_STATE_MAYBE_PINNED;
-	rec->node = page_to_nid(page) + 1;
+		buf->like.state |= PINSCOPE_STATE_MAYBE_PINNED;
 }
 
-/* Adds to a record what it tells of a large folio, but for the numbers. */
+/* Does @rec, in @buf, continue the record in front of it? For folios of one page. */
+static __always_inline bool extends_small(const struct record_buf *buf,
+					  const struct pinscope_page *rec)
+{
+	const struct pinscope_page *last = rec - 1;
+
+	return buf->nr && buf->show_pfns && rec->pfn == last->pfn + last->pages &&
+	       rec->addr == last->addr + (last->pages << PAGE_SHIFT) &&
+	       rec->state == last->state && rec->map_shift == last->map_shift &&
+	       !last->folio_order && rec->refcount == last->refcount &&
+	       rec->mapcount == last->mapcount && rec->node == last->node;
+}
+
+/*
+ * Adds a record for folios of one page from the page @done of an entry on, the first of
+ * which is @small, or adds them to the last record. Returns how many, or 0 when the
+ * buffer is full.
+ */
+static unsigned long record_small(struct record_buf *buf,
+				  const struct ps_entry *entry, unsigned long done,
+				  const struct small_folio *small)
+{
+	struct pinscope_page *rec = &buf->records[buf->nr];
+	struct page *page = entry->page + done;
+
+	if (!buf->like.state || entry->state != buf->entry_state ||
+	    !same_small(small, &buf->small))
+		set_like(buf, entry, page, small);
+	*rec = buf->like;
+	rec->state = add_block_states(rec->state, (struct folio *)page);
+	rec->addr = entry->addr + (done << PAGE_SHIFT);
+	rec->pages = buf->show_pfns ? count_small(page, entry->pages - done, small) : 1;
+	rec->pfn = entry->pfn + done;
+	rec->folio_pfn = rec->pfn;
+	if (extends_small(buf, rec) && rec->addr != entry->vma_start) {
+		rec[-1].pages += rec->pages;
+		return rec->pages;
+	}
+	if (buf->nr == buf->max)
+		return 0;
+	buf->nr++;
+	return rec->pages;
+}
+
+/* Does @rec, in @buf, continue the record in front of it? For all others. */
+static bool extends_other(const struct record_buf *buf,
+			  const struct pinscope_page *rec)
+{
+	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_MIGRATION |
+			    PINSCOPE_STATE_HWPOISON | PINSCOPE_STATE_DEVICE_PRIVATE |
+			    PINSCOPE_STATE_DEVICE_EXCLUSIVE;
+	const struct pinscope_page *last = rec - 1;
+
+	if (!buf->nr || rec->addr != last->addr + (last->pages << PAGE_SHIFT) ||
+	    rec->state != last->state || rec->map_shift != last->map_shift)
+		return false;
+	if (rec->state & PINSCOPE_STATE_HAS_FOLIO)
+		return rec->folio_order && rec->folio_pfn == last->folio_pfn &&
+		       rec->pfn == last->pfn + last->pages;
+	if (rec->state & PINSCOPE_STATE_SWAP)
+		return buf->show_pfns && rec->swap_type == last->swap_type &&
+		       rec->swap_offset == last->swap_offset + last->pages;
+	return !(rec->state & has_pfn) ||
+	       (buf->show_pfns && rec->pfn == last->pfn + last->pages);
+}
+
+/* Adds to a record the page states of the large folio that has its first page. */
 static void add_large_folio(const struct record_buf *buf, struct pinscope_page *rec,
 			    struct page *page)
 {
-	const struct pinscope_page *last = buf->nr ? &buf->records[buf->nr - 1] :
-						     NULL;
+	const struct pinscope_page *last = rec - 1;
 	struct folio *folio = page_folio(page);
 
 	rec->folio_pfn = folio_pfn(folio);
@@ -280,7 +351,7 @@ static void add_large_folio(const struct record_buf *buf, struct pinscope_page *
 	 * partially_mapped() looks at all pages of the folio. To do so once for
 	 * each folio is enough, while the lock of one page table is held.
 	 */
-	if (last && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
+	if (buf->nr && !((last->addr ^ rec->addr) >> PMD_SHIFT) &&
 	    (last->state & PINSCOPE_STATE_HAS_FOLIO) &&
 	    last->folio_pfn == rec->folio_pfn)
 		rec->state |= last->state & FOLIO_STATES & ~PAGE_STATES;
@@ -290,150 +361,115 @@ static void add_large_folio(const struct record_buf *buf, struct pinscope_page *
 	rec->unknown |= unreadable_states();
 }
 
-/* Are the folios of two records, if any, such that one record can tell of both? */
-static bool same_folios(const struct record_buf *buf,
-			const struct pinscope_page *last,
-			const struct pinscope_page *rec)
+/* How many pages of an entry, from @page of a large folio on, have equal states. */
+static unsigned long alike_in_folio(const struct ps_entry *entry, struct page *page,
+				    unsigned long pages)
 {
-	const u64 has_pfn = PINSCOPE_STATE_PRESENT | PINSCOPE_STATE_HAS_FOLIO |
-			    PINSCOPE_STATE_MIGRATION | PINSCOPE_STATE_HWPOISON |
-			    PINSCOPE_STATE_DEVICE_PRIVATE |
-			    PINSCOPE_STATE_DEVICE_EXCLUSIVE | PINSCOPE_STATE_SWAP;
-
-	if (!(rec->state & has_pfn))
-		return true;
-	if (rec->folio_order)
-		return rec->folio_pfn == last->folio_pfn &&
-		       rec->pfn == last->pfn + last->pages;
-	/* That PFNs are consecutive is to be seen only by who may see them. */
-	if (!buf->show_pfns)
-		return false;
-	if (rec->state & PINSCOPE_STATE_SWAP)
-		return rec->swap_type == last->swap_type &&
-		       rec->swap_offset == last->swap_offset + last->pages;
-	return rec->pfn == last->pfn + last->pages && !last->folio_order &&
-	       rec->refcount == last->refcount && rec->mapcount == last->mapcount &&
-	       rec->pincount == last->pincount && rec->node == last->node;
-}
-
-/* Does @rec continue the last record, with all that this one tells? */
-static bool extends_last(const struct record_buf *buf,
-			 const struct pinscope_page *rec)
-{
-	const struct pinscope_page *last = rec - 1;
-
-	return buf->nr && rec->addr == last->addr + (last->pages << PAGE_SHIFT) &&
-	       rec->state == last->state && rec->map_shift == last->map_shift &&
-	       same_folios(buf, last, rec);
+	/* A huge entry has one state. */
+	if (entry->shift > PAGE_SHIFT)
+		return pages;
+	/* With a pin no entry is known. All pages of a hugetlb folio are alike. */
+	if (!entry->shift && folio_test_hugetlb(page_folio(page)))
+		return min(pages, ps_rest_of_folio(page));
+	return 1;
 }
 
 /*
- * Completes the record behind the last one of the buffer, for pages of folios from
- * @page on unless that is NULL, and adds it to the buffer: to the last record if it
- * extends that, and @extend is true. There is room for it even if the buffer is full.
- * Returns how many pages were added, some of @rec->pages, or 0 when the buffer is full.
+ * Adds a record for what an entry has from page @done on, of a large folio or of none,
+ * or adds it to the last record. Returns for how many pages, or 0 when the buffer is
+ * full.
  */
-static unsigned long add_record(struct record_buf *buf, struct page *page, bool extend)
+static unsigned long record_other(struct record_buf *buf,
+				  const struct ps_entry *entry, unsigned long done)
 {
+	struct page *page = entry->page ? entry->page + done : NULL;
+	struct folio *folio = page ? page_folio(page) : NULL;
 	struct pinscope_page *rec = &buf->records[buf->nr];
-	struct small_folio small;
-	struct folio *folio;
-	bool large = false;
 
-	if (page && read_small_folio(page, &small)) {
-		rec->pages = buf->show_pfns ?
-			     count_small(page, rec->pages, &small) : 1;
-		add_small_folio(buf, rec, page, &small);
-	} else if (page) {
-		large = true;
+	*rec = (struct pinscope_page) {
+		.addr = entry->addr + (done << PAGE_SHIFT),
+		.pages = entry->pages - done,
+		.state = entry->state,
+		.pfn = entry->pfn + done,
+		.map_shift = entry->shift,
+		.unknown = buf->unknown,
+		.swap_type = entry->swap_type,
+		.swap_offset = entry->swap_offset,
+	};
+	/* The lookup in the swap cache is not exported to modules. */
+	if (entry->state & PINSCOPE_STATE_SWAP)
+		rec->unknown |= PINSCOPE_STATE_SWAPCACHE;
+	if (folio) {
+		rec->pages = alike_in_folio(entry, page, rec->pages);
+		if (is_huge_zero(folio, entry))
+			rec->state |= PINSCOPE_STATE_HUGE_ZEROPAGE;
+		/* Of a pin: that, or a page of a file that was truncated. */
+		else if (!entry->shift && may_be_huge_zero(folio))
+			rec->unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
 		add_large_folio(buf, rec, page);
 	}
-	if (extend && extends_last(buf, rec)) {
+	if (rec->addr != entry->vma_start && extends_other(buf, rec)) {
 		rec[-1].pages += rec->pages;
 		return rec->pages;
 	}
 	if (buf->nr == buf->max)
 		return 0;
-	if (large) {
-		folio = page_folio(page);
+	if (folio) {
 		rec->refcount = folio_ref_count(folio);
 		rec->mapcount = ps_folio_mapcount(folio);
-		rec->pincount = pincount(folio);
+		rec->pincount = atomic_read(&folio->_pincount);
 		rec->node = folio_nid(folio) + 1;
 	}
 	buf->nr++;
 	return rec->pages;
 }
 
-/* Adds a record for what follows the page @done of an entry. */
-static unsigned long record_pages(struct record_buf *buf,
-				  const struct ps_entry *entry, unsigned long done)
-{
-	struct page *page = entry->page ? entry->page + done : NULL;
-	struct pinscope_page *rec = &buf->records[buf->nr];
-	unsigned long addr = entry->addr + (done << PAGE_SHIFT);
-
-	*rec = (struct pinscope_page) {
-		.addr = addr,
-		.pages = entry->pages - done,
-		.state = entry->state,
-		.pfn = entry->pfn + done,
-		.map_shift = entry->shift,
-		.unknown = ENTRY_STATES & ~ps_walk_states(),
-		.swap_type = entry->swap_type,
-		.swap_offset = entry->swap_offset,
-	};
-	/* Of a large folio, PTEs map one page each. */
-	if (page && PageCompound(page)) {
-		if (entry->shift == PAGE_SHIFT)
-			rec->pages = 1;
-		rec->state |= PS_STATE_IF(is_huge_zero(page_folio(page), entry),
-					  HUGE_ZEROPAGE);
-	}
-	/* The lookup in the swap cache is not exported to modules. */
-	if (entry->state & PINSCOPE_STATE_SWAP)
-		rec->unknown |= PINSCOPE_STATE_SWAPCACHE;
-	return add_record(buf, page, addr != entry->vma_start);
-}
-
-/* The function that ps_walk() calls for each entry. */
+/*
+ * Adds records for the pages of an entry; the function that ps_walk() calls. Each is
+ * made behind the last one of the buffer, where there is room for it even if the buffer
+ * is full. Returns for how many pages.
+ */
 static unsigned long record_entry(const struct ps_entry *entry, void *arg)
 {
+	struct small_folio small;
 	unsigned long done, n;
 
 	for (done = 0; done < entry->pages; done += n) {
-		n = record_pages(arg, entry, done);
+		if (entry->page && read_small_folio(entry->page + done, &small))
+			n = record_small(arg, entry, done, &small);
+		else
+			n = record_other(arg, entry, done);
 		if (!n)
 			break;
 	}
 	return done;
 }
 
-/* Adds a record for some of @pages consecutive pages of a pin. Returns how many. */
+/*
+ * Adds records for some of @pages consecutive pages of a pin, with no entry to read.
+ * Returns for how many.
+ */
 static unsigned long record_pinned(struct record_buf *buf, unsigned long addr,
 				   unsigned long pfn, unsigned long pages)
 {
-	struct pinscope_page *rec = &buf->records[buf->nr];
 	struct page *page = pfn_to_page(pfn);
-	struct folio *folio = page_folio(page);
-	bool zeropage = page == ZERO_PAGE(0);
-
-	*rec = (struct pinscope_page) {
+	struct ps_entry entry = {
 		.addr = addr,
-		.pages = pages,
+		.pages = min(pages, PINNED_BATCH),
 		.pfn = pfn,
-		.state = PS_STATE_IF(zeropage, ZEROPAGE),
-		.unknown = ENTRY_STATES & ~PAGE_STATES & ~PINSCOPE_STATE_ZEROPAGE,
+		.page = page,
+		.vma_start = -1UL,	/* none */
 	};
-	if (zeropage || (folio_test_large(folio) && !folio_test_hugetlb(folio)))
-		rec->pages = 1;
-	/* All pages of a hugetlb folio have the same states. */
-	else if (folio_test_large(folio))
-		rec->pages = min(pages, ps_rest_of_folio(page));
-	/* It is the huge zeropage, or a page of a file that was truncated. */
-	if (may_be_huge_zero(folio))
-		rec->unknown |= PINSCOPE_STATE_HUGE_ZEROPAGE;
-	return add_record(buf, page, !zeropage);
+
+	/* Its neighbours are the kernel's: it is never behind another page. */
+	if (page == ZERO_PAGE(0)) {
+		entry.pages = 1;
+		entry.state = PINSCOPE_STATE_ZEROPAGE;
+	} else if (folio_test_hugetlb(page_folio(page))) {
+		/* One record, however many pages that is. */
+		entry.pages = min(pages, ps_rest_of_folio(page));
+	}
+	return record_entry(&entry, buf);
 }
 
 /*
@@ -446,15 +482,16 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 {
 	struct ps_pos pos = ps_pin_seek(pin, *addr >> PAGE_SHIFT,
 					(end - *addr) >> PAGE_SHIFT);
-	unsigned long pfn, pages, n = 1, budget = SZ_16K;
+	unsigned long pfn, pages, n = 1;
+	long budget = SZ_16K;
 
-	while (n && budget && ps_pin_next(pin, &pos, &pfn, &pages)) {
+	while (n && budget > 0 && ps_pin_next(pin, &pos, &pfn, &pages)) {
 		budget--;
 		if (pfn == PS_HOLE) {
 			*addr += pages << PAGE_SHIFT;
 			continue;
 		}
-		for (; n && pages && budget; budget--, pages -= n, pfn += n) {
+		for (; n && pages && budget > 0; pages -= n, pfn += n, budget -= n) {
 			n = record_pinned(buf, *addr, pfn, pages);
 			*addr += n << PAGE_SHIFT;
 		}
@@ -504,7 +541,7 @@ static int inspect_some(struct pinscope_inspect *cmd, struct mm_struct *mm,
 	int ret;
 
 	buf->nr = 0;
-	buf->small_state = 0;
+	buf->like.state = 0;
 	ret = mm ? ps_walk(mm, addr, end, record_entry, buf) :
 		   record_pin(buf, pin, addr, end);
 	if (ret)
@@ -519,7 +556,10 @@ static int inspect_range(struct ps_file *file, struct pinscope_inspect *cmd,
 			 struct mm_struct *mm, struct ps_pin *pin)
 {
 	unsigned long addr = cmd->addr, end = addr + cmd->len;
-	struct record_buf buf = { .show_pfns = ps_may_see_pfns(file) };
+	struct record_buf buf = {
+		.show_pfns = ps_may_see_pfns(file),
+		.unknown = ENTRY_STATES & (mm ? ~ps_walk_states() : OF_ENTRIES),
+	};
 	unsigned int done = 0, max;
 	int ret = 0;
 

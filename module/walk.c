@@ -36,14 +36,21 @@
 /* Tables per call of ps_walk(), so that writers get the mmap lock in between. */
 #define MAX_TABLES	256
 
-/*
- * The PFNs of PTEs that are passed on together have a common multiple of this below
- * them: either all of them have a struct page or none, in one array.
- */
+/* PTEs are passed on together if their struct pages are in one array for sure. */
 #ifdef PAGES_PER_SUBSECTION
 #define RUN_ALIGN	PAGES_PER_SUBSECTION
 #else
 #define RUN_ALIGN	1UL	/* each page alone */
+#endif
+
+/*
+ * All of a PTE but its PFN. Without such a function, or without a bit that says that a
+ * PTE is special, each PTE is decoded for itself.
+ */
+#if defined(CONFIG_X86_64)
+#define pte_bits(pte)	pte_flags(pte)
+#elif defined(CONFIG_ARM64)
+#define pte_bits(pte)	pgprot_val(pte_pgprot(pte))
 #endif
 
 struct walk {
@@ -52,6 +59,9 @@ struct walk {
 	unsigned int huge_shift;	/* log2 of hugetlb's page size, else 0 */
 	ps_entry_fn fn;
 	void *arg;
+	/* The last PTE of a page that was decoded in @vma. */
+	struct ps_entry last;
+	u64 last_bits;		/* its pte_bits(); 0: none */
 };
 
 /**
@@ -152,8 +162,8 @@ static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 
 /*
  * Calls the walk's function for a leaf entry, which maps 1 << @shift bytes, and
- * for [@addr, @next) in it, or for several PTEs from @pte on. The lock of their table
- * is held. Returns where to go on: in front of @next when the walk is to end.
+ * for [@addr, @next) in it. The lock of its table is held. Returns where to go on: in
+ * front of @next when the walk is to end.
  */
 static unsigned long emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 				unsigned long addr, unsigned long next)
@@ -191,26 +201,65 @@ static unsigned long emit_entry(struct walk *w, pte_t pte, unsigned int shift,
 	return addr + (w->fn(&entry, w->arg) << PAGE_SHIFT);
 }
 
+#ifdef pte_bits
 /*
  * How many of @max PTEs from @first on, at @pte, are equal but for their PFNs, which
- * are consecutive. Compares whole entries: the PFN is a number in the entry that no
- * sum below carries out of its lowest bits. On x86 an entry for PROT_NONE has it
- * inverted; that shows in the last one.
+ * are consecutive. Compares whole entries: adding pages to the PFN changes only its
+ * lowest bits here. On x86 an entry for PROT_NONE has an inverted PFN; that shows in
+ * the last one.
  */
-static unsigned long count_run(pte_t *pte, pte_t first, unsigned long max)
+static unsigned long count_run(pte_t *pte, pte_t first, unsigned long pfn,
+			       unsigned long max)
 {
-	unsigned long pfn, n = 1;
+	unsigned long n = 1;
 
-	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) || !pte_present(first) ||
-	    pte_special(first))
-		return 1;
-	pfn = pte_pfn(first);
 	max = min(max, RUN_ALIGN - (pfn & (RUN_ALIGN - 1)));
 	while (n < max &&
 	       pte_val(ptep_get(pte + n)) == pte_val(first) + (n << PAGE_SHIFT))
 		n++;
-	return pte_pfn(ptep_get(pte + n - 1)) == pfn + n - 1 ? n : 1;
+	return n == 1 || pte_pfn(ptep_get(pte + n - 1)) == pfn + n - 1 ? n : 1;
 }
+
+/*
+ * Calls the walk's function for a PTE, and for those behind it that are equal but for
+ * consecutive PFNs. @addr is the address of the first one. Returns where to go on;
+ * *@next is where to go on if the walk does not end.
+ */
+static unsigned long emit_ptes(struct walk *w, pte_t *pte, pte_t entry,
+			       unsigned long addr, unsigned long end,
+			       unsigned long *next)
+{
+	unsigned long pfn;
+
+	*next = addr + PAGE_SIZE;
+	if (!pte_present(entry) || pte_special(entry))
+		return emit_entry(w, entry, PAGE_SHIFT, addr, *next);
+	if (pte_bits(entry) != w->last_bits) {
+		w->last_bits = pte_bits(entry);
+		w->last = (struct ps_entry) {
+			.state = present_states(w, entry, addr),
+			.shift = PAGE_SHIFT,
+			.vma_start = w->vma->vm_start,
+		};
+	}
+	/* As in mm, a PTE that is not special is of a page. */
+	pfn = pte_pfn(entry);
+	w->last.addr = addr;
+	w->last.pfn = pfn;
+	w->last.page = pfn_to_page(pfn);
+	w->last.pages = count_run(pte, entry, pfn, (end - addr) >> PAGE_SHIFT);
+	*next = addr + (w->last.pages << PAGE_SHIFT);
+	return addr + (w->fn(&w->last, w->arg) << PAGE_SHIFT);
+}
+#else
+static unsigned long emit_ptes(struct walk *w, pte_t *pte, pte_t entry,
+			       unsigned long addr, unsigned long end,
+			       unsigned long *next)
+{
+	*next = addr + PAGE_SIZE;
+	return emit_entry(w, entry, PAGE_SHIFT, addr, *next);
+}
+#endif
 
 /*
  * Is a PMD, which is not empty, something else than a pointer to a table?
@@ -240,7 +289,7 @@ static bool pmd_is_table(struct walk *w, pmd_t pmd)
 static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 			       unsigned long end)
 {
-	unsigned long n, next;
+	unsigned long next;
 	pte_t *pte, entry;
 	spinlock_t *ptl;	/* of the table that has the entry */
 	pmd_t pmdval;
@@ -263,17 +312,18 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
 		goto unlock_table;
 	pte = pte_offset_kernel(&pmdval, addr);
-	for (; addr < end; pte += n, addr = next) {
+	while (addr < end) {
 		entry = ptep_get(pte);
-		n = 1;
-		next = addr + PAGE_SIZE;
-		if (pte_none(entry))
+		if (pte_none(entry)) {
+			pte++;
+			addr += PAGE_SIZE;
 			continue;
-		n = count_run(pte, entry, (end - addr) >> PAGE_SHIFT);
-		next = addr + (n << PAGE_SHIFT);
-		addr = emit_entry(w, entry, PAGE_SHIFT, addr, next);
+		}
+		next = addr;
+		addr = emit_ptes(w, pte, entry, addr, end, &next);
 		if (addr != next)
 			break;
+		pte = pte_offset_kernel(&pmdval, addr);
 	}
 unlock_table:
 	spin_unlock(ptl);
@@ -430,6 +480,7 @@ static unsigned long walk_vma(struct walk *w, unsigned long addr,
 	struct address_space *mapping = NULL;
 	unsigned long next;
 
+	w->last_bits = 0;
 	w->huge_shift = 0;
 	if (is_vm_hugetlb_page(w->vma)) {
 		w->huge_shift = huge_page_shift(hstate_vma(w->vma));
