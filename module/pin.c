@@ -195,52 +195,25 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 	return pos;
 }
 
-/* Of @nr pages from @index on: how many are released, or not, as the first one is. */
-static unsigned long same_released(const struct ps_pin *pin, unsigned long index,
-				   unsigned long nr)
+/**
+ * ps_pin_same_released() - find pages that are released, or not, as a first one is
+ * @pin: a pin with @released
+ * @index: index of the first page
+ * @nr: how many pages to look at
+ * @pfn: out: PS_HOLE if the first page is released, else it is not set
+ *
+ * Context: the caller holds @pin->lock, or is the only user of @pin.
+ * Return: how many of the pages are as the first one.
+ */
+unsigned long ps_pin_same_released(const struct ps_pin *pin, unsigned long index,
+				   unsigned long nr, unsigned long *pfn)
 {
 	const unsigned long *bits = pin->released;
 
-	return (test_bit(index, bits) ? find_next_zero_bit(bits, index + nr, index) :
-		find_next_bit(bits, index + nr, index)) - index;
-}
-
-/**
- * ps_pin_next() - get the next run of pages of a pin
- * @pin: the pin
- * @pos: in: from ps_pin_seek(), or as the last call left it; out: behind the run
- * @pfn: out: PFN of the first page, or PS_HOLE when the pages were released
- * @pages: out: number of base pages, with consecutive PFNs and struct pages; they may
- *	be of several folios, unless the call of the pin is by folio
- *
- * Context: the caller holds @pin->lock, or is the only user of @pin.
- * Return: true, or false when there are no more pages and the output is not set.
- */
-bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
-		 unsigned long *pfn, unsigned long *pages)
-{
-	ps_range_t range;
-	unsigned long n;
-
-	if (!pos->pages)
-		return false;
-	range = pin->ranges[pos->i];
-	n = min(pos->pages, ps_range_pages(range) - pos->skip);
-	*pfn = ps_range_pfn(range) + pos->skip;
-	if (pin->released) {
-		n = same_released(pin, pos->index, n);
-		if (test_bit(pos->index, pin->released))
-			*pfn = PS_HOLE;
-	}
-	*pages = n;
-	pos->pages -= n;
-	pos->index += n;
-	pos->skip += n;
-	if (pos->skip == ps_range_pages(range)) {
-		pos->i++;
-		pos->skip = 0;
-	}
-	return true;
+	if (!test_bit(index, bits))
+		return find_next_bit(bits, index + nr, index) - index;
+	*pfn = PS_HOLE;
+	return find_next_zero_bit(bits, index + nr, index) - index;
 }
 
 /* Releases pages that ps_gup() returned for a call, some at a time. */

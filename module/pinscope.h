@@ -131,6 +131,46 @@ struct ps_pin {
 	ps_range_t few[PS_FEW_RANGES];
 };
 
+unsigned long ps_pin_same_released(const struct ps_pin *pin, unsigned long index,
+				   unsigned long nr, unsigned long *pfn);
+
+/**
+ * ps_pin_next() - get the next run of pages of a pin
+ * @pin: the pin
+ * @pos: in: from ps_pin_seek(), or as the last call left it; out: behind the run
+ * @pfn: out: PFN of the first page, or PS_HOLE when the pages were released
+ * @pages: out: number of base pages, with consecutive PFNs and struct pages; they may
+ *	be of several folios, unless the call of the pin is by folio
+ *
+ * Inline, since a pin of scattered pages has a run for each page.
+ *
+ * Context: the caller holds @pin->lock, or is the only user of @pin.
+ * Return: true, or false when there are no more pages and the output is not set.
+ */
+static inline bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
+			       unsigned long *pfn, unsigned long *pages)
+{
+	ps_range_t range;
+	unsigned long n;
+
+	if (!pos->pages)
+		return false;
+	range = pin->ranges[pos->i];
+	n = min(pos->pages, ps_range_pages(range) - pos->skip);
+	*pfn = ps_range_pfn(range) + pos->skip;
+	if (unlikely(pin->released))
+		n = ps_pin_same_released(pin, pos->index, n, pfn);
+	*pages = n;
+	pos->pages -= n;
+	pos->index += n;
+	pos->skip += n;
+	if (pos->skip == ps_range_pages(range)) {
+		pos->i++;
+		pos->skip = 0;
+	}
+	return true;
+}
+
 /* One ioctl while it is served. */
 struct ps_ucmd {
 	struct ps_file *file;
@@ -225,8 +265,6 @@ void ps_pin_put(struct ps_pin *pin);
 void ps_pin_put_read(struct ps_pin *pin);
 struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages);
-bool ps_pin_next(const struct ps_pin *pin, struct ps_pos *pos,
-		 unsigned long *pfn, unsigned long *pages);
 int ps_init_pins(struct ps_file *file);
 void ps_release_pins(struct ps_file *file);
 
