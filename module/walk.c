@@ -289,8 +289,8 @@ static bool pmd_is_table(struct walk *w, pmd_t pmd)
 static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 			       unsigned long end)
 {
-	unsigned long next;
-	pte_t *pte, entry;
+	pte_t *pte, *last, entry;
+	unsigned long next, to;
 	spinlock_t *ptl;	/* of the table that has the entry */
 	pmd_t pmdval;
 
@@ -312,19 +312,21 @@ static unsigned long walk_ptes(struct walk *w, pmd_t *pmd, unsigned long addr,
 	if (!pmd_same(pmdval, READ_ONCE(*pmd)))
 		goto unlock_table;
 	pte = pte_offset_kernel(&pmdval, addr);
-	while (addr < end) {
+	for (last = pte + ((end - addr) >> PAGE_SHIFT); pte < last; ) {
 		entry = ptep_get(pte);
 		if (pte_none(entry)) {
 			pte++;
-			addr += PAGE_SIZE;
 			continue;
 		}
-		next = addr;
-		addr = emit_ptes(w, pte, entry, addr, end, &next);
-		if (addr != next)
-			break;
-		pte = pte_offset_kernel(&pmdval, addr);
+		addr = end - ((last - pte) << PAGE_SHIFT);
+		to = emit_ptes(w, pte, entry, addr, end, &next);
+		if (to != next) {
+			addr = to;
+			goto unlock_table;
+		}
+		pte += (next - addr) >> PAGE_SHIFT;
 	}
+	addr = end;
 unlock_table:
 	spin_unlock(ptl);
 unlock_rcu:
@@ -393,24 +395,28 @@ static unsigned long walk_pmd_leaf(struct walk *w, pmd_t *pmd,
  */
 static pud_t *skip_empty_puds(pud_t *pud, unsigned long *addr, unsigned long end)
 {
-	while (pud_none(READ_ONCE(*pud))) {
-		*addr = pud_addr_end(*addr, end);
-		if (*addr == end)
+	unsigned long at = *addr & PUD_MASK, last = (end - 1) & PUD_MASK;
+
+	for (; pud_none(READ_ONCE(*pud)); pud++, at += PUD_SIZE)
+		if (at == last) {
+			*addr = end;
 			return NULL;
-		pud++;
-	}
+		}
+	*addr = max(*addr, at);
 	return pud;
 }
 
 /* Likewise for PMDs. */
 static pmd_t *skip_empty_pmds(pmd_t *pmd, unsigned long *addr, unsigned long end)
 {
-	while (pmd_none(READ_ONCE(*pmd))) {
-		*addr = pmd_addr_end(*addr, end);
-		if (*addr == end)
+	unsigned long at = *addr & PMD_MASK, last = (end - 1) & PMD_MASK;
+
+	for (; pmd_none(READ_ONCE(*pmd)); pmd++, at += PMD_SIZE)
+		if (at == last) {
+			*addr = end;
 			return NULL;
-		pmd++;
-	}
+		}
+	*addr = max(*addr, at);
 	return pmd;
 }
 
