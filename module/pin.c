@@ -525,9 +525,27 @@ static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
 	return ret;
 }
 
+/*
+ * Gets an array for @nr pages. One of the default size stays with the open file, since
+ * a kernel that clears memory on allocation takes longer for it than PIN for the rest.
+ */
+static struct page **get_batch(struct ps_file *file, unsigned long nr)
+{
+	struct page **pages = nr <= DEFAULT_BATCH ? xchg(&file->batch, NULL) : NULL;
+
+	return pages ? pages : kvmalloc_array(max(nr, DEFAULT_BATCH), sizeof(*pages),
+					      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
+
+static void put_batch(struct ps_file *file, struct page **pages, unsigned long nr)
+{
+	if (nr > DEFAULT_BATCH || cmpxchg(&file->batch, NULL, pages))
+		kvfree(pages);
+}
+
 /* Fills an empty pin. With an error, @pin has what was pinned until then. */
-static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
-		     struct ps_gup *gup)
+static int pin_range(struct ps_file *file, struct ps_pin *pin,
+		     struct pinscope_pin *cmd, struct ps_gup *gup)
 {
 	unsigned long wanted = cmd->len >> PAGE_SHIFT;
 	unsigned long batch = min(wanted, cmd->batch ? cmd->batch : DEFAULT_BATCH);
@@ -535,8 +553,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 	int ret = 0;
 
 	if (batch > FEW_PAGES)
-		pages = kvmalloc_array(batch, sizeof(*pages),
-				       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		pages = get_batch(file, batch);
 	if (!pages)
 		return -ENOMEM;
 	while (!ret && pin->pages < wanted) {
@@ -545,7 +562,7 @@ static int pin_range(struct ps_pin *pin, struct pinscope_pin *cmd,
 			cond_resched();
 	}
 	if (pages != few)
-		kvfree(pages);
+		put_batch(file, pages, batch);
 	index_ranges(pin);
 	return ret;
 }
@@ -622,7 +639,7 @@ static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 		return -ENOMEM;
 	cmd->elapsed_ns = 0;
 	cmd->lock = PINSCOPE_LOCK_UNKNOWN;
-	ret = pin_range(pin, cmd, gup);
+	ret = pin_range(ucmd->file, pin, cmd, gup);
 	cmd->pages = pin->pages;
 	if ((cmd->flags & PINSCOPE_PIN_PARTIAL) && pin->pages)
 		ret = 0;
@@ -827,4 +844,5 @@ void ps_release_pins(struct ps_file *file)
 		cond_resched();
 	}
 	xa_destroy(&file->pins);
+	kvfree(file->batch);
 }

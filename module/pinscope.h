@@ -46,6 +46,7 @@ struct ps_file {
 	struct xarray pins;	/* of struct ps_pin; the index is the id plus 1 */
 	u32 serial;		/* in the list of open files, see pin.c */
 	bool show_pfns;		/* had who opened it CAP_SYS_ADMIN? */
+	struct page **batch;	/* of PIN, while none runs; or NULL */
 	struct ps_map *map;	/* the memory of an open map, else NULL */
 };
 
