@@ -271,20 +271,20 @@ static bool migratable(const struct kind *kind, const struct request *request)
 
 const struct condition conditions[] = {
 	{
-		.name = "fresh", .traits = COND_FRESH,
+		.name = "fresh", .traits = COND_FRESH | COND_BASIC,
 		.what = "The memory is as its kind was made.",
 	}, {
 		.name = "cow-shared",
 		.what =
 			"A child maps the page too, read-only, until one of them writes: a pin must not let the two see each other's writes (CVE-2020-29374).",
 		.enter = enter_cow_shared, .applies = forkable,
-		.traits = COND_CHILD | COND_CHILD_MAPS,
+		.traits = COND_CHILD | COND_CHILD_MAPS | COND_BASIC,
 	}, {
 		.name = "previously-shared",
 		.what =
 			"A child mapped the page and has exited: the page can become exclusive where it is, without a copy.",
 		.enter = enter_previously_shared, .applies = pinnable,
-		.traits = COND_SHARED_BEFORE,
+		.traits = COND_SHARED_BEFORE | COND_BASIC,
 	}, {
 		.name = "cow-shared-grandchild",
 		.what =
@@ -302,13 +302,13 @@ const struct condition conditions[] = {
 		.what =
 			"mprotect() took VM_WRITE away; a later mprotect() may give it back, so that a read-only pin must be reliable all the same.",
 		.enter = enter_mprotect_read, .applies = forkable,
-		.traits = COND_READONLY,
+		.traits = COND_READONLY | COND_BASIC,
 	}, {
 		.name = "uffd-wp",
 		.what =
 			"userfaultfd has write-protected the page and reports writes: a pin for reading must neither report a write nor lose the protection.",
 		.enter = enter_uffd_wp, .applies = uffd_markable_for_read,
-		.traits = COND_UFFD_WP | COND_WRITE_BLOCKS,
+		.traits = COND_UFFD_WP | COND_WRITE_BLOCKS | COND_BASIC,
 	}, {
 		.name = "uffd-wp-async",
 		.what =
@@ -320,7 +320,7 @@ const struct condition conditions[] = {
 		.what =
 			"clear_refs cleared the soft-dirty bits, as a checkpoint does: a pin for reading must not set the bit.",
 		.enter = enter_soft_dirty_cleared, .applies = soft_dirty_clearable,
-		.traits = COND_SOFT_DIRTY_CLEARED,
+		.traits = COND_SOFT_DIRTY_CLEARED | COND_BASIC,
 	}, {
 		.name = "pinned-read",
 		.what = "A long-term pin for reading holds the page already.",

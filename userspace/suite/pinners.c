@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of pinners: the module, by any call, and users of GUP that every kernel
- * has: io_uring with registered buffers, and vmsplice().
+ * The table of pinners, which is at the end; the module, by any call; and users of GUP
+ * that every kernel has: io_uring with registered buffers, and vmsplice(). Others are in
+ * files of their own, pin_*.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@ static int module_pin(struct fixture *f)
 			    sys_page_size(), &f->id);
 }
 
-static char module_see(struct fixture *f)
+static int module_see(struct fixture *f)
 {
 	char byte = 0;
 
@@ -50,6 +51,7 @@ static int module_unpin(struct fixture *f)
 
 const struct pinner by_module = {
 	.what = "The module, by the call that the name says, with its gup_flags.",
+	.traits = PINNER_MODULE,
 	.pin = module_pin,
 	.see = module_see,
 	.put = module_put,
@@ -67,83 +69,71 @@ struct ring {
 	int fd;
 };
 
-static struct ring *ring_of_process(struct fixture *f)
+static struct ring ring;
+
+static const char *ring_open(void)
 {
-	static struct ring ring;
-	static pid_t pinner;
 	int ret;
 
-	if (pinner == getpid())
-		return &ring;
 	ring.fd = memfd_create("ring", MFD_CLOEXEC);
 	ret = ring.fd < 0 ? -errno : io_uring_queue_init(2, &ring.uring, 0);
-	if (ret) {
-		fixture_fails(f, "io_uring_queue_init: %s: sysctl kernel.io_uring_disabled=0",
-			      pinscope_errno(ret));
-		if (ring.fd >= 0)
-			close(ring.fd);
+	if (!ret)
 		return NULL;
-	}
-	pinner = getpid();
-	return &ring;
+	if (ring.fd >= 0)
+		close(ring.fd);
+	return "no io_uring could be made: sysctl kernel.io_uring_disabled=0";
 }
 
 static int ring_pin(struct fixture *f)
 {
 	const struct iovec page = { f->addr, sys_page_size() };
-	struct ring *ring = ring_of_process(f);
 
-	f->pinner_data = ring;
-	return ring ? io_uring_register_buffers(&ring->uring, &page, 1) : -ENODEV;
+	return io_uring_register_buffers(&ring.uring, &page, 1);
 }
 
 /* Moves the first byte of the page to the file, or from there. */
 static bool ring_move(struct fixture *f, bool to_file)
 {
-	struct ring *ring = f->pinner_data;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring.uring);
 	struct io_uring_cqe *cqe;
 	bool moved;
 
 	if (to_file)
-		io_uring_prep_write_fixed(sqe, ring->fd, f->addr, 1, 0, 0);
+		io_uring_prep_write_fixed(sqe, ring.fd, f->addr, 1, 0, 0);
 	else
-		io_uring_prep_read_fixed(sqe, ring->fd, f->addr, 1, 0, 0);
-	if (io_uring_submit(&ring->uring) != 1 ||
-	    io_uring_wait_cqe(&ring->uring, &cqe))
+		io_uring_prep_read_fixed(sqe, ring.fd, f->addr, 1, 0, 0);
+	if (io_uring_submit(&ring.uring) != 1 ||
+	    io_uring_wait_cqe(&ring.uring, &cqe))
 		return false;
 	moved = cqe->res == 1;
-	io_uring_cqe_seen(&ring->uring, cqe);
+	io_uring_cqe_seen(&ring.uring, cqe);
 	return moved;
 }
 
-static char ring_see(struct fixture *f)
+static int ring_see(struct fixture *f)
 {
-	struct ring *ring = f->pinner_data;
 	char byte = 0;
 
-	return ring_move(f, true) && pread(ring->fd, &byte, 1, 0) == 1 ? byte : 0;
+	return ring_move(f, true) && pread(ring.fd, &byte, 1, 0) == 1 ? byte : 0;
 }
 
 static void ring_put(struct fixture *f, char byte)
 {
-	struct ring *ring = f->pinner_data;
-
-	if (pwrite(ring->fd, &byte, 1, 0) == 1)
+	if (pwrite(ring.fd, &byte, 1, 0) == 1)
 		ring_move(f, false);
 }
 
 static int ring_unpin(struct fixture *f)
 {
-	struct ring *ring = f->pinner_data;
-
-	return io_uring_unregister_buffers(&ring->uring);
+	(void)f;
+	return io_uring_unregister_buffers(&ring.uring);
 }
 
 const struct pinner by_io_uring = {
 	.name = "io-uring-buffer",
 	.what =
 			"io_uring, which pins registered buffers with FOLL_WRITE | FOLL_LONGTERM (by pin_user_pages_fast(); before Linux 6.5 by pin_user_pages(), and only of anonymous memory, shmem and hugetlb), and does I/O of files with them.",
+	.open = ring_open,
 	.pin = ring_pin,
 	.see = ring_see,
 	.put = ring_put,
@@ -186,7 +176,7 @@ static int pipe_pin(struct fixture *f)
 }
 
 /* tee() gives another reference to the page that the pipe holds. */
-static char pipe_see(struct fixture *f)
+static int pipe_see(struct fixture *f)
 {
 	struct pipes *pipes = f->pinner_data;
 	char page[sys_page_size()];
@@ -205,5 +195,34 @@ const struct pinner by_vmsplice = {
 };
 
 const struct pinner *const pinners[] = {
-	&by_module, &by_io_uring, &by_vmsplice, NULL,
+	&by_module,
+	&by_io_uring,
+	&by_vmsplice,
+	NULL
 };
+
+const char *pinner_missing(const struct pinner *pinner)
+{
+	return pinner->missing ? pinner->missing() : NULL;
+}
+
+int pinner_pin(struct fixture *f)
+{
+	/* What was opened belongs to the process, and a fork is another one. */
+	static pid_t opened_in[ARRAY_SIZE(pinners)];
+	const struct pinner *pinner = f->scenario.request->pinner;
+	const char *why;
+	size_t i = 0;
+
+	while (pinners[i] != pinner)
+		i++;
+	if (pinner->open && opened_in[i] != getpid()) {
+		why = pinner->open();
+		if (why) {
+			fixture_fails(f, "%s", why);
+			return -ENODEV;
+		}
+		opened_in[i] = getpid();
+	}
+	return pinner->pin(f);
+}

@@ -3,6 +3,7 @@
  * The tables of calls and of requests.
  */
 #include <stdio.h>
+#include <sys/utsname.h>
 
 #include "suite.h"
 
@@ -57,8 +58,8 @@ const struct call calls[PINSCOPE_CALLS] = {
 	},
 };
 
-#define MODULE(call, flags)		{ &by_module, call, flags, false }
-#define MODULE_FRESH(call, flags)	{ &by_module, call, flags, true }
+#define MODULE(call, flags)		{ &by_module, call, flags, SCOPE_ALL, 0, 0 }
+#define MODULE_FRESH(call, flags)	{ &by_module, call, flags, SCOPE_FRESH, 0, 0 }
 
 const struct request requests[] = {
 	MODULE(PIN, 0),
@@ -85,11 +86,34 @@ const struct request requests[] = {
 	MODULE_FRESH(PIN, F(HONOR_NUMA_FAULT)),
 	MODULE_FRESH(PIN, F(ANON)),
 	MODULE_FRESH(PIN, F(NOFAULT)),
-	{ &by_io_uring, PIN_FAST, F(WRITE) | F(LONGTERM), false },
-	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, false },
+	{ &by_io_uring, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_ALL, KERNEL(6, 5), 0 },
+	{ &by_io_uring, PIN, F(WRITE) | F(LONGTERM), SCOPE_ALL, 0, KERNEL(6, 5) },
+	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, SCOPE_ALL, 0, 0 },
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);
+
+/* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
+static unsigned int running_kernel(void)
+{
+	static unsigned int kernel;
+	unsigned int major, minor;
+	struct utsname uts;
+
+	if (!kernel && !uname(&uts) &&
+	    sscanf(uts.release, "%u.%u", &major, &minor) == 2)
+		kernel = KERNEL(major, minor);
+	return kernel;
+}
+
+bool request_exists(const struct request *request)
+{
+	unsigned int kernel = running_kernel();
+
+	return kernel >= request->since &&
+	       (!request->before || kernel < request->before) &&
+	       !pinner_missing(request->pinner);
+}
 
 const char *request_name(const struct request *request, char *buf, size_t size)
 {

@@ -29,6 +29,19 @@ static bool asks(const struct scenario *s, uint64_t gup_flags)
 	return s->request->gup_flags & gup_flags;
 }
 
+static bool is_by(const struct scenario *s, unsigned int pinner_traits)
+{
+	return s->request->pinner->traits & pinner_traits;
+}
+
+/* The errno with which the pinner refuses the memory by itself, or 0. */
+static int pinner_refuses(const struct scenario *s)
+{
+	const struct pinner *pinner = s->request->pinner;
+
+	return pinner->refuses ? pinner->refuses(s) : 0;
+}
+
 static bool is_private(const struct scenario *s)
 {
 	return !is(s, KIND_SHARED);
@@ -60,7 +73,8 @@ static bool is_anonymous_vma(const struct scenario *s)
 /* Must each side see the other's later writes? */
 static bool is_lasting(const struct scenario *s)
 {
-	return rules_takes_pins(s) && asks(s, F(LONGTERM) | F(WRITE));
+	return rules_takes_pins(s) && asks(s, F(LONGTERM) | F(WRITE)) &&
+	       !is_by(s, PINNER_SHORT);
 }
 
 /* Others may have references to the folio, for other pages of it. */
@@ -93,7 +107,7 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 {
 	bool write = asks(s, F(WRITE));
 
-	if (is(s, KIND_VMA_REFUSED) || is_longterm_dax(s))
+	if (is(s, KIND_VMA_REFUSED) || is_longterm_dax(s) || pinner_refuses(s))
 		return OUTCOME_REFUSED;
 	/* FOLL_FORCE writes without VM_WRITE, but only to private mappings. */
 	if (write && in(s, COND_READONLY) &&
@@ -136,6 +150,10 @@ enum outcome rules_outcome(const struct scenario *s, const struct pinscope_page 
 
 int rules_errno(const struct scenario *s)
 {
+	int ret = pinner_refuses(s);
+
+	if (ret)
+		return ret;
 	if (is_longterm_dax(s))
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
@@ -145,7 +163,8 @@ int rules_errno(const struct scenario *s)
 
 bool rules_apply(const struct scenario *s, enum property property)
 {
-	bool refused = is(s, KIND_VMA_REFUSED) || is_longterm_dax(s);
+	bool refused = is(s, KIND_VMA_REFUSED) || is_longterm_dax(s) || pinner_refuses(s);
+	const struct pinner *pinner = s->request->pinner;
 	bool write = asks(s, F(WRITE));
 	bool events = in(s, COND_WRITE_BLOCKS);
 
@@ -154,7 +173,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return property == PROP_SETUP || property == PROP_ERRNO;
 	switch (property) {
 	case PROP_SAME_PAGE:
-		return s->request->pinner->is_mapped;
+		return pinner->is_mapped ||
+		       (rules_takes_pins(s) && !(pinner->traits & PINNER_SHORT));
 	case PROP_REPLACED:
 		/* Until Linux 6.6 GUP honoured NUMA hints, which may migrate. */
 		return !is(s, KIND_NOT_PRESENT | KIND_NO_PAGE | KIND_NUMA_HINT);
@@ -169,7 +189,7 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_RELIABLE:
 		return is_lasting(s) && !events;
 	case PROP_DEVICE_WRITE:
-		return write && rules_takes_pins(s);
+		return write && rules_takes_pins(s) && pinner->put;
 	case PROP_CHILD_ISOLATED:
 		return is_private(s) &&
 		       (in(s, COND_CHILD_MAPS) ||
@@ -180,7 +200,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       !in(s, COND_CHILD | COND_POOL_EMPTY) && !is(s, KIND_GIGANTIC);
 	case PROP_NO_LEAK:
 		/* hugetlb_wp() goes by who maps a page, not by references. */
-		return is_private(s) && !events &&
+		return is_private(s) && !events && pinner->see &&
+		       !(pinner->traits & PINNER_SHORT) &&
 		       (!in(s, COND_CHILD) || in(s, COND_CHILD_MAPS)) &&
 		       !in(s, COND_POOL_EMPTY | COND_READONLY) &&
 		       !is(s, KIND_GIGANTIC) &&
@@ -195,15 +216,31 @@ bool rules_apply(const struct scenario *s, enum property property)
 	}
 }
 
+static bool in_scope(const struct scenario *s)
+{
+	switch (s->request->scope) {
+	case SCOPE_FRESH:
+		return in(s, COND_FRESH) && !is(s, KIND_VARIANT);
+	case SCOPE_BASIC:
+		return in(s, COND_FRESH) || (in(s, COND_BASIC) && is(s, KIND_CHECK));
+	default:
+		return true;
+	}
+}
+
 bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 {
 	const struct request *r = s->request;
 	bool basic = calls[r->call].traits & CALL_BASIC;
 
-	if (!(info->calls & 1ULL << r->call) ||
-	    (r->gup_flags & ~info->gup_flags[r->call]))
+	if (r->pinner == &by_module &&
+	    (!(info->calls & 1ULL << r->call) ||
+	     (r->gup_flags & ~info->gup_flags[r->call])))
 		return false;
-	if (r->only_fresh && (!in(s, COND_FRESH) || is(s, KIND_VARIANT)))
+	if (!in_scope(s) || (r->pinner->takes && !r->pinner->takes(s->kind)))
+		return false;
+	/* A refusal is the same in every condition. */
+	if (pinner_refuses(s) && !in(s, COND_FRESH))
 		return false;
 	/* Until Linux 6.6 GUP honoured NUMA hints, which takes a fault. */
 	if (asks(s, F(NOFAULT)) && is(s, KIND_NUMA_HINT))

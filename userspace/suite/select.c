@@ -57,6 +57,7 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 {
 	struct scenario_result *result;
 	size_t nr_kinds, k, c, r;
+	bool exists[nr_requests];
 
 	if (!run->dirs.nr)
 		run->dirs = (struct dirs) { { "/var/tmp" }, 1 };
@@ -70,6 +71,8 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 	if (result == MAP_FAILED)
 		return -ENOMEM;
 	run->results = result;
+	for (r = 0; r < nr_requests; r++)
+		exists[r] = request_exists(&requests[r]);
 	for (c = 0; c < nr_conditions; c++) {
 		if (conditions[c].exists && !conditions[c].exists())
 			continue;
@@ -78,7 +81,7 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 				result->scenario = (struct scenario) {
 					&run->kinds[k], &conditions[c], &requests[r],
 				};
-				if (!rules_exist(&result->scenario, info) ||
+				if (!exists[r] || !rules_exist(&result->scenario, info) ||
 				    !choose(result, wanted, globs))
 					continue;
 				result->hang = known_hang(&result->scenario);

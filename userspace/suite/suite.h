@@ -38,6 +38,7 @@
 #define NAMES_MAX	640
 
 struct fixture;
+struct scenario;
 
 /* ------------------------------------------------------------------ kinds */
 
@@ -168,6 +169,7 @@ enum condition_trait {
 	COND_SOFT_DIRTY_CLEARED	= 1 << 8,
 	COND_POOL_EMPTY		= 1 << 9,	/* no hugetlb page is free, for anybody */
 	COND_TAKEN_FROM_CHILD	= 1 << 10,	/* so mm unmaps the child's instead of copying */
+	COND_BASIC		= 1 << 11,	/* for requests with SCOPE_BASIC as well */
 };
 
 /**
@@ -213,24 +215,51 @@ struct call {
 
 extern const struct call calls[PINSCOPE_CALLS];
 
+/* What the rules and the runner must know of a pinner. */
+enum pinner_trait {
+	PINNER_ONE_AT_A_TIME	= 1 << 0,	/* uses what the machine has once */
+	PINNER_SHORT		= 1 << 1,	/* holds nothing any more when @pin returns */
+	PINNER_MODULE		= 1 << 2,	/* cannot do without pinscope.ko */
+};
+
 /**
  * struct pinner - who pins
  * @name: in the name of a test case, in the place of the call; NULL for the
  *	module, whose test cases name the call and the gup_flags
  * @what: a sentence: what it is, and which call and gup_flags it comes to
- * @pin: pins the page under test; returns 0 or a negative errno; ENODEV: the
- *	machine does not have it, and f->why says what to do
- * @see: the byte that the pinned page has
- * @put: writes a byte to the pinned page; NULL: it cannot
- * @is_mapped: is the pinned page the one that the process has mapped? NULL: it
- *	cannot be told
+ * @traits: enum pinner_trait
+ * @missing: NULL when the kernel and the machine have it, else why not and what to do;
+ *	leaves nothing open, and takes no time. The string stays. Without the
+ *	function they always have it
+ * @takes: whether a kind of memory can be given to it at all; NULL: every kind.
+ *	What it is given and refuses is for @refuses
+ * @refuses: the negative errno with which it refuses a scenario by itself, before or
+ *	instead of GUP; 0: it goes by the rules of GUP. NULL: it always does
+ * @open: opens what it needs, once in each process and before the first pin there;
+ *	the process keeps it. NULL: nothing. Returns NULL, or why it is not possible
+ * @pin: pins the page under test, f->addr; keeps what it needs in f->pinner_data.
+ *	Returns 0 or a negative errno; ENODEV: the machine does not have it, and f->why
+ *	says what to do
+ * @see: the byte that the pinned page begins with, by the pinner's own means (a device
+ *	reads it); -1: it cannot be seen. NULL: it never can
+ * @put: writes a byte to the beginning of the pinned page; NULL: it cannot
+ * @is_mapped: is the pinned page the one that the process has mapped? NULL: the suite
+ *	goes by the pincount of the page that the process has mapped
  * @unpin: returns 0 or a negative errno
+ *
+ * Only @open and @pin may fail for want of something; @unpin undoes all of @pin. None
+ * of them may need f->fd, the module's file, unless PINNER_MODULE is set.
  */
 struct pinner {
 	const char *name;
 	const char *what;
+	unsigned int traits;
+	const char *(*missing)(void);
+	bool (*takes)(const struct kind *kind);
+	int (*refuses)(const struct scenario *s);
+	const char *(*open)(void);
 	int (*pin)(struct fixture *f);
-	char (*see)(struct fixture *f);
+	int (*see)(struct fixture *f);
 	void (*put)(struct fixture *f, char byte);
 	bool (*is_mapped)(struct fixture *f);
 	int (*unpin)(struct fixture *f);
@@ -242,22 +271,61 @@ extern const struct pinner by_module, by_io_uring, by_vmsplice;
 extern const struct pinner *const pinners[];
 
 /**
+ * pinner_missing() - does the machine have a pinner?
+ * @pinner: the pinner
+ *
+ * Return: NULL when it does; else why not, and what to do.
+ */
+const char *pinner_missing(const struct pinner *pinner);
+
+/**
+ * pinner_pin() - let the scenario's pinner pin the page under test
+ * @f: the fixture
+ *
+ * Return: 0 or a negative errno; ENODEV: it cannot be asked, and f->why says why.
+ */
+int pinner_pin(struct fixture *f);
+
+/* In which conditions a request runs. */
+enum scope {
+	SCOPE_ALL,
+	SCOPE_BASIC,	/* those with COND_BASIC for kinds with KIND_CHECK, and fresh */
+	SCOPE_FRESH,	/* it comes to the code of another row: fresh is enough */
+};
+
+/* Linux @major.@minor, as in struct request. */
+#define KERNEL(major, minor)	((major) * 1000U + (minor))
+
+/**
  * struct request - who pins, and how
  * @pinner: who
  * @call: enum pinscope_call that it comes to
  * @gup_flags: PINSCOPE_FOLL_* that it passes
- * @only_fresh: it comes to the code of another row, so that the fresh condition
- *	is enough
+ * @scope: in which conditions it runs
+ * @since: the first kernel in which the pinner comes to this, KERNEL(); 0: all before,
+ *	too
+ * @before: the first kernel in which it no longer does; 0: there is none
+ *
+ * A pinner that came to another call in older kernels has several rows, with one name.
  */
 struct request {
 	const struct pinner *pinner;
 	unsigned int call;
 	uint64_t gup_flags;
-	bool only_fresh;
+	enum scope scope;
+	unsigned int since, before;
 };
 
 extern const struct request requests[];
 extern const size_t nr_requests;
+
+/**
+ * request_exists() - does this kernel and machine have a request's pinner, by this row?
+ * @request: the row
+ *
+ * Return: whether it does.
+ */
+bool request_exists(const struct request *request);
 
 /**
  * request_name() - CALL[+FLAG...], or the pinner's name

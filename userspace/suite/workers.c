@@ -82,14 +82,17 @@ static void spare(struct scenario_result *result)
 
 /*
  * Byte 0 is for kinds that use what the machine has once; byte 1 for hugetlb: a
- * scenario that takes the whole pool excludes the others. A lock ends with its
- * process.
+ * scenario that takes the whole pool excludes the others; byte 2 for pinners that use
+ * what the machine has once. A lock ends with its process.
  */
 static void lock(struct suite_run *run, const struct scenario *s, bool on)
 {
 	bool takes_pool = s->condition->traits & COND_POOL_EMPTY;
 	struct flock once = {
 		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 0, .l_len = 1,
+	};
+	struct flock pinner = {
+		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 2, .l_len = 1,
 	};
 	struct flock pool = {
 		.l_type = !on ? F_UNLCK : takes_pool ? F_WRLCK : F_RDLCK,
@@ -100,6 +103,8 @@ static void lock(struct suite_run *run, const struct scenario *s, bool on)
 		fcntl(run->lock_fd, F_SETLKW, &once);
 	if (s->kind->hugetlb_shift)
 		fcntl(run->lock_fd, F_SETLKW, &pool);
+	if (s->request->pinner->traits & PINNER_ONE_AT_A_TIME)
+		fcntl(run->lock_fd, F_SETLKW, &pinner);
 }
 
 static void run_one(struct suite_run *run, struct scenario_result *result,
