@@ -198,6 +198,8 @@ const struct pinner *const pinners[] = {
 	&by_module,
 	&by_io_uring,
 	&by_vmsplice,
+	&by_vfio_read,
+	&by_vfio_write,
 	NULL
 };
 

@@ -89,6 +89,8 @@ const struct request requests[] = {
 	{ &by_io_uring, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_ALL, KERNEL(6, 5), 0 },
 	{ &by_io_uring, PIN, F(WRITE) | F(LONGTERM), SCOPE_ALL, 0, KERNEL(6, 5) },
 	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, SCOPE_ALL, 0, 0 },
+	{ &by_vfio_read, PINSCOPE_CALL_PIN_REMOTE, F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_vfio_write, PINSCOPE_CALL_PIN_REMOTE, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);

@@ -266,6 +266,7 @@ struct pinner {
 };
 
 extern const struct pinner by_module, by_io_uring, by_vmsplice;
+extern const struct pinner by_vfio_read, by_vfio_write;		/* pin_vfio.c */
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];

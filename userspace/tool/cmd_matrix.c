@@ -2,6 +2,7 @@
 /*
  * pinscope matrix: what a pin does to each kind of memory, as a table.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,21 @@ static struct scenario_result *find(const struct kind *kind, const struct reques
 	return NULL;
 }
 
+/* The requests that this machine has: columns. One name comes once. */
+static const struct request **columns;
+static size_t nr_columns;
+
+static bool choose_columns(void)
+{
+	size_t r;
+
+	columns = calloc(nr_requests, sizeof(*columns));
+	for (r = 0; columns && r < nr_requests; r++)
+		if (request_exists(&requests[r]))
+			columns[nr_columns++] = &requests[r];
+	return columns;
+}
+
 /* A table by what begins, separates and ends a line; @width of a column. */
 struct layout {
 	const char *begin, *between, *end;
@@ -89,15 +105,15 @@ static void print_head(const struct layout *l)
 	size_t r;
 
 	printf("%s%-*s", l->begin, l->first, "kind");
-	for (r = 0; r < nr_requests; r++) {
+	for (r = 0; r < nr_columns; r++) {
 		if (l->width)
 			snprintf(name, sizeof(name), "[%zu]", r + 1);
 		else
-			request_name(&requests[r], name, sizeof(name));
+			request_name(columns[r], name, sizeof(name));
 		printf("%s%-*s", l->between, l->width, name);
 	}
 	printf("%s\n", l->end);
-	for (r = 0; l->rule && r <= nr_requests; r++)
+	for (r = 0; l->rule && r <= nr_columns; r++)
 		printf("%s---", r ? l->between : l->begin);
 	if (l->rule)
 		printf("%s\n", l->end);
@@ -115,8 +131,8 @@ static void print_table(const struct layout *l)
 			continue;
 		kind = run.results[i].scenario.kind;
 		printf("%s%-*s", l->begin, l->first, kind->name);
-		for (r = 0; r < nr_requests; r++) {
-			const struct scenario_result *result = find(kind, &requests[r]);
+		for (r = 0; r < nr_columns; r++) {
+			const struct scenario_result *result = find(kind, columns[r]);
 
 			printf("%s%-*s", l->between, l->width,
 			       result ? happens(result, buf) : "");
@@ -133,8 +149,8 @@ static void print_text(void)
 	char name[120];
 	size_t r;
 
-	for (r = 0; r < nr_requests; r++)
-		printf("[%zu] %s\n", r + 1, request_name(&requests[r], name, sizeof(name)));
+	for (r = 0; r < nr_columns; r++)
+		printf("[%zu] %s\n", r + 1, request_name(columns[r], name, sizeof(name)));
 	printf("\n");
 	print_table(&text);
 }
@@ -272,7 +288,7 @@ static int run_fresh(const struct globs *globs)
 	if (fd < 0)
 		return EXIT_CANNOT;
 	close(fd);
-	ret = suite_select(&run, &info, wanted, globs);
+	ret = choose_columns() ? suite_select(&run, &info, wanted, globs) : -ENOMEM;
 	if (!ret && !run.nr) {
 		describe_no_match("matrix", globs);
 		return EXIT_USAGE;
@@ -315,6 +331,7 @@ static int cmd_matrix(const struct command *command, int argc, char **argv)
 	else if (!status)
 		f->print();
 	json_decref(before);
+	free(columns);
 	return status;
 }
 

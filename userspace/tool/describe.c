@@ -2,6 +2,7 @@
 /*
  * Says what the names of the suite's tables mean, see describe.h.
  */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "describe.h"
@@ -259,12 +260,36 @@ static bool explain_mismatch(const char *command, const char *glob)
 	return false;
 }
 
+/* Names the pinners that a glob asks for and the machine lacks; were there any? */
+static bool explain_missing(const char *command, const char *glob)
+{
+	const char *slash = strchr(glob, '/');
+	bool found = false;
+	char name[64];
+	size_t i;
+
+	if (!slash)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(slash + 1, ":"), slash + 1);
+	for (i = 0; pinners[i]; i++) {
+		const char *why = pinners[i]->name && !fnmatch(name, pinners[i]->name, 0) ?
+				  pinner_missing(pinners[i]) : NULL;
+
+		if (why)
+			fprintf(stderr, "pinscope %s: %s is not here: %s\n", command,
+				pinners[i]->name, why);
+		found |= !!why;
+	}
+	return found;
+}
+
 void describe_no_match(const char *command, const struct globs *globs)
 {
 	int i;
 
 	for (i = 0; i < globs->nr; i++)
-		if (!explain_mismatch(command, globs->globs[i]))
+		if (!explain_mismatch(command, globs->globs[i]) &&
+		    !explain_missing(command, globs->globs[i]))
 			fprintf(stderr,
 				"pinscope %s: '%s' matches nothing that this machine has: 'pinscope test --list' lists all.\n",
 				command, globs->globs[i]);
