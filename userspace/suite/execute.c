@@ -438,3 +438,35 @@ void scenario_run(const struct scenario *scenario, int fd,
 	}
 	fixture_end(&f);
 }
+
+void scenario_look(const struct scenario *scenario, int fd, struct look *look)
+{
+	struct fixture f;
+	int ret;
+
+	*look = (struct look) { .seen = -1 };
+	fixture_begin(&f, scenario, fd);
+	ret = fixture_make(&f) ? -ENODEV : pinner_pin(&f);
+	look->made = ret != -ENODEV;
+	if (!look->made) {
+		snprintf(look->why, sizeof(look->why), "%s", f.why);
+	} else if (ret) {
+		look->error = -ret;
+		snprintf(look->why, sizeof(look->why), "%s", pinscope_errno(ret));
+	} else {
+		fixture_process_writes(&f, 'w');
+		look->seen = pinner_sees(&f);
+		look->stale = look->seen >= 0 && look->seen != 'w';
+		if (look->stale)
+			snprintf(look->why, sizeof(look->why),
+				 "the process wrote 0x%x, the pinned page has 0x%x", 'w',
+				 look->seen);
+		if (fd >= 0 && !look->stale && !pin_is_mapped(&f)) {
+			look->stale = true;
+			snprintf(look->why, sizeof(look->why),
+				 "the process wrote, and now has another page than the pin");
+		}
+		pinner_of(&f)->unpin(&f);
+	}
+	fixture_end(&f);
+}

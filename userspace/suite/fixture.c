@@ -41,7 +41,8 @@ const char *fixture_make(struct fixture *f)
 	}
 	if (kind->make && kind->make(f))
 		return f->why;
-	if (!kind->has && !kind->hasnt)
+	/* Without the module nobody can look. */
+	if (f->fd < 0 || (!kind->has && !kind->hasnt))
 		return NULL;
 	page = fixture_page(f);
 	if ((page.state & kind->has) == kind->has && !(page.state & kind->hasnt))

@@ -18,7 +18,7 @@ struct child {
 /**
  * struct fixture - what one scenario needs while it runs
  * @scenario: which
- * @fd: the module's ctl
+ * @fd: the module's ctl; -1: it is not loaded, and page states are not looked at
  * @m: the memory
  * @addr: the page under test
  * @len: bytes of the mapping that begins at @addr

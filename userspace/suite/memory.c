@@ -199,7 +199,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 	if (mapping->written && !writable &&
 	    mprotect(m->addr, kind->len, PROT_READ))
 		return fails(m, "mprotect: %s", pinscope_errno(errno));
-	return check_page_state(m, fd);
+	return fd < 0 || check_page_state(m, fd);
 }
 
 bool memory_write(struct memory *m, size_t offset, char value)

@@ -108,13 +108,26 @@ static unsigned int running_kernel(void)
 	return kernel;
 }
 
-bool request_exists(const struct request *request)
+static bool is_of_this_kernel(const struct request *request)
 {
 	unsigned int kernel = running_kernel();
 
-	return kernel >= request->since &&
-	       (!request->before || kernel < request->before) &&
-	       !pinner_missing(request->pinner);
+	return kernel >= request->since && (!request->before || kernel < request->before);
+}
+
+bool request_exists(const struct request *request)
+{
+	return is_of_this_kernel(request) && !pinner_missing(request->pinner);
+}
+
+const struct request *request_by(const struct pinner *pinner)
+{
+	size_t i;
+
+	for (i = 0; i < nr_requests; i++)
+		if (requests[i].pinner == pinner && is_of_this_kernel(&requests[i]))
+			return &requests[i];
+	return NULL;
 }
 
 const char *request_name(const struct request *request, char *buf, size_t size)

@@ -71,7 +71,7 @@ static bool is_anonymous_vma(const struct scenario *s)
 }
 
 /* Must each side see the other's later writes? */
-static bool is_lasting(const struct scenario *s)
+bool rules_is_lasting(const struct scenario *s)
 {
 	return rules_takes_pins(s) && asks(s, F(LONGTERM) | F(WRITE)) &&
 	       !is_by(s, PINNER_SHORT);
@@ -187,16 +187,16 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return !write && (in(s, COND_UFFD_WP) ||
 				  (is_private(s) && !is_hugetlb(s)));
 	case PROP_RELIABLE:
-		return is_lasting(s) && !events;
+		return rules_is_lasting(s) && !events;
 	case PROP_DEVICE_WRITE:
 		return write && rules_takes_pins(s) && pinner->put;
 	case PROP_CHILD_ISOLATED:
 		return is_private(s) &&
 		       (in(s, COND_CHILD_MAPS) ||
-			(in(s, COND_CHILD_REFERENCES) && is_lasting(s)));
+			(in(s, COND_CHILD_REFERENCES) && rules_is_lasting(s)));
 	case PROP_FORK_AFTER:
 		/* fork copies a pinned page for the child, which takes a free one. */
-		return is_lasting(s) && is_private(s) && !events &&
+		return rules_is_lasting(s) && is_private(s) && !events &&
 		       !in(s, COND_CHILD | COND_POOL_EMPTY) && !is(s, KIND_GIGANTIC);
 	case PROP_NO_LEAK:
 		/* hugetlb_wp() goes by who maps a page, not by references. */
@@ -210,7 +210,7 @@ bool rules_apply(const struct scenario *s, enum property property)
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
 	case PROP_FILE_UNCHANGED:
-		return is(s, KIND_FILE) && is_private(s) && is_lasting(s) && !events;
+		return is(s, KIND_FILE) && is_private(s) && rules_is_lasting(s) && !events;
 	default:
 		return true;
 	}

@@ -64,4 +64,12 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info);
  */
 bool rules_takes_pins(const struct scenario *s);
 
+/**
+ * rules_is_lasting() - must each side see the other's later writes?
+ * @s: the scenario
+ *
+ * Return: whether a pin is held that promises so.
+ */
+bool rules_is_lasting(const struct scenario *s);
+
 #endif

@@ -329,6 +329,14 @@ extern const size_t nr_requests;
 bool request_exists(const struct request *request);
 
 /**
+ * request_by() - what a pinner comes to on this kernel
+ * @pinner: the pinner, which the machine need not have
+ *
+ * Return: its row, the first when it has several; NULL: none on this kernel.
+ */
+const struct request *request_by(const struct pinner *pinner);
+
+/**
  * request_name() - CALL[+FLAG...], or the pinner's name
  * @request: the request
  * @buf: gets it
@@ -424,5 +432,29 @@ struct outcome_record {
  */
 void scenario_run(const struct scenario *scenario, int fd,
 		  struct outcome_record *record);
+
+/**
+ * struct look - what scenario_look() saw
+ * @made: the memory was made, and the pinner could be asked; else @why says why not
+ * @error: errno, when the memory could not be pinned
+ * @stale: the pin holds another page than the process wrote to
+ * @seen: the byte that the pinner sees after that; -1: it cannot tell
+ * @why: the reason, when the rest is not good
+ */
+struct look {
+	bool made;
+	int error;
+	bool stale;
+	int seen;
+	char why[REASON_MAX];
+};
+
+/**
+ * scenario_look() - pin memory, let the process write, and look through the pin
+ * @scenario: which; its condition is ignored
+ * @fd: from pinscope_open(); -1: without the module, by content alone
+ * @look: out
+ */
+void scenario_look(const struct scenario *scenario, int fd, struct look *look);
 
 #endif

@@ -141,8 +141,43 @@ ok "patterns: short-term"
 
 run $expected pinscope check --json && [ ! -s $err ] &&
 	grep -q "\"reliable\": $([ $expected = 0 ] && echo true || echo false)" $out &&
-	[ "$(grep -c '"result": ' $out)" = 48 ]
+	[ "$(grep -c '"mapping": ' $out)" = 48 ]
 ok "check --json says the same of 48 cells"
+
+# What real users of GUP see; vfio-write was always right.
+case $verdict in
+reliable)	read=ok says='(vfio-read, vfio-write) see what the process wrote' ;;
+*)		read=stale says='(vfio-read) see STALE data' ;;
+esac
+run $expected pinscope check --by vfio && [ ! -s $err ] &&
+	tr -s '\n ' '  ' <$out | grep -qF "Real users of GUP $says"
+ok "check --by vfio: what the device sees"
+for kind in zeropage huge-zeropage memfd-private tmpfs-private \
+	'file-private\[ext4\]' 'hugetlb-private\[2M\]'; do
+	row="$read  *ok"
+	[ -e $thp ] || [ "$kind" != huge-zeropage ] || row='skip  *skip'
+	grep -qE "^  $kind  *$row *\$" $out
+	ok "check --by vfio: $kind"
+done
+grep -qE '^  anon  *ok  *ok *$' $out && grep -qE '^  memfd-shared  *ok  *ok *$' $out
+ok "check --by vfio: controls"
+run $expected pinscope check --by vfio-read,vmsplice --json && [ ! -s $err ] &&
+	[ "$(grep -c '"pinner": ' $out)" = 2 ] && grep -q '"gup_flags": "LONGTERM"' $out &&
+	grep -q "\"users_verdict\": \"Real users of GUP (vfio-read) see" $out
+ok "check --by --json"
+explains 2 "no pinner 'nonsense'" pinscope check --by nonsense
+ok "check --by: no such pinner"
+explains 2 'did you mean io-uring-buffer' pinscope check --by vfio,io-uring-bufer
+ok "check --by: a pinner that is close to one"
+vfio=/sys/bus/pci/drivers/vfio-pci
+device=$(cd $vfio && echo 0000:*)
+echo "$device" >$vfio/unbind
+run $expected pinscope check --by vfio &&
+	tr -s '\n ' '  ' <$out | grep -qF 'vfio-read: not here: no device is bound to vfio-pci'
+ok "check --by: a pinner that the machine lacks: says what to do"
+run 2 pinscope test 'anon.fresh/vfio-read:*' && grep -q 'vfio-read is not here: no device' $err
+ok "test: a pinner that the machine lacks: says what to do"
+echo "$device" >$vfio/bind
 
 # Memory that is not there is a skip with its cure, and no verdict is bent.
 # Gigantic pages have been seen; the rest is quicker without them.
@@ -358,11 +393,15 @@ ok "matrix: no such format"
 )
 ok "the module cannot be unloaded while ctl is open"
 rmmod pinscope
-explains 4 'insmod' pinscope check
+explains 4 'insmod' pinscope info
 ok "module not loaded: says so"
+run $expected pinscope check --by vfio && grep -q insmod $err && ! grep -q pin-fast $out &&
+	tr -s '\n ' '  ' <$out | grep -qF "Real users of GUP $says" &&
+	tr -s '\n ' '  ' <$out | grep -qF 'was not looked at'
+ok "module not loaded: check --by vfio goes by content"
 umount /sys/kernel/debug/tracing 2>/dev/null
 umount /sys/kernel/debug
-explains 4 'mount -t debugfs' pinscope check
+explains 4 'mount -t debugfs' pinscope info
 ok "debugfs not mounted: says so"
 mount -t debugfs debugfs /sys/kernel/debug
 insmod /pinscope.ko
@@ -380,7 +419,7 @@ ok "another process: what keeps a debugger out keeps pinscope out"
 # Debugfs is closed, insmod would be as well.
 echo integrity >/sys/kernel/security/lockdown 2>/dev/null
 if grep -q '\[integrity\]' /sys/kernel/security/lockdown 2>/dev/null; then
-	explains 4 'locked down' pinscope check
+	explains 4 'locked down' pinscope info
 	ok "lockdown: says so"
 else
 	n=$((n + 1))

@@ -13,11 +13,15 @@
 #include "check.h"
 
 static const char *dir = "/var/tmp";
+static const char *by;
 static bool json;
 
 static const struct option_row options[] = {
 	{ "dir", 'd', "DIR", false, "A directory on a disk, for a file [/var/tmp].",
 	  set_string, &dir, 0, 0 },
+	{ "by", 'b', "PINNER,...", false,
+	  "Which real users of GUP are tried, such as vfio,io-uring-buffer [those that the machine has and that pin for long]; 'pinscope test --list=pinners' lists all.",
+	  set_string, &by, 0, 0 },
 	OPTION_JSON(&json),
 	{}
 };
@@ -77,13 +81,13 @@ static struct check_totals count(const struct check *check)
 }
 
 /* The exit status; the kernel is reliable when it is EXIT_GOOD. */
-int check_status(const struct check_totals *t)
+int check_status(const struct check *check, const struct check_totals *t)
 {
 	if (t->of[RESULT_ERROR])
 		return EXIT_CANNOT;
-	if (t->of[RESULT_STALE] || t->of[RESULT_FAIL])
+	if (t->of[RESULT_STALE] || t->of[RESULT_FAIL] || check->stale_users)
 		return EXIT_BAD;
-	return t->of[RESULT_OK] ? EXIT_GOOD : EXIT_CANNOT;
+	return t->of[RESULT_OK] || check->good_users ? EXIT_GOOD : EXIT_CANNOT;
 }
 
 /* The kinds with a result like that, comma separated. */
@@ -110,7 +114,11 @@ static void verdict(const struct check *check, const struct check_totals *t,
 	const char *release = check->uts.release;
 	char list[300];
 
-	if (t->of[RESULT_ERROR]) {
+	if (check->fd < 0) {
+		snprintf(buf, size,
+			 "On Linux %s, without the module, only users of GUP were tried, by content; whether the pinned page is the mapped page was not looked at: insmod pinscope.ko.",
+			 release);
+	} else if (t->of[RESULT_ERROR]) {
 		list_kinds(check, RESULT_ERROR, list, sizeof(list));
 		snprintf(buf, size,
 			 "pinscope contradicts itself, so that there is no verdict on Linux %s: see %s.",
@@ -155,42 +163,68 @@ static bool get_kinds(struct check *check)
 	return check->cells;
 }
 
+static void check_by_module(struct check *check)
+{
+	size_t i;
+
+	for (i = 0; i < check->nr_kinds; i++)
+		check_kind(check, &check->kinds[i], &check->cells[CELLS_PER_KIND * i]);
+	check_patterns(check);
+}
+
+/*
+ * Without the module, which then is said on stderr, root can still see what users of
+ * GUP do. A module of another version is no reason to.
+ */
+static int open_module(struct check *check)
+{
+	struct pinscope_info info;
+	int fd = pinscope_open();
+
+	if (fd >= 0)
+		close(fd);
+	check->fd = tool_open(&info);
+	return check->fd >= 0 || (fd < 0 && !geteuid()) ? 0 : -1;
+}
+
 static int cmd_check(const struct command *command, int argc, char **argv)
 {
 	struct check check = { .progress = show_progress };
-	struct pinscope_info info;
-	struct check_totals t;
+	struct check_totals t = {};
 	char sentence[500];
 	int status;
-	size_t i;
 
 	if (options_parse(command, argc, argv, &status) < 0)
 		return status;
-	check.fd = tool_open(&info);
-	if (check.fd < 0)
+	if (open_module(&check))
 		return EXIT_CANNOT;
+	if (!check_choose_users(&check, by)) {
+		status = EXIT_USAGE;
+		goto out;
+	}
 	/* A page in another processor's LRU batch has a reference more: it is copied. */
 	sys_stay_on_cpu(0);
-	if (!get_kinds(&check)) {
+	if (get_kinds(&check) && check.fd >= 0)
+		check_by_module(&check);
+	if (!check.cells || !check_users(&check)) {
 		fprintf(stderr, "pinscope check: out of memory\n");
 		status = EXIT_CANNOT;
 		goto out;
 	}
-	for (i = 0; i < check.nr_kinds; i++)
-		check_kind(&check, &check.kinds[i],
-			   &check.cells[CELLS_PER_KIND * i]);
-	check_patterns(&check);
 	end_progress();
 
 	uname(&check.uts);
-	t = count(&check);
+	if (check.fd >= 0)
+		t = count(&check);
 	verdict(&check, &t, sentence, sizeof(sentence));
 	(json ? check_print_json : check_print_text)(&check, &t, sentence);
-	status = check_status(&t);
+	status = check_status(&check, &t);
 out:
+	free(check.user_cells);
 	free(check.cells);
 	free(check.kinds);
-	close(check.fd);
+	if (check.fd >= 0)
+		close(check.fd);
 	return status;
 }
 
@@ -201,7 +235,9 @@ const struct command command_check = {
 	.about =
 "For each kind of memory: take a read-only long-term pin, let the process write, and\n"
 "see whether the pinned page is still the page that the process sees. Then show what\n"
-"else the gup_flags that drivers use do.\n",
+"else the gup_flags that drivers use do, and what real users of GUP (VFIO with a device\n"
+"that does DMA, io_uring, ...) see after the process wrote. Without the module only the\n"
+"last is shown, and by content alone.\n",
 	.options = options,
 	.run = cmd_check,
 };
