@@ -200,6 +200,10 @@ const struct pinner *const pinners[] = {
 	&by_vmsplice,
 	&by_vfio_read,
 	&by_vfio_write,
+	&by_rdma_rxe_read,
+	&by_rdma_rxe_write,
+	&by_rdma_siw_read,
+	&by_rdma_siw_write,
 	NULL
 };
 

@@ -91,6 +91,10 @@ const struct request requests[] = {
 	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, SCOPE_ALL, 0, 0 },
 	{ &by_vfio_read, PINSCOPE_CALL_PIN_REMOTE, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_vfio_write, PINSCOPE_CALL_PIN_REMOTE, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_rdma_rxe_read, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_rdma_rxe_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_rdma_siw_read, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_rdma_siw_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);

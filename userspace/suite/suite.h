@@ -267,6 +267,8 @@ struct pinner {
 
 extern const struct pinner by_module, by_io_uring, by_vmsplice;
 extern const struct pinner by_vfio_read, by_vfio_write;		/* pin_vfio.c */
+extern const struct pinner by_rdma_rxe_read, by_rdma_rxe_write;	/* pin_rdma.c */
+extern const struct pinner by_rdma_siw_read, by_rdma_siw_write;
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];
