@@ -56,7 +56,7 @@ static bool on_disk(struct memory *m, const char *dir)
 
 static bool open_backing(struct memory *m)
 {
-	unsigned int flags = MFD_CLOEXEC;
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 
 	switch (m->kind->mapping->backing) {
 	case BACKING_NONE:

@@ -200,10 +200,18 @@ const struct pinner *const pinners[] = {
 	&by_vmsplice,
 	&by_vfio_read,
 	&by_vfio_write,
+	&by_uring_ring,
 	&by_rdma_rxe_read,
 	&by_rdma_rxe_write,
 	&by_rdma_siw_read,
 	&by_rdma_siw_write,
+	&by_vm_readv,
+	&by_vm_writev,
+	&by_mem_read,
+	&by_mem_write,
+	&by_zerocopy,
+	&by_xsk,
+	&by_udmabuf,
 	NULL
 };
 

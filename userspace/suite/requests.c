@@ -91,10 +91,19 @@ const struct request requests[] = {
 	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, SCOPE_ALL, 0, 0 },
 	{ &by_vfio_read, PINSCOPE_CALL_PIN_REMOTE, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_vfio_write, PINSCOPE_CALL_PIN_REMOTE, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_uring_ring, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, KERNEL(6, 5), 0 },
+	{ &by_uring_ring, PIN, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, KERNEL(6, 5) },
 	{ &by_rdma_rxe_read, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_rdma_rxe_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_rdma_siw_read, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_rdma_siw_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_vm_readv, PINSCOPE_CALL_PIN_REMOTE, 0, SCOPE_BASIC, 0, 0 },
+	{ &by_vm_writev, PINSCOPE_CALL_PIN_REMOTE, F(WRITE), SCOPE_BASIC, 0, 0 },
+	{ &by_mem_read, PINSCOPE_CALL_GET_REMOTE, F(FORCE), SCOPE_BASIC, 0, 0 },
+	{ &by_mem_write, PINSCOPE_CALL_GET_REMOTE, F(WRITE) | F(FORCE), SCOPE_BASIC, 0, 0 },
+	{ &by_zerocopy, PINSCOPE_CALL_GET_FAST, 0, SCOPE_BASIC, 0, 0 },
+	{ &by_xsk, PIN, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_udmabuf, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_FRESH, KERNEL(6, 11), 0 },
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);

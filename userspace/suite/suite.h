@@ -269,6 +269,11 @@ extern const struct pinner by_module, by_io_uring, by_vmsplice;
 extern const struct pinner by_vfio_read, by_vfio_write;		/* pin_vfio.c */
 extern const struct pinner by_rdma_rxe_read, by_rdma_rxe_write;	/* pin_rdma.c */
 extern const struct pinner by_rdma_siw_read, by_rdma_siw_write;
+extern const struct pinner by_vm_readv, by_vm_writev;		/* pin_call.c */
+extern const struct pinner by_mem_read, by_mem_write;
+extern const struct pinner by_uring_ring;			/* pin_uring.c */
+extern const struct pinner by_xsk, by_zerocopy;			/* pin_net.c */
+extern const struct pinner by_udmabuf;				/* pin_udmabuf.c */
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];
