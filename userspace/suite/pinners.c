@@ -209,9 +209,13 @@ const struct pinner *const pinners[] = {
 	&by_vm_writev,
 	&by_mem_read,
 	&by_mem_write,
+	&by_direct_read,
+	&by_direct_write,
 	&by_zerocopy,
 	&by_xsk,
 	&by_udmabuf,
+	&by_ublk_read,
+	&by_ublk_write,
 	NULL
 };
 

@@ -273,7 +273,9 @@ extern const struct pinner by_vm_readv, by_vm_writev;		/* pin_call.c */
 extern const struct pinner by_mem_read, by_mem_write;
 extern const struct pinner by_uring_ring;			/* pin_uring.c */
 extern const struct pinner by_xsk, by_zerocopy;			/* pin_net.c */
+extern const struct pinner by_direct_read, by_direct_write;	/* pin_direct.c */
 extern const struct pinner by_udmabuf;				/* pin_udmabuf.c */
+extern const struct pinner by_ublk_read, by_ublk_write;		/* pin_ublk.c */
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];
