@@ -216,6 +216,8 @@ const struct pinner *const pinners[] = {
 	&by_udmabuf,
 	&by_ublk_read,
 	&by_ublk_write,
+	&by_v4l2_output,
+	&by_v4l2_capture,
 	NULL
 };
 

@@ -108,6 +108,8 @@ const struct request requests[] = {
 	{ &by_udmabuf, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_FRESH, KERNEL(6, 11), 0 },
 	{ &by_ublk_read, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_ublk_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_v4l2_output, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_v4l2_capture, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);

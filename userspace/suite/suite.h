@@ -276,6 +276,7 @@ extern const struct pinner by_xsk, by_zerocopy;			/* pin_net.c */
 extern const struct pinner by_direct_read, by_direct_write;	/* pin_direct.c */
 extern const struct pinner by_udmabuf;				/* pin_udmabuf.c */
 extern const struct pinner by_ublk_read, by_ublk_write;		/* pin_ublk.c */
+extern const struct pinner by_v4l2_output, by_v4l2_capture;	/* pin_vivid.c */
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];
