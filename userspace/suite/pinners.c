@@ -218,6 +218,8 @@ const struct pinner *const pinners[] = {
 	&by_ublk_write,
 	&by_v4l2_output,
 	&by_v4l2_capture,
+	&by_cuda_read,
+	&by_cuda_write,
 	NULL
 };
 

@@ -277,6 +277,7 @@ extern const struct pinner by_direct_read, by_direct_write;	/* pin_direct.c */
 extern const struct pinner by_udmabuf;				/* pin_udmabuf.c */
 extern const struct pinner by_ublk_read, by_ublk_write;		/* pin_ublk.c */
 extern const struct pinner by_v4l2_output, by_v4l2_capture;	/* pin_vivid.c */
+extern const struct pinner by_cuda_read, by_cuda_write;		/* pin_cuda.c */
 
 /* All of them, ended by NULL. */
 extern const struct pinner *const pinners[];
