@@ -24,7 +24,8 @@ from typing import List, Tuple
 # For 'python3 -m unittest', which does not look beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from results import cli, coverage, errata, kunit, matrix, mutants, selftests, tap
+from results import (cli, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
+                     selftests, tap)
 
 BUGS = errata.parse("""\
 # a comment
@@ -842,6 +843,177 @@ do_wp_page, mm/memory.c:2, 1: if (unlikely(unshare))
         status, _, err = run("gcda", log, str(self.dir), "gup", "hugetlb")
         self.assertEqual(status, 2)
         self.assertIn("expected counts of hugetlb in", err)
+
+
+def gup_rows(text: str, *facts: str, notes: str = "") -> List[gup_users.Row]:
+    """Rows of a file a.c with that text; facts without path, with blanks for tabs."""
+    lines = []
+    for fact in facts:
+        what, rest = fact.split(None, 1)
+        lines.append("\t".join([what, "./a.c", *rest.split("  ")]))
+    rows = gup_users.rows_of_file(
+        "a.c", text, gup_users.read_facts(lines).get("a.c", gup_users.Facts()))
+    for row in rows:
+        gup_users.judge(row, gup_users.read_notes(notes, "notes"))
+    return rows
+
+
+PIN = "int f(void)\n{\n\treturn pin_user_pages(a, 1, gup_flags, p);\n}\n"
+PIN_FACT = "call 3  8  f  pin_user_pages  a , 1 , gup_flags , p"
+
+
+class GupUsers(unittest.TestCase):
+    def flags(self, *facts: str) -> Tuple[str, str, str]:
+        row, = gup_rows(PIN, PIN_FACT, *facts)
+        return row.column, row.verdict, row.reason
+
+    def test_assigned(self) -> None:
+        """gup-users: flags that are assigned, under a condition or always"""
+        self.assertEqual(
+            self.flags("set 1  0  f  gup_flags  =  FOLL_WRITE",
+                       "set 2  0  f  gup_flags  |=  FOLL_FORCE",
+                       "if 2  0  f  gup_flags  ! x -> writable",
+                       "if 2  0  f  gup_flags  !(x -> writable)"),
+            ("FORCE?|WRITE", "force-pin", "A pin with FOLL_FORCE breaks COW by a write "
+             "fault. FORCE if !x->writable"))
+        # What is assigned after the call, or in another function, is not passed.
+        self.assertEqual(self.flags("set 1  0  f  gup_flags  =  FOLL_LONGTERM",
+                                    "set 4  0  f  gup_flags  |=  FOLL_FORCE",
+                                    "set 2  0  g  gup_flags  |=  FOLL_FORCE"),
+                         ("LONGTERM", "longterm", ""))
+        self.assertEqual(self.flags("set 1  0  f  gup_flags  =  FOLL_FORCE",
+                                    "set 2  0  f  gup_flags  =  0")[:2],
+                         ("0", "unread"))
+
+    def test_choice(self) -> None:
+        """gup-users: flags of a conditional expression"""
+        value = "FOLL_LONGTERM | ( rw == READ ? FOLL_WRITE : 0 )"
+        self.assertEqual(self.flags(f"set 1  0  f  gup_flags  =  {value}"),
+                         ("LONGTERM|WRITE?", "longterm", "WRITE if rw == READ"))
+        value = "( ( w ) ? FOLL_WRITE | FOLL_LONGTERM : FOLL_LONGTERM )"
+        self.assertEqual(self.flags(f"set 1  0  f  gup_flags  =  {value}")[0],
+                         "LONGTERM|WRITE?")
+
+    def test_parameter(self) -> None:
+        """gup-users: flags that the callers in the file pass"""
+        param = "param 3  8  f  gup_flags  1  unsigned int"
+        self.assertEqual(self.flags(param)[:2], ("...", "caller"))
+        self.assertEqual(
+            self.flags(param, "caller 8  0  g  f  x , FOLL_WRITE",
+                       "caller 9  0  h  f  x , FOLL_WRITE | FOLL_LONGTERM"),
+            ("LONGTERM?|WRITE", "longterm", "LONGTERM if called by h()"))
+        self.assertEqual(self.flags(param, "caller 8  0  g  f  x , flags")[2],
+                         "g() passes flags")
+
+    def test_not_flags(self) -> None:
+        """gup-users: truth values and numbers are no flags"""
+        for value in ("a == b", "1", "! a", "true"):
+            self.assertEqual(self.flags(f"set 1  0  f  gup_flags  =  {value}")[1],
+                             "not-flags", value)
+        self.assertEqual(self.flags("type 1  0  f  gup_flags  bool")[1], "not-flags")
+        self.assertEqual(self.flags("set 1  0  f  gup_flags  =  0x0")[1], "unread")
+
+    def test_field(self) -> None:
+        """gup-users: flags in a field, which the file assigns"""
+        row, = gup_rows(PIN, "call 3  8  f  pin_user_pages  a , 1 , u -> flags , p",
+                        "set 9  0  g  ->flags  =  FOLL_LONGTERM",
+                        "set 10  0  g  ->flags  |=  FOLL_WRITE",
+                        "if 10  0  g  ->flags  w")
+        self.assertEqual((row.column, row.flags.words()), ("LONGTERM|WRITE?", "WRITE if w"))
+
+    def test_notes(self) -> None:
+        """gup-users: notes say for how long pages are held"""
+        held = "a.c f held Until the end.\n"
+        row, = gup_rows(PIN, PIN_FACT, "set 1  0  f  gup_flags  =  0", notes=held)
+        self.assertEqual((row.verdict, row.reason), ("held", "Until the end"))
+        row, = gup_rows(PIN, PIN_FACT, "set 1  0  f  gup_flags  =  FOLL_LONGTERM",
+                        notes="*.c * short No.")
+        self.assertEqual((row.verdict, row.reason), ("longterm", ""))
+        with self.assertRaisesRegex(gup_users.BadUsers, "notes:1: expected"):
+            gup_users.read_notes("a.c f long Until", "notes")
+
+    def test_text(self) -> None:
+        """gup-users: a call that Coccinelle does not see is a row all the same"""
+        text = """\
+long get_user_pages(int a);	/* get_user_pages(1, 1, 1) */
+#define LONG(a) \\
+	pin_user_pages_fast(a, 1, \\
+			    FOLL_LONGTERM, p)
+EXPORT_SYMBOL(get_user_pages);
+#ifdef X
+int f(int x) {
+#else
+int g(int x) {
+#endif
+	err("get_user_pages failed"); // get_user_pages(a)
+	return call(get_user_pages_fast) + get_user_pages_unlocked(g(1, 2), 1, p, 0);
+}
+int get_user_pages_fast(int a) { return 0; }
+"""
+        rows = gup_rows(text)
+        self.assertEqual([(r.line, r.function, r.call, r.column, r.verdict) for r in rows],
+                         [(3, "LONG", "pin_user_pages_fast", "LONGTERM", "longterm"),
+                          (12, "g", "get_user_pages_fast", "...", "caller"),
+                          (12, "g", "get_user_pages_unlocked", "0", "unread")])
+        self.assertIn("Coccinelle did not see this call", rows[0].reason)
+        self.assertIn("a pointer to the function", rows[1].reason)
+        with self.assertRaisesRegex(gup_users.BadUsers, "a.c:7"):
+            gup_rows(PIN, "call 7  0  f  pin_user_pages  a , 1 , 0 , p")
+
+    def test_prototypes(self) -> None:
+        """gup-users: another prototype, an unknown function and no kernel are errors"""
+        with tempfile.TemporaryDirectory() as name:
+            header = Path(name) / "include/linux/mm.h"
+            with self.assertRaisesRegex(gup_users.BadUsers, "found no include/linux/mm.h"):
+                gup_users.check_prototypes(Path(name))
+            header.parent.mkdir(parents=True)
+            for text, error in (
+                    ("long pin_user_pages(int a, int gup_flags, int c);", "argument 3"),
+                    ("long pin_user_pages_new(int a, int b, int gup_flags);",
+                     "declares pin_user_pages_new")):
+                header.write_text(text)
+                with self.assertRaisesRegex(gup_users.BadUsers, error):
+                    gup_users.check_prototypes(Path(name))
+            header.write_text("long pin_user_pages(int a, int b, unsigned int gup_flags);")
+            gup_users.check_prototypes(Path(name))
+
+    def test_recorded(self) -> None:
+        """gup-users: a table is read as it was recorded, and compared without the version"""
+        rows = gup_rows(PIN, PIN_FACT, "set 1  0  f  gup_flags  =  FOLL_LONGTERM")
+        text = gup_users.recorded(rows, "6.1.2")
+        self.assertEqual(gup_users.read_recorded(text, "6.1"), ("6.1.2", [
+            gup_users.Recorded("longterm", "pin_user_pages", "LONGTERM", "a.c", "f", "")]))
+        self.assertEqual(gup_users.difference(rows, "6.1.9", text, "6.1"), [])
+        found = gup_users.tap(gup_rows(PIN), "6.1.9", text, "6.1", 2)
+        self.assertEqual([line for line in found if not line.startswith("#")], [
+            "not ok 1 - 6.1: the calls of GUP are as recorded",
+            "not ok 2 - 6.1: Coccinelle sees each of the 1 calls in the text",
+            "not ok 3 - 6.1: there are as many calls as the compiler leaves", "1..3"])
+        self.assertIn("scripts/gup-users --record 6.1", "\n".join(found))
+
+    def test_series(self) -> None:
+        """gup-users: the drivers of the series pass FOLL_FORCE on 6.1, nobody later"""
+        drivers = pinners.read(pinners.LIST)
+        self.assertEqual([int(d.patch) for d in drivers], [*range(10, 20)])
+        for path in gup_users.TABLES.iterdir():
+            _, rows = gup_users.read_recorded(path.read_text(), path.name)
+            forced = [row for row in rows if row.verdict == "force-pin"]
+            if path.name != "6.1":
+                self.assertEqual(forced, [], path.name)
+                continue
+            for driver in drivers:
+                self.assertTrue(driver.rows(forced), driver.name)
+                self.assertEqual(driver.rows(forced), driver.rows(rows), driver.name)
+            self.assertEqual([row for row in forced
+                              if not any(d.rows([row]) for d in drivers)], [])
+
+    def test_page(self) -> None:
+        """gup-users: PINNERS.md is what the tables say"""
+        self.assertEqual(run("pinners", "--check"), (0, "", ""))
+        with tempfile.NamedTemporaryFile() as page:
+            status, out, _ = run("pinners", "--check", "--page", page.name)
+        self.assertEqual(status, 1)
+        self.assertIn("run 'scripts/results.py pinners --write'", out)
 
 
 class TapResult(unittest.TestResult):

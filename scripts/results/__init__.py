@@ -8,6 +8,8 @@ kunit       JSON of the kernel's kunit.py, for scripts/kunit
 matrix      the table of scripts/matrix
 mutants     scripts/mutants.list, the defects it describes, and their table
 coverage    JSON of gcov, for scripts/coverage
+gup_users   calls of GUP in a kernel's source, for scripts/gup-users
+pinners     the page about drivers that pin, from the tables of scripts/gup-users
 cli         the sub-commands of scripts/results.py
 
 Only the standard library of Python 3.9 is used.

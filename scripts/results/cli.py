@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence
 
-from . import coverage, errata, kunit, matrix, mutants, selftests, tap
+from . import (coverage, errata, gup_users, kunit, matrix, mutants, pinners, selftests,
+               tap)
 
 GOOD, BAD, USAGE = 0, 1, 2
 
@@ -168,6 +169,57 @@ def do_coverage(args: argparse.Namespace) -> int:
     return GOOD if all(m.why for m in missed) else BAD
 
 
+def do_gup_users(args: argparse.Namespace) -> int:
+    if args.verdicts:
+        width = max(map(len, gup_users.VERDICTS))
+        _print(f"{v:<{width}}  {text}" for v, text in gup_users.VERDICTS.items())
+        return GOOD
+    if not args.tree or not args.files or not args.facts:
+        raise gup_users.BadUsers("expected --files, --facts and a tree")
+    gup_users.check_prototypes(args.tree)
+    notes = gup_users.read_notes(args.notes.read_text(encoding="utf-8"), args.notes.name)
+    with open(args.facts, encoding="utf-8") as file:
+        facts = gup_users.read_facts(file)
+    rows = gup_users.users(args.tree, args.files.read_text().split(), facts, notes)
+    if args.how in ("record", "check"):
+        return _recorded(args, rows)
+    rows = gup_users.chosen(rows, args.verdict, args.file)
+    if args.how == "json":
+        print(json.dumps([row.as_json() for row in rows], indent=2))
+    else:
+        _print([*gup_users.table(rows), "", gup_users.totals(rows)])
+    return GOOD
+
+
+def _recorded(args: argparse.Namespace, rows: List[gup_users.Row]) -> int:
+    """Write the recorded table of a kernel, or compare with it."""
+    path = gup_users.TABLES / args.name
+    of = gup_users.version(args.tree)
+    if args.how == "record":
+        path.write_text(gup_users.recorded(rows, of), encoding="utf-8")
+        print(f"{path.name}: {gup_users.totals(rows)}")
+        return GOOD
+    there = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = gup_users.tap(rows, of, there, args.name, args.count)
+    _print(lines)
+    return BAD if any(line.startswith("not ok") for line in lines) else GOOD
+
+
+def do_pinners(args: argparse.Namespace) -> int:
+    text = pinners.markdown(pinners.read(args.list), gup_users.TABLES)
+    if args.write:
+        args.page.write_text(text, encoding="utf-8")
+    elif args.check:
+        there = args.page.read_text(encoding="utf-8") if args.page.exists() else ""
+        if there != text:
+            print(f"{args.page.name}: expected what the recorded tables of gup-users say, "
+                  "found something else: run 'scripts/results.py pinners --write'")
+            return BAD
+    else:
+        sys.stdout.write(text)
+    return GOOD
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="results.py", description="Count, compare and tabulate what tests print.",
@@ -284,6 +336,38 @@ def _parser() -> argparse.ArgumentParser:
                      help="the reasons [scripts/coverage.known]")
     sub.add_argument("--table", type=Path, metavar="FILE")
     sub.add_argument("function", nargs="+")
+
+    sub = command("gup-users", do_gup_users, "make the table of scripts/gup-users")
+    sub.add_argument("--notes", type=Path, default=gup_users.NOTES, metavar="FILE",
+                     help="for how long pages are held [scripts/gup-users.notes]")
+    sub.add_argument("--files", type=Path, metavar="FILE", help="a path of each line")
+    sub.add_argument("--facts", type=Path, metavar="FILE",
+                     help="what scripts/gup-users.cocci prints")
+    sub.add_argument("--name", help="of the kernel, for the recorded table")
+    sub.add_argument("--count", type=int, help="of the calls outside <linux/mm.h>, "
+                     "by other means, for --check")
+    sub.add_argument("--verdict", action="append", default=[],
+                     choices=list(gup_users.VERDICTS), help="only such calls")
+    sub.add_argument("--file", action="append", default=[], metavar="GLOB",
+                     help="only calls in such files")
+    how = sub.add_mutually_exclusive_group()
+    for name, text in (("table", "print a table [the default]"), ("json", "print JSON"),
+                       ("record", "write the recorded table"),
+                       ("check", "compare with the recorded table")):
+        how.add_argument(f"--{name}", dest="how", action="store_const", const=name,
+                         help=text)
+    how.add_argument("--verdicts", action="store_true", help="explain the verdicts")
+    sub.add_argument("tree", type=Path, nargs="?", help="the source")
+
+    sub = command("pinners", do_pinners, "make the page about drivers that pin")
+    sub.add_argument("--list", type=Path, default=pinners.LIST, metavar="FILE",
+                     help="the drivers [scripts/gup-users.series]")
+    sub.add_argument("--page", type=Path, default=pinners.PAGE, metavar="FILE",
+                     help="the page [userspace/PINNERS.md]")
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--write", action="store_true", help="write the page")
+    how.add_argument("--check", action="store_true",
+                     help="is the page what the tables say?")
     return parser
 
 
@@ -292,7 +376,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return args.do(args)
-    except (errata.BadErrata, mutants.BadMutant, coverage.BadCoverage, OSError,
-            ValueError) as err:
+    except (errata.BadErrata, mutants.BadMutant, coverage.BadCoverage,
+            gup_users.BadUsers, OSError, ValueError) as err:
         print(f"results.py: {err}", file=sys.stderr)
         return USAGE
