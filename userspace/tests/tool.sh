@@ -386,6 +386,38 @@ ok "matrix: no such kind"
 explains 2 'no format' pinscope matrix -f nonsense
 ok "matrix: no such format"
 
+run 0 pinscope bench --list && grep -qE '^anon/pin-fast  *[A-Z].*\.$' $out &&
+	! grep -qE '^[^ ]+ *$' $out && [ -z "$(awk '{ print $1 }' $out | grep / | sort | uniq -d)" ] &&
+	awk 'length > 78 { bad = 1 } END { exit bad }' $out
+ok "bench: --list has each row once, with a sentence"
+run 0 pinscope bench --list 'thp/*' && grep -q '^thp/unpin ' $out && ! grep -q anon $out
+ok "bench: --list of a glob"
+run 0 pinscope bench -r 2 -t 0 anon/pin-fast 'hugetlb-anon[2M]/unpin' && [ ! -s $err ] &&
+	grep -qE '^anon/pin-fast  *[1-9][0-9.]*  page ' $out &&
+	grep -qE '^  GUP  *[1-9][0-9.]*  page .* [1-9][0-9]*\.[0-9]{2}$' $out &&
+	grep -qE '^hugetlb-anon\[2M\]/unpin  *[1-9]' $out && [ "$(grep -c / $out)" = 2 ]
+ok "bench: two rows, and their peers"
+before=$(knobs; cat /sys/kernel/mm/transparent_hugepage/hugepages-*/enabled 2>/dev/null)
+run 0 pinscope bench -r 1 -t 0 && ! grep -qE 'EINVAL|EFAULT|EBADF|ENOTTY' $out &&
+	[ "$(grep -c /fault+UNSHARE $out)" = 7 ]
+ok "bench: each row runs, or says why not"
+[ "$(knobs; cat /sys/kernel/mm/transparent_hugepage/hugepages-*/enabled 2>/dev/null)" = "$before" ] &&
+	! grep -q . /sys/kernel/debug/pinscope/pins
+ok "bench: leaves neither pins nor other settings"
+run 0 pinscope bench --json -r 1 -t 0 anon/compare && [ "$(head -n 1 $out)" = '{' ] &&
+	grep -q '"name": "anon/compare"' $out && grep -q '"ratio": [0-9]' $out
+ok "bench: --json"
+echo 0 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+run 4 pinscope bench -r 1 -t 0 'hugetlb-anon[2M]/unpin' && grep -q '2048kB/nr_hugepages' $out
+ok "bench: no huge pages: says how to have some"
+echo 64 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+explains 2 'did you mean.* anon/pin-fast' pinscope bench anon/pinfast
+ok "bench: a row that is close to one"
+explains 2 'expected a number from 1' pinscope bench -r 0
+ok "bench: no such number of measurements"
+run 2 pinscope bench --nonsense && [ ! -s $out ]
+ok "bench: an unknown option"
+
 (
 	exec 9</sys/kernel/debug/pinscope/ctl
 	rmmod pinscope 2>/dev/null

@@ -10,7 +10,8 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_test, &command_matrix, &command_info, &command_shell,
+	&command_check, &command_test, &command_matrix, &command_bench, &command_info,
+	&command_shell,
 };
 
 int tool_open(struct pinscope_info *info)

@@ -79,8 +79,8 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command command_check, command_info, command_matrix,
-			    command_shell, command_test;
+extern const struct command command_bench, command_check, command_info,
+			    command_matrix, command_shell, command_test;
 
 /* What --help of each command ends with. */
 extern const char exit_statuses[];
