@@ -24,7 +24,7 @@ from typing import List, Tuple
 # For 'python3 -m unittest', which does not look beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from results import (cli, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
+from results import (bench, cli, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
                      selftests, tap)
 
 BUGS = errata.parse("""\
@@ -1014,6 +1014,167 @@ int get_user_pages_fast(int a) { return 0; }
             status, out, _ = run("pinners", "--check", "--page", page.name)
         self.assertEqual(status, 1)
         self.assertIn("run 'scripts/results.py pinners --write'", out)
+
+
+class BenchTest(WithDirectory):
+
+    GOALS = "# a comment\nanon/unpin 200 # why\n"
+
+    def run_of(self, name: str, pin: float = 380.0, gup: float = 250.0,
+               unpin: float = 178.0, drop: str = "") -> str:
+        """A file as 'pinscope bench --json' writes it."""
+        rows = [
+            {"name": "anon/pin-fast", "unit": "page", "ns": pin + 9, "min": pin, "what": "A pin.",
+             "peers": [{"name": "GUP", "ns": gup + 9, "min": gup, "ratio": 1.0},
+                       {"name": "gup_test", "ns": 264.0, "min": 255.0, "ratio": 1.0}]},
+            {"name": "anon/unpin", "unit": "page", "ns": unpin + 9, "min": unpin, "what": "Release.",
+             "peers": [{"name": "io_uring-unregister", "ns": 93.5, "min": 84.5, "ratio": 2.0}]},
+            {"name": "mthp[64K]/unpin", "unit": "page", "what": "Release.", "peers": [],
+             "reason": "no mTHP"}]
+        return self.file(name, json.dumps({
+            "rows": [row for row in rows if row["name"] != drop]}))
+
+    def options(self, *runs: Tuple[str, str]) -> List[str]:
+        """What the commands of bench get; the table is of the run of old.json."""
+        old = bench.parse(Path(self.run_of("old.json")).read_text(), "old.json")
+        return ["--table", self.file("bench.table", bench.record(old, "6.12")),
+                "--goals", self.file("bench.goals", self.GOALS),
+                *(word for run in runs for word in ("--run", *run))]
+
+    def test_table(self):
+        """bench: one kernel has ratios and goals"""
+        status, out, _ = run("bench", *self.options(("6.12", self.run_of("a.json"))))
+        self.assertEqual(status, 0)
+        self.assertEqual([line.split() for line in out.splitlines()], [
+            ["per", "6.12", "ratio", "goal"],
+            ["anon/pin-fast", "page", "380"],
+            ["GUP", "250", "1.52"],
+            ["gup_test", "255", "1.49"],
+            ["anon/unpin", "page", "178", "200"],
+            ["io_uring-unregister", "84.5", "2.11"],
+            ["mthp[64K]/unpin", "page", "-"],
+            ["6.12:", "no", "mTHP"]])
+
+    def test_side_by_side(self):
+        """bench: several kernels have the change since the first, also of peers"""
+        status, out, _ = run("bench", *self.options(
+            ("6.1", self.run_of("a.json", drop="anon/unpin")),
+            ("6.12", self.run_of("b.json", pin=399.0, gup=225.0))))
+        self.assertEqual(status, 0)
+        lines = [line.split() for line in out.splitlines()]
+        self.assertEqual(lines[0], ["per", "6.1", "6.12"])
+        self.assertIn(["anon/pin-fast", "page", "380", "399", "+5%"], lines)
+        self.assertIn(["GUP", "250", "225", "-10%"], lines)
+        self.assertIn(["anon/unpin", "page", "-", "178"], lines)
+
+    def test_check(self):
+        """bench-check: a ratio may change by 5 %, whatever the nanoseconds are"""
+        for pin, gup, good in ((380, 250, True), (760, 500, True), (398, 250, True),
+                               (400, 250, False), (380, 237, False), (200, 250, True)):
+            with self.subTest(pin=pin, gup=gup):
+                status, out, _ = run("bench-check", *self.options(
+                    ("6.12", self.run_of("a.json", pin=pin, gup=gup, drop="mthp[64K]/unpin"))))
+                self.assertEqual(status, 0 if good else 1)
+                self.assertEqual("not ok 1 - anon/pin-fast" in out, not good)
+                self.assertIn("\nok 2 - anon/unpin\n", "\n" + out)
+                self.assertEqual("--record" in out, pin == 200)
+                self.assertTrue(out.endswith("\n1..2\n"))
+
+    def test_check_says_why(self):
+        """bench-check: a failure says what was expected, and found"""
+        status, out, _ = run("bench-check", *self.options(
+            ("6.12", self.run_of("a.json", pin=500, unpin=201))))
+        self.assertEqual(status, 1)
+        self.assertEqual(out.splitlines(), [
+            "# expected at most 1.52 times the 250 ns of GUP and 5 % more, found 2.00 times "
+            "(500 ns)",
+            "not ok 1 - anon/pin-fast",
+            "# expected at most 200 ns for a page (bench.goals), found 201",
+            "not ok 2 - anon/unpin",
+            "# expected a figure, found none: no mTHP",
+            "not ok 3 - mthp[64K]/unpin",
+            "1..3"])
+
+    def test_check_rows(self):
+        """bench-check: rows that are gone, new or lost their peer fail"""
+        options = self.options(("6.12", self.run_of("a.json", drop="anon/pin-fast")))
+        status, out, _ = run("bench-check", *options)
+        self.assertEqual(status, 1)
+        self.assertIn("found none: no such row\nnot ok 3 - anon/pin-fast\n", out)
+        options = self.options(("6.12", self.run_of("a.json", drop="mthp[64K]/unpin")))
+        path = self.dir / "bench.table"
+        text = path.read_text()
+        path.write_text("".join(line for line in text.splitlines(True)
+                                if "anon/pin-fast" not in line))
+        status, out, _ = run("bench-check", *options)
+        self.assertEqual(status, 1)
+        self.assertIn("run 'scripts/bench --record'\nnot ok 1 - anon/pin-fast\n", out)
+        path.write_text(text.replace(" GUP ", " other "))
+        status, out, _ = run("bench-check", *options)
+        self.assertEqual(status, 1)
+        self.assertIn("# expected the peer other, found it not measured\nnot ok 1", out)
+
+    def test_goals(self):
+        """bench: a goal holds once it was reached, and --record does not give it up"""
+        options = [*self.options(("6.12", self.run_of("a.json", unpin=180,
+                                                      drop="mthp[64K]/unpin"))),
+                   "--goals", self.file("goals", "anon/unpin 179")]
+        status, out, _ = run("bench-check", *options)
+        self.assertEqual(status, 1)
+        self.assertIn("# expected at most 179 ns for a page (bench.goals), found 180\n"
+                      "not ok 2 - anon/unpin\n", out)
+        page = ["--readme", self.file("README.md", "")]
+        self.assertEqual(run("bench-record", *options, *page), (
+            1, "anon/unpin: expected at most 179 ns (bench.goals), found 180\n", ""))
+        options += ["--goals", self.file("goals", "anon/unpin 170")]
+        status, out, _ = run("bench-check", *options)
+        self.assertEqual(status, 0)
+        self.assertIn("# anon/unpin: 180, while the goal is 170, which was never reached\n"
+                      "ok 2 - anon/unpin\n", out)
+        self.assertEqual(run("bench-record", *options, *page)[0], 0)
+
+    def test_record(self):
+        """bench-record: writes the table, and figures into README.md"""
+        page = self.file("README.md", "# X\n| pin, `anon/pin-fast` | 1 | x | 2 | 3 |\n"
+                         "| `anon/pin-fast` | what it is |\n")
+        options = [*self.options(("6.12", self.run_of("a.json", pin=500))),
+                   "--readme", page]
+        self.assertEqual(run("bench-record", *options), (0, "", ""))
+        self.assertEqual(Path(page).read_text(), "# X\n"
+                         "| pin, `anon/pin-fast` | 500 | GUP | 250 | 2.00 |\n"
+                         "| `anon/pin-fast` | what it is |\n")
+        status, _, _ = run("bench-check", *options[:-2])
+        self.assertEqual(status, 1)     # the row without a figure
+        table = bench.recorded((self.dir / "bench.table").read_text())
+        self.assertEqual(list(table), ["anon/pin-fast", "anon/unpin"])
+        self.assertEqual(table["anon/pin-fast"].ratio, 2)
+        self.assertIn("SPDX", (self.dir / "bench.table").read_text())
+        Path(page).write_text("| `anon/gone` | 1 | x | 2 | 3 |\n")
+        status, _, err = run("bench-record", *options)
+        self.assertEqual(status, 2)
+        self.assertIn("found 'anon/gone'", err)
+
+    def test_bad(self):
+        """bench: what cannot be read is named, with what was expected"""
+        for text, message in (("{}", "expected the output of 'pinscope bench --json'"),
+                              ("[", "expected the output of 'pinscope bench --json'")):
+            status, _, err = run("bench", *self.options(("6.12", self.file("a.json", text))))
+            self.assertEqual(status, 2)
+            self.assertIn(message, err)
+        for text, message in (("anon/pin 3 4\n", "bench.goals:1: expected 2 words"),
+                              ("\nanon/pin x\n", "bench.goals:2: expected a number above 0")):
+            with self.assertRaisesRegex(bench.BadBench, message):
+                bench.goals(text)
+
+    def test_own_files(self):
+        """bench: the project's own table and goals can be read, and the README has them"""
+        table = bench.recorded(bench.RECORDED.read_text(encoding="utf-8"))
+        self.assertTrue(table)
+        self.assertLessEqual(set(bench.goals(bench.GOALS.read_text(encoding="utf-8"))),
+                             set(table))
+        page = bench.README.read_text(encoding="utf-8")
+        self.assertTrue(bench.readme(page, table) == page,
+                        "README.md has other figures: run 'scripts/bench --record'")
 
 
 class TapResult(unittest.TestResult):

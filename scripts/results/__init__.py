@@ -10,6 +10,7 @@ mutants     scripts/mutants.list, the defects it describes, and their table
 coverage    JSON of gcov, for scripts/coverage
 gup_users   calls of GUP in a kernel's source, for scripts/gup-users
 pinners     the page about drivers that pin, from the tables of scripts/gup-users
+bench       the table of scripts/bench, and what was recorded of it
 cli         the sub-commands of scripts/results.py
 
 Only the standard library of Python 3.9 is used.

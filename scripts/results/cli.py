@@ -7,10 +7,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence
 
-from . import (coverage, errata, gup_users, kunit, matrix, mutants, pinners, selftests,
-               tap)
+from . import (bench, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
+               selftests, tap)
 
 GOOD, BAD, USAGE = 0, 1, 2
 
@@ -220,6 +220,39 @@ def do_pinners(args: argparse.Namespace) -> int:
     return GOOD
 
 
+def _runs(args: argparse.Namespace) -> Dict[str, bench.Run]:
+    return {kernel: bench.parse(Path(file).read_text(encoding="utf-8"), file)
+            for kernel, file in args.run}
+
+
+def do_bench(args: argparse.Namespace) -> int:
+    _print(bench.table(_runs(args), bench.goals(args.goals.read_text(encoding="utf-8"))))
+    return GOOD
+
+
+def do_bench_check(args: argparse.Namespace) -> int:
+    run, = _runs(args).values()
+    lines, good = bench.check(run, bench.recorded(args.table.read_text(encoding="utf-8")),
+                              bench.goals(args.goals.read_text(encoding="utf-8")))
+    _print(lines)
+    return GOOD if good else BAD
+
+
+def do_bench_record(args: argparse.Namespace) -> int:
+    (kernel, run), = _runs(args).items()
+    if args.table.exists():
+        old = bench.recorded(args.table.read_text(encoding="utf-8"))
+        lost = bench.lost(run, old, bench.goals(args.goals.read_text(encoding="utf-8")))
+        _print(lost)
+        if lost:
+            return BAD
+    text = bench.record(run, kernel)
+    page = bench.readme(args.readme.read_text(encoding="utf-8"), bench.recorded(text))
+    args.table.write_text(text, encoding="utf-8")
+    args.readme.write_text(page, encoding="utf-8")
+    return GOOD
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="results.py", description="Count, compare and tabulate what tests print.",
@@ -368,6 +401,25 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--write", action="store_true", help="write the page")
     how.add_argument("--check", action="store_true",
                      help="is the page what the tables say?")
+
+    def with_bench(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--table", type=Path, default=bench.RECORDED, metavar="FILE",
+                         help="the recorded table [scripts/bench.table]")
+        sub.add_argument("--goals", type=Path, default=bench.GOALS, metavar="FILE",
+                         help="the goals [scripts/bench.goals]")
+        sub.add_argument("--run", nargs=2, action="append", required=True,
+                         metavar=("KERNEL", "JSON"),
+                         help="what 'pinscope bench --json' printed there")
+
+    sub = command("bench", do_bench, "make the table of scripts/bench")
+    with_bench(sub)
+    sub = command("bench-check", do_bench_check, "compare a run with the recorded table "
+                  "and the goals, as TAP")
+    with_bench(sub)
+    sub = command("bench-record", do_bench_record, "write the recorded table, and its "
+                  "figures into README.md")
+    with_bench(sub)
+    sub.add_argument("--readme", type=Path, default=bench.README, metavar="FILE")
     return parser
 
 
@@ -377,6 +429,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return args.do(args)
     except (errata.BadErrata, mutants.BadMutant, coverage.BadCoverage,
-            gup_users.BadUsers, OSError, ValueError) as err:
+            bench.BadBench, gup_users.BadUsers, OSError, ValueError) as err:
         print(f"results.py: {err}", file=sys.stderr)
         return USAGE
