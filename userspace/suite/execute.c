@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "predict.h"
 #include "rules.h"
 #include "sys.h"
 
@@ -347,6 +348,72 @@ static void check_rss(struct fixture *f)
 		mapped.all - mapped.anon, mapped.swap);
 }
 
+/* --------------------------------------------------------------- predicted */
+
+/* Only of pinners whose call of GUP is all that they do. */
+static bool can_predict(const struct fixture *f)
+{
+	return pinner_of(f) == &by_module || pinner_of(f) == &by_io_uring ||
+	       pinner_of(f) == &by_vmsplice;
+}
+
+/* Asks before the pin, as a stranger would: by the process id. */
+static struct prediction ask_prediction(struct fixture *f)
+{
+	const struct pin_request request = {
+		.call = f->scenario.request->call,
+		.gup_flags = f->scenario.request->gup_flags,
+		.io_uring = pinner_of(f) == &by_io_uring,
+	};
+	struct prediction prediction = {};
+	struct pin_facts facts;
+	struct process self;
+	int ret;
+
+	if (!can_predict(f))
+		return prediction;
+	ret = process_open(&self, getpid());
+	if (!ret)
+		ret = facts_gather(&facts, &self, f->fd, pinscope_addr(f->addr));
+	if (ret)
+		verdict(f, PROP_PREDICTED, false, "expected facts, found: %s", self.why);
+	else
+		prediction = predict(&facts, &request);
+	process_close(&self);
+	/* If it does not return, that is what was predicted. */
+	if (prediction.fates & FATE_HANGS)
+		verdict(f, PROP_PREDICTED, true, "it hangs");
+	return prediction;
+}
+
+/* One that leaves two outcomes open passes with a remark, so that they can be counted. */
+static void verdict_open(struct fixture *f, const struct prediction *prediction)
+{
+	char text[REASON_MAX] = "left open: ";
+	size_t len = strlen(text);
+
+	prediction_text(prediction, text + len, sizeof(text) - len);
+	set_verdict(f, PROP_PREDICTED, VERDICT_PASS, text);
+}
+
+static void check_predicted(struct fixture *f, const struct prediction *prediction,
+			    const struct pinscope_page *after, int ret)
+{
+	char text[REASON_MAX];
+	const char *mismatch;
+
+	if (!prediction->check)
+		return;
+	mismatch = prediction_mismatch(prediction, &f->record->seen.before, after, ret, text,
+				       sizeof(text));
+	if (mismatch)
+		set_verdict(f, PROP_PREDICTED, VERDICT_FAIL, mismatch);
+	else if (prediction->fates & (prediction->fates - 1))
+		verdict_open(f, prediction);
+	else
+		verdict(f, PROP_PREDICTED, true, "it came true");
+}
+
 /* --------------------------------------------------------------- the whole */
 
 static void check_refused(struct fixture *f, int ret)
@@ -382,6 +449,7 @@ static void pin_and_compare(struct fixture *f)
 {
 	const struct kind *kind = f->scenario.kind;
 	struct observation *seen = &f->record->seen;
+	struct prediction prediction;
 	struct pinscope_page after;
 	char content = 'p';	/* of what an access would swap in */
 	enum outcome outcome;
@@ -391,12 +459,15 @@ static void pin_and_compare(struct fixture *f)
 	outcome = rules_outcome(&f->scenario, &seen->before, sys_page_shift());
 	if (!(kind->traits & (KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT)))
 		content = process_sees(f);
+	prediction = ask_prediction(f);
 	ret = pinner_pin(f);
 	if (ret == -ENODEV) {
 		set_verdict(f, PROP_SETUP, VERDICT_SKIP, f->why);
 		return;
 	}
 	seen->error = -ret;
+	after = fixture_page(f);
+	check_predicted(f, &prediction, &after, ret);
 	if (outcome == OUTCOME_REFUSED) {
 		check_refused(f, ret);
 		return;
@@ -404,7 +475,6 @@ static void pin_and_compare(struct fixture *f)
 	verdict(f, PROP_ERRNO, !ret, "expected success, found %s", pinscope_errno(ret));
 	if (ret)
 		return;
-	after = fixture_page(f);
 	check_entry(f, outcome, &after);
 	verdict(f, PROP_CONTENT, process_sees(f) == content,
 		"the process had 0x%x before the call, and sees 0x%x", content,

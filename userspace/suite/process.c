@@ -251,19 +251,40 @@ static bool parse_header(const char *line, struct vma *vma)
 
 static unsigned int parse_vm_flags(const char *text)
 {
-	static const char letters[][3] = {
-#define VMA_LETTERS(name, two)	[VMA_NR_##name] = two,
-		VMA_FLAGS(VMA_LETTERS)
-#undef VMA_LETTERS
+	static const struct {
+		const char *letters;
+		unsigned int flag;
+	} all[] = {
+		{ "rd", VMA_READ },
+		{ "wr", VMA_WRITE },
+		{ "ex", VMA_EXEC },
+		{ "sh", VMA_SHARED },
+		{ "mr", VMA_MAYREAD },
+		{ "mw", VMA_MAYWRITE },
+		{ "ms", VMA_MAYSHARE },
+		{ "gd", VMA_GROWSDOWN },
+		{ "pf", VMA_PFNMAP },
+		{ "lo", VMA_LOCKED },
+		{ "io", VMA_IO },
+		{ "ht", VMA_HUGETLB },
+		{ "hg", VMA_HUGEPAGE },
+		{ "nh", VMA_NOHUGEPAGE },
+		{ "mg", VMA_MERGEABLE },
+		{ "mm", VMA_MIXEDMAP },
+		{ "um", VMA_UFFD_MISSING },
+		{ "uw", VMA_UFFD_WP },
+		{ "ui", VMA_UFFD_MINOR },
+		{ "ss", VMA_SHADOW_STACK },
+		{ "sd", VMA_SOFTDIRTY },
 	};
 	unsigned int flags = 0;
 	size_t i;
 
 	for (text += strspn(text, " \t"); *text; text += strcspn(text, " "),
 	     text += strspn(text, " "))
-		for (i = 0; i < ARRAY_SIZE(letters); i++)
-			if (!strncmp(text, letters[i], 2))
-				flags |= 1U << i;
+		for (i = 0; i < ARRAY_SIZE(all); i++)
+			if (!strncmp(text, all[i].letters, 2))
+				flags |= all[i].flag;
 	return flags;
 }
 

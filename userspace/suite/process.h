@@ -13,25 +13,28 @@
 #include "suite.h"
 
 /* Flags of a VMA, as VmFlags of /proc/PID/smaps has them. */
-#define VMA_FLAGS(F)							\
-	F(READ, "rd") F(WRITE, "wr") F(EXEC, "ex") F(SHARED, "sh")	\
-	F(MAYREAD, "mr") F(MAYWRITE, "mw") F(MAYSHARE, "ms")		\
-	F(GROWSDOWN, "gd") F(PFNMAP, "pf") F(LOCKED, "lo") F(IO, "io")	\
-	F(HUGETLB, "ht") F(HUGEPAGE, "hg") F(NOHUGEPAGE, "nh")		\
-	F(MERGEABLE, "mg") F(MIXEDMAP, "mm") F(UFFD_MISSING, "um")	\
-	F(UFFD_WP, "uw") F(UFFD_MINOR, "ui") F(SHADOW_STACK, "ss")	\
-	F(SOFTDIRTY, "sd")
-
-enum vma_flag_nr {
-#define VMA_FLAG_NR(name, letters)	VMA_NR_##name,
-	VMA_FLAGS(VMA_FLAG_NR)
-#undef VMA_FLAG_NR
-};
-
 enum vma_flag {
-#define VMA_FLAG(name, letters)		VMA_##name = 1 << VMA_NR_##name,
-	VMA_FLAGS(VMA_FLAG)
-#undef VMA_FLAG
+	VMA_READ		= 1 << 0,
+	VMA_WRITE		= 1 << 1,
+	VMA_EXEC		= 1 << 2,
+	VMA_SHARED		= 1 << 3,
+	VMA_MAYREAD		= 1 << 4,
+	VMA_MAYWRITE		= 1 << 5,
+	VMA_MAYSHARE		= 1 << 6,
+	VMA_GROWSDOWN		= 1 << 7,
+	VMA_PFNMAP		= 1 << 8,
+	VMA_LOCKED		= 1 << 9,
+	VMA_IO			= 1 << 10,
+	VMA_HUGETLB		= 1 << 11,
+	VMA_HUGEPAGE		= 1 << 12,
+	VMA_NOHUGEPAGE		= 1 << 13,
+	VMA_MERGEABLE		= 1 << 14,
+	VMA_MIXEDMAP		= 1 << 15,
+	VMA_UFFD_MISSING	= 1 << 16,
+	VMA_UFFD_WP		= 1 << 17,
+	VMA_UFFD_MINOR		= 1 << 18,
+	VMA_SHADOW_STACK	= 1 << 19,
+	VMA_SOFTDIRTY		= 1 << 20,
 };
 
 /* What backs a VMA. */

@@ -9,6 +9,10 @@ const struct property_row properties[PROPS] = {
 		"setup",
 		"Before the call, the memory has the page state that its kind promises, and the condition holds.",
 	},
+	[PROP_PREDICTED] = {
+		"predicted",
+		"The call does what predict() says of the process, from its page table entry, its VMA and the release alone, as 'pinscope explain' does.",
+	},
 	[PROP_ERRNO] = {
 		"errno",
 		"The call succeeds, or fails with the errno that mm's rules give for this memory and these flags.",

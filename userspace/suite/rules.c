@@ -170,7 +170,7 @@ bool rules_apply(const struct scenario *s, enum property property)
 
 	/* Without a page there is nothing else to ask. */
 	if (refused || (is(s, KIND_NO_PAGE) && !write))
-		return property == PROP_SETUP || property == PROP_ERRNO;
+		return property <= PROP_ERRNO;
 	switch (property) {
 	case PROP_SAME_PAGE:
 		return pinner->is_mapped ||

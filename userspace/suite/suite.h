@@ -362,6 +362,7 @@ const char *request_name(const struct request *request, char *buf, size_t size);
 /* In the order in which a scenario comes to them. */
 enum property {
 	PROP_SETUP,
+	PROP_PREDICTED,
 	PROP_ERRNO,
 	PROP_SAME_PAGE,
 	PROP_REPLACED,
