@@ -13,6 +13,7 @@
 #include "fixture.h"
 #include "predict.h"
 #include "rules.h"
+#include "seen.h"
 #include "sys.h"
 
 #define S(name)		PINSCOPE_STATE_##name
@@ -445,6 +446,49 @@ static void check_released(struct fixture *f)
 		ret ? pinscope_errno(ret) : "success", page.pincount);
 }
 
+static void check_as_declared(struct fixture *f, const struct seen_call *found)
+{
+	const struct request *request = f->scenario.request;
+	char want[NAMES_MAX], flags[NAMES_MAX];
+
+	verdict(f, PROP_AS_DECLARED, found->call == request->call &&
+		found->gup_flags == request->gup_flags && !found->unknown,
+		"expected %s with %s, found %s with %s and 0x%x",
+		pinscope_name(pinscope_call_names, request->call),
+		pinscope_names(pinscope_gup_flags_names, request->gup_flags, want,
+			       sizeof(want)),
+		pinscope_name(pinscope_call_names, found->call),
+		pinscope_names(pinscope_gup_flags_names, found->gup_flags, flags,
+			       sizeof(flags)), found->unknown);
+}
+
+/* Pins, and compares what GUP is passed with what the row of the request says. */
+static int pin_watched(struct fixture *f)
+{
+	struct seen_call found;
+	const char *why;
+	bool seen;
+	int ret;
+
+	if (!seen_is_wanted() || !applies(f, PROP_AS_DECLARED))
+		return pinner_pin(f);
+	why = seen_start(f);
+	if (why)
+		set_verdict(f, PROP_AS_DECLARED, VERDICT_SKIP, why);
+	ret = pinner_pin(f);
+	if (why)
+		return ret;
+	seen = seen_stop(f, &found);
+	/* What fails may have failed before. */
+	if (!ret && seen)
+		check_as_declared(f, &found);
+	else if (!ret)
+		verdict(f, PROP_AS_DECLARED, false,
+			"expected a call of %s for the page, found none of GUP in this process",
+			pinscope_name(pinscope_call_names, f->scenario.request->call));
+	return ret;
+}
+
 static void pin_and_compare(struct fixture *f)
 {
 	const struct kind *kind = f->scenario.kind;
@@ -460,7 +504,7 @@ static void pin_and_compare(struct fixture *f)
 	if (!(kind->traits & (KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT)))
 		content = process_sees(f);
 	prediction = ask_prediction(f);
-	ret = pinner_pin(f);
+	ret = pin_watched(f);
 	if (ret == -ENODEV) {
 		set_verdict(f, PROP_SETUP, VERDICT_SKIP, f->why);
 		return;

@@ -17,6 +17,10 @@ const struct property_row properties[PROPS] = {
 		"errno",
 		"The call succeeds, or fails with the errno that mm's rules give for this memory and these flags.",
 	},
+	[PROP_AS_DECLARED] = {
+		"as-declared",
+		"The pinner calls the function of mm/gup.c that the suite names, with the gup_flags that it names, as kprobes see it.",
+	},
 	[PROP_SAME_PAGE] = {
 		"same-page",
 		"When the call returns, the pinned page is the page that the process has mapped.",

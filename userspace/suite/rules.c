@@ -172,6 +172,9 @@ bool rules_apply(const struct scenario *s, enum property property)
 	if (refused || (is(s, KIND_NO_PAGE) && !write))
 		return property <= PROP_ERRNO;
 	switch (property) {
+	case PROP_AS_DECLARED:
+		/* The module does the same for any memory. */
+		return pinner != &by_module || (in(s, COND_FRESH) && is(s, KIND_CONTROL));
 	case PROP_SAME_PAGE:
 		return pinner->is_mapped ||
 		       (rules_takes_pins(s) && !(pinner->traits & PINNER_SHORT));

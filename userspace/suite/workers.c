@@ -16,6 +16,7 @@
 #include "make.h"
 #include "rules.h"
 #include "run.h"
+#include "seen.h"
 #include "sys.h"
 
 /* Of what is known to hang, one scenario waits that long, and the rest is spared. */
@@ -130,6 +131,7 @@ static void run_one(struct suite_run *run, struct scenario_result *result,
 	lock(run, &result->scenario, true);
 	/* The time that it waited does not count. */
 	atomic_store(&post->began, sys_now_ms());
+	seen_want(result->wanted[PROP_AS_DECLARED]);
 	scenario_run(&result->scenario, fd, &result->record);
 	lock(run, &result->scenario, false);
 	close(fd);
@@ -337,6 +339,7 @@ int suite_run(struct suite_run *run)
 		knobs_balance();
 	ret = run_workers(&pool);
 	knobs_restore();
+	seen_clear();
 	close(run->lock_fd);
 unmap:
 	munmap(pool.board, sizeof(*pool.board));
