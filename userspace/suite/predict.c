@@ -30,7 +30,7 @@ const char *const effect_texts[EFFECTS] = {
 };
 
 /* What the checks look at. */
-struct look {
+struct glance {
 	const struct pin_facts *f;
 	const struct vma *vma;
 	const struct pinscope_page *page;
@@ -46,28 +46,28 @@ struct look {
 	bool needs_fault;
 };
 
-static bool since(const struct look *l, unsigned int major, unsigned int minor)
+static bool since(const struct glance *l, unsigned int major, unsigned int minor)
 {
 	return l->f->release >= RELEASE(major, minor);
 }
 
-static bool is(const struct look *l, uint64_t state)
+static bool is(const struct glance *l, uint64_t state)
 {
 	return l->state & state;
 }
 
-static bool has(const struct look *l, unsigned int vma_flags)
+static bool has(const struct glance *l, unsigned int vma_flags)
 {
 	return l->vma->flags & vma_flags;
 }
 
-static bool is_exclusive(const struct look *l)
+static bool is_exclusive(const struct glance *l)
 {
 	return is(l, S(ANON)) && is(l, S(EXCLUSIVE));
 }
 
 /* Is it known that FOLL_LONGTERM leaves the page where it is? */
-static bool is_pinnable(const struct look *l)
+static bool is_pinnable(const struct glance *l)
 {
 	if (is(l, S(LONGTERM_PINNABLE)) || !is(l, S(HAS_FOLIO)))
 		return true;
@@ -76,26 +76,26 @@ static bool is_pinnable(const struct look *l)
 }
 
 /* A PFN of DAX is special in kernels that mark it as devmap; yet GUP gets its page. */
-static bool has_page(const struct look *l)
+static bool has_page(const struct glance *l)
 {
 	return l->zeropage || !is(l, S(SPECIAL)) || l->vma->backing == VMA_IS_DAX;
 }
 
 /* Since Linux 6.5: shared, writable, and the file system wants to know of writes. */
-static bool needs_dirty_tracking(const struct look *l)
+static bool needs_dirty_tracking(const struct glance *l)
 {
 	return has(l, VMA_SHARED) && has(l, VMA_WRITE) &&
 	       (l->vma->backing == VMA_IS_FILE || l->vma->backing == VMA_IS_DAX);
 }
 
-static bool needs_soft_dirty_wp(const struct look *l)
+static bool needs_soft_dirty_wp(const struct glance *l)
 {
 	return !has(l, VMA_SOFTDIRTY) && !is(l, S(SOFT_DIRTY)) &&
 	       !(l->page->unknown & S(SOFT_DIRTY));
 }
 
 /* As can_follow_write_pte(). */
-static bool can_follow_write(const struct look *l)
+static bool can_follow_write(const struct glance *l)
 {
 	if (is(l, S(WRITABLE)))
 		return true;
@@ -105,7 +105,7 @@ static bool can_follow_write(const struct look *l)
 }
 
 /* As gup_must_unshare(). */
-static bool must_unshare(const struct look *l, bool knows_vma)
+static bool must_unshare(const struct glance *l, bool knows_vma)
 {
 	if (l->write || !l->pins || is(l, S(WRITABLE)))
 		return false;
@@ -114,7 +114,7 @@ static bool must_unshare(const struct look *l, bool knows_vma)
 	return l->longterm && since(l, 6, 2) && (!knows_vma || vma_is_cow(l->vma));
 }
 
-static struct look look_at(const struct pin_facts *f, const struct pin_request *r)
+static struct glance look_at(const struct pin_facts *f, const struct pin_request *r)
 {
 	const unsigned int fast = 1U << PINSCOPE_CALL_PIN_FAST | 1U << PINSCOPE_CALL_GET_FAST |
 				  1U << PINSCOPE_CALL_PIN_FAST_ONLY |
@@ -123,7 +123,7 @@ static struct look look_at(const struct pin_facts *f, const struct pin_request *
 				  1U << PINSCOPE_CALL_GET_FAST_ONLY;
 	/* These pass no 'locked', so that a fault must not drop the mmap lock. */
 	const unsigned int locked = 1U << PINSCOPE_CALL_PIN | 1U << PINSCOPE_CALL_GET;
-	struct look l = {
+	struct glance l = {
 		.f = f, .vma = &f->vma, .page = &f->page, .state = f->page.state,
 		.gup_flags = r->gup_flags, .call = r->call,
 		.pins = calls[r->call].traits & CALL_TAKES_PINS,
@@ -150,12 +150,12 @@ static struct look look_at(const struct pin_facts *f, const struct pin_request *
 
 /* ------------------------------------------------------------ the arguments */
 
-static bool call_is_missing(const struct look *l)
+static bool call_is_missing(const struct glance *l)
 {
 	return !(l->f->info.calls & 1ULL << l->call);
 }
 
-static bool flag_is_not_taken(const struct look *l)
+static bool flag_is_not_taken(const struct glance *l)
 {
 	return l->gup_flags & ~l->f->info.gup_flags[l->call];
 }
@@ -163,7 +163,7 @@ static bool flag_is_not_taken(const struct look *l)
 /* -------------------------------------------------------- the lockless walk */
 
 /* It knows no VMA, and takes what is certain to be right. */
-static bool fast_takes_it(const struct look *l)
+static bool fast_takes_it(const struct glance *l)
 {
 	bool reject_file = l->write && l->longterm && l->pins && since(l, 6, 5) &&
 			   !is(l, S(ANON)) && !is(l, S(HUGETLB)) &&
@@ -178,185 +178,185 @@ static bool fast_takes_it(const struct look *l)
 	       l->vma->backing != VMA_IS_SECRETMEM && !must_unshare(l, false);
 }
 
-static bool fast_takes_pte(const struct look *l)
+static bool fast_takes_pte(const struct glance *l)
 {
 	return fast_takes_it(l) && l->page->map_shift == l->f->page_shift;
 }
 
-static bool is_fast_only(const struct look *l)
+static bool is_fast_only(const struct glance *l)
 {
 	return l->fast_only;
 }
 
 /* ------------------------------------------------------------------ the VMA */
 
-static bool grows_stack(const struct look *l)
+static bool grows_stack(const struct glance *l)
 {
 	return !l->f->is_mapped && l->f->stack_below;
 }
 
-static bool has_no_vma(const struct look *l)
+static bool has_no_vma(const struct glance *l)
 {
 	return !l->f->is_mapped;
 }
 
-static bool is_io_or_pfnmap(const struct look *l)
+static bool is_io_or_pfnmap(const struct glance *l)
 {
 	return has(l, VMA_IO | VMA_PFNMAP);
 }
 
-static bool wants_anon_vma(const struct look *l)
+static bool wants_anon_vma(const struct glance *l)
 {
 	return (l->gup_flags & F(ANON)) && l->vma->backing != VMA_IS_ANON;
 }
 
-static bool is_longterm_dax(const struct look *l)
+static bool is_longterm_dax(const struct glance *l)
 {
 	return l->longterm && l->vma->backing == VMA_IS_DAX;
 }
 
-static bool splits_hugetlb(const struct look *l)
+static bool splits_hugetlb(const struct glance *l)
 {
 	return (l->gup_flags & F(SPLIT_PMD)) && l->vma->backing == VMA_IS_HUGETLB;
 }
 
-static bool is_secretmem(const struct look *l)
+static bool is_secretmem(const struct glance *l)
 {
 	return l->vma->backing == VMA_IS_SECRETMEM;
 }
 
-static bool writes_tracked_file(const struct look *l)
+static bool writes_tracked_file(const struct glance *l)
 {
 	return l->write && l->longterm && l->pins && needs_dirty_tracking(l);
 }
 
-static bool writes_readonly(const struct look *l)
+static bool writes_readonly(const struct glance *l)
 {
 	return l->write && (!has(l, VMA_WRITE) || has(l, VMA_SHADOW_STACK));
 }
 
-static bool writes_readonly_unforced(const struct look *l)
+static bool writes_readonly_unforced(const struct glance *l)
 {
 	return writes_readonly(l) && !l->force && !has(l, VMA_SHADOW_STACK);
 }
 
-static bool writes_shadow_stack(const struct look *l)
+static bool writes_shadow_stack(const struct glance *l)
 {
 	return writes_readonly(l) && !l->force;
 }
 
-static bool forces_hugetlb(const struct look *l)
+static bool forces_hugetlb(const struct glance *l)
 {
 	return writes_readonly(l) && l->vma->backing == VMA_IS_HUGETLB;
 }
 
-static bool forces_shared(const struct look *l)
+static bool forces_shared(const struct glance *l)
 {
 	return writes_readonly(l) && !vma_is_cow(l->vma);
 }
 
-static bool reads_unreadable(const struct look *l)
+static bool reads_unreadable(const struct glance *l)
 {
 	return !l->write && !has(l, VMA_READ) && (!l->force || !has(l, VMA_MAYREAD));
 }
 
 /* ------------------------------------------------- the page table entry */
 
-static bool dumps_hole(const struct look *l)
+static bool dumps_hole(const struct glance *l)
 {
 	return (l->gup_flags & F(DUMP)) && l->empty && l->vma->backing == VMA_IS_ANON;
 }
 
-static bool dumps_zeropage(const struct look *l)
+static bool dumps_zeropage(const struct glance *l)
 {
 	return (l->gup_flags & F(DUMP)) && l->zeropage && !l->write_fault;
 }
 
-static bool dumps_pfn(const struct look *l)
+static bool dumps_pfn(const struct glance *l)
 {
 	return (l->gup_flags & F(DUMP)) && l->present && !l->write_fault && !has_page(l);
 }
 
-static bool has_pfn_only(const struct look *l)
+static bool has_pfn_only(const struct glance *l)
 {
 	return l->present && !l->write_fault && !has_page(l);
 }
 
-static bool must_not_fault(const struct look *l)
+static bool must_not_fault(const struct glance *l)
 {
 	return (l->gup_flags & F(NOFAULT)) && l->needs_fault;
 }
 
 /* ------------------------------------------- faults, of what is not present */
 
-static bool is_guard(const struct look *l)
+static bool is_guard(const struct glance *l)
 {
 	return is(l, S(GUARD));
 }
 
-static bool is_poison(const struct look *l)
+static bool is_poison(const struct glance *l)
 {
 	return !l->present && is(l, S(POISON) | S(HWPOISON));
 }
 
-static bool is_poison_reported(const struct look *l)
+static bool is_poison_reported(const struct glance *l)
 {
 	return is_poison(l) && (l->gup_flags & F(HWPOISON));
 }
 
 /* A write fault in a VMA in which userfaultfd has write-protected the page. */
-static bool hits_uffd_wp(const struct look *l)
+static bool hits_uffd_wp(const struct glance *l)
 {
 	return (l->write_fault || (l->write && is(l, S(SWAP)))) && has(l, VMA_UFFD_WP) &&
 	       is(l, S(UFFD_WP));
 }
 
-static bool hits_uffd_wp_locked(const struct look *l)
+static bool hits_uffd_wp_locked(const struct glance *l)
 {
 	return hits_uffd_wp(l) && !l->may_retry && l->f->uffd_wp_async == 0;
 }
 
-static bool hits_uffd_wp_sync(const struct look *l)
+static bool hits_uffd_wp_sync(const struct glance *l)
 {
 	return hits_uffd_wp(l) && l->f->uffd_wp_async == 0;
 }
 
-static bool hits_uffd_wp_unknown(const struct look *l)
+static bool hits_uffd_wp_unknown(const struct glance *l)
 {
 	return hits_uffd_wp(l) && l->f->uffd_wp_async < 0;
 }
 
-static bool is_swapped(const struct look *l)
+static bool is_swapped(const struct glance *l)
 {
 	return is(l, S(SWAP));
 }
 
-static bool is_migrating(const struct look *l)
+static bool is_migrating(const struct glance *l)
 {
 	return is(l, S(MIGRATION));
 }
 
-static bool is_on_device(const struct look *l)
+static bool is_on_device(const struct glance *l)
 {
 	return is(l, S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE));
 }
 
-static bool is_hole(const struct look *l)
+static bool is_hole(const struct glance *l)
 {
 	return !l->present;
 }
 
-static bool is_missing_hole(const struct look *l)
+static bool is_missing_hole(const struct glance *l)
 {
 	return is_hole(l) && has(l, VMA_UFFD_MISSING);
 }
 
-static bool is_missing_hole_locked(const struct look *l)
+static bool is_missing_hole_locked(const struct glance *l)
 {
 	return is_missing_hole(l) && !l->may_retry;
 }
 
-static bool is_beyond_file(const struct look *l)
+static bool is_beyond_file(const struct glance *l)
 {
 	uint64_t page = 1ULL << l->vma->page_shift;
 	uint64_t offset = l->vma->offset + (l->f->addr - l->vma->start);
@@ -367,166 +367,166 @@ static bool is_beyond_file(const struct look *l)
 	       offset >= (l->vma->file_size + page - 1) / page * page;
 }
 
-static bool is_hugetlb_hole_without_pool(const struct look *l)
+static bool is_hugetlb_hole_without_pool(const struct glance *l)
 {
 	return is_hole(l) && l->vma->backing == VMA_IS_HUGETLB && !l->f->pool_free;
 }
 
-static bool is_driver_hole(const struct look *l)
+static bool is_driver_hole(const struct glance *l)
 {
 	return is_hole(l) && l->vma->backing == VMA_IS_DEVICE;
 }
 
-static bool is_hole_written(const struct look *l)
+static bool is_hole_written(const struct glance *l)
 {
 	return is_hole(l) && (l->write || l->vma->backing == VMA_IS_HUGETLB);
 }
 
-static bool is_hole_shared(const struct look *l)
+static bool is_hole_shared(const struct glance *l)
 {
 	return is_hole(l) && has(l, VMA_MAYSHARE);
 }
 
-static bool is_hole_unshared(const struct look *l)
+static bool is_hole_unshared(const struct glance *l)
 {
 	return is_hole(l) && l->longterm && vma_is_cow(l->vma) && since(l, 6, 2);
 }
 
 /* ------------------------------------------------- faults, of present pages */
 
-static bool breaks_cow(const struct look *l)
+static bool breaks_cow(const struct glance *l)
 {
 	return l->write_fault || l->unshare;
 }
 
-static bool writes_shared_pmd(const struct look *l)
+static bool writes_shared_pmd(const struct glance *l)
 {
 	return l->write_fault && has(l, VMA_MAYSHARE) && l->by_pmd &&
 	       l->vma->backing != VMA_IS_DAX;
 }
 
-static bool writes_shared(const struct look *l)
+static bool writes_shared(const struct glance *l)
 {
 	return l->write_fault && has(l, VMA_MAYSHARE);
 }
 
 /* A PMD is split to clear the bit. */
-static bool writes_exclusive_uffd_pmd(const struct look *l)
+static bool writes_exclusive_uffd_pmd(const struct glance *l)
 {
 	return l->write_fault && is_exclusive(l) && l->by_pmd && hits_uffd_wp(l);
 }
 
-static bool writes_exclusive_forced(const struct look *l)
+static bool writes_exclusive_forced(const struct glance *l)
 {
 	return l->write_fault && is_exclusive(l) && !has(l, VMA_WRITE);
 }
 
-static bool writes_exclusive(const struct look *l)
+static bool writes_exclusive(const struct glance *l)
 {
 	return l->write_fault && is_exclusive(l);
 }
 
-static bool is_hugetlb(const struct look *l)
+static bool is_hugetlb(const struct glance *l)
 {
 	return breaks_cow(l) && l->vma->backing == VMA_IS_HUGETLB;
 }
 
-static bool is_hugetlb_alone(const struct look *l)
+static bool is_hugetlb_alone(const struct glance *l)
 {
 	return is_hugetlb(l) && is(l, S(ANON)) && l->page->mapcount == 1;
 }
 
-static bool is_hugetlb_shared_without_pool(const struct look *l)
+static bool is_hugetlb_shared_without_pool(const struct glance *l)
 {
 	return is_hugetlb(l) && is(l, S(ANON)) && !l->f->pool_free;
 }
 
-static bool is_hugetlb_without_pool(const struct look *l)
+static bool is_hugetlb_without_pool(const struct glance *l)
 {
 	return is_hugetlb(l) && !l->f->pool_free;
 }
 
-static bool is_huge_zeropage(const struct look *l)
+static bool is_huge_zeropage(const struct glance *l)
 {
 	return breaks_cow(l) && is(l, S(HUGE_ZEROPAGE)) && l->by_pmd;
 }
 
 /* References that are neither the PMD's nor the swap cache's. */
-static bool is_thp(const struct look *l)
+static bool is_thp(const struct glance *l)
 {
 	return breaks_cow(l) && l->by_pmd && is(l, S(ANON));
 }
 
-static bool is_thp_swapcache(const struct look *l)
+static bool is_thp_swapcache(const struct glance *l)
 {
 	return is_thp(l) && is(l, S(SWAPCACHE));
 }
 
-static bool is_thp_alone(const struct look *l)
+static bool is_thp_alone(const struct glance *l)
 {
 	return is_thp(l) && l->page->refcount <= 1;
 }
 
 /* The read fault that follows the split maps the same PMD again. */
-static bool is_file_pmd_unshared(const struct look *l)
+static bool is_file_pmd_unshared(const struct glance *l)
 {
 	return l->unshare && l->by_pmd && !is(l, S(ANON)) && !has(l, VMA_NOHUGEPAGE) &&
 	       !l->f->thp_disabled && l->vma->backing != VMA_IS_DAX;
 }
 
-static bool is_file_pmd(const struct look *l)
+static bool is_file_pmd(const struct glance *l)
 {
 	return breaks_cow(l) && l->by_pmd;
 }
 
-static bool is_ksm(const struct look *l)
+static bool is_ksm(const struct glance *l)
 {
 	return breaks_cow(l) && is(l, S(KSM));
 }
 
-static bool is_anon(const struct look *l)
+static bool is_anon(const struct glance *l)
 {
 	return breaks_cow(l) && is(l, S(ANON));
 }
 
-static bool is_small(const struct look *l)
+static bool is_small(const struct glance *l)
 {
 	return is_anon(l) && !l->page->folio_order;
 }
 
 /* Kept in an LRU batch of some processor, which has a reference. */
-static bool is_small_batched(const struct look *l)
+static bool is_small_batched(const struct glance *l)
 {
 	return is_small(l) && !is(l, S(LRU)) && l->page->refcount == 2 + is(l, S(SWAPCACHE));
 }
 
-static bool is_small_swapcache(const struct look *l)
+static bool is_small_swapcache(const struct glance *l)
 {
 	return is_small(l) && is(l, S(SWAPCACHE)) && l->page->refcount <= 2;
 }
 
-static bool is_small_alone(const struct look *l)
+static bool is_small_alone(const struct glance *l)
 {
 	return is_small(l) && l->page->refcount <= 1;
 }
 
-static bool is_large_alone_by_refs(const struct look *l)
+static bool is_large_alone_by_refs(const struct glance *l)
 {
 	return is_anon(l) && l->page->folio_order && l->page->refcount <= 1;
 }
 
-static int swapcache_refs(const struct look *l)
+static int swapcache_refs(const struct glance *l)
 {
 	return is(l, S(SWAPCACHE)) ? 1 << l->page->folio_order : 0;
 }
 
-static bool is_large_by_mapcount(const struct look *l)
+static bool is_large_by_mapcount(const struct glance *l)
 {
 	return is_anon(l) && l->page->folio_order && l->page->mapcount > 1 &&
 	       !l->f->mapped_by_others;
 }
 
-static bool is_large_uncertain(const struct look *l)
+static bool is_large_uncertain(const struct glance *l)
 {
 	int others = l->page->refcount - l->page->mapcount - swapcache_refs(l);
 
@@ -534,51 +534,51 @@ static bool is_large_uncertain(const struct look *l)
 	       (is(l, S(SWAPCACHE)) || (others == 1 && !is(l, S(LRU))));
 }
 
-static bool is_large_alone(const struct look *l)
+static bool is_large_alone(const struct glance *l)
 {
 	return is_large_by_mapcount(l) && l->page->refcount == l->page->mapcount;
 }
 
-static bool is_zeropage(const struct look *l)
+static bool is_zeropage(const struct glance *l)
 {
 	return breaks_cow(l) && l->zeropage;
 }
 
-static bool is_pfn(const struct look *l)
+static bool is_pfn(const struct glance *l)
 {
 	return breaks_cow(l) && !has_page(l);
 }
 
 /* ---------------------------------------------------------- without a fault */
 
-static bool stays_shared(const struct look *l)
+static bool stays_shared(const struct glance *l)
 {
 	return has(l, VMA_MAYSHARE);
 }
 
-static bool stays_exclusive(const struct look *l)
+static bool stays_exclusive(const struct glance *l)
 {
 	return is_exclusive(l);
 }
 
-static bool stays_by_reference(const struct look *l)
+static bool stays_by_reference(const struct glance *l)
 {
 	return !l->pins;
 }
 
-static bool stays_longterm(const struct look *l)
+static bool stays_longterm(const struct glance *l)
 {
 	return l->longterm;
 }
 
-static bool always(const struct look *l)
+static bool always(const struct glance *l)
 {
 	(void)l;
 	return true;
 }
 
 struct row {
-	bool (*holds)(const struct look *l);
+	bool (*holds)(const struct glance *l);
 	struct check check;
 };
 
@@ -893,7 +893,7 @@ static const struct check io_uring_refuses = {
 	"Use anonymous memory or a memfd; or Linux 6.5.",
 };
 
-static bool is_in_release(const struct look *l, const struct check *check)
+static bool is_in_release(const struct glance *l, const struct check *check)
 {
 	return l->f->release >= check->since &&
 	       (!check->before || l->f->release < check->before);
@@ -907,7 +907,7 @@ static void take(struct prediction *p, const struct check *check)
 }
 
 /* Side effects that go with several checks. */
-static void add_effects(const struct look *l, struct prediction *p)
+static void add_effects(const struct glance *l, struct prediction *p)
 {
 	if (l->write_fault && has(l, VMA_WRITE))
 		p->effects |= EFFECT_WRITABLE;
@@ -930,7 +930,7 @@ static void add_effects(const struct look *l, struct prediction *p)
 		p->fates |= FATE_MOVED;
 }
 
-static void migrate(const struct look *l, struct prediction *p)
+static void migrate(const struct glance *l, struct prediction *p)
 {
 	const unsigned int here = FATE_STAYS | FATE_EXCLUSIVE;
 
@@ -949,7 +949,7 @@ static void migrate(const struct look *l, struct prediction *p)
 
 struct prediction predict(const struct pin_facts *facts, const struct pin_request *request)
 {
-	const struct look l = look_at(facts, request);
+	const struct glance l = look_at(facts, request);
 	const struct vma *vma = &facts->vma;
 	const struct row *row = rows;
 	struct prediction p = {};

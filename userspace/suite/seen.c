@@ -3,7 +3,7 @@
  * kprobe events on the functions of GUP, through tracefs, see seen.h.
  *
  * The events are the machine's. Each process that watches has an instance of tracing
- * of its own, which records nothing but this process. The numbers of FOLL_* depend on
+ * of its own, which records nothing but this process and its children. The numbers of FOLL_* depend on
  * the kernel: the module, which was compiled with them, passes each flag once, and the
  * kprobes see which bit that is.
  */
@@ -119,6 +119,9 @@ static int open_instance(const char *root)
 	ret = put(self.dir, "tracing_on", 0, "0");
 	if (!ret)
 		ret = put(self.dir, "buffer_size_kb", 0, "64");
+	/* A pinner may let a child pin, which it starts later. */
+	if (!ret)
+		ret = put(self.dir, "options/event-fork", 0, "1");
 	if (!ret)
 		ret = put(self.dir, "set_event_pid", 0, text);
 	if (!ret)
