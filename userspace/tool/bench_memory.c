@@ -124,7 +124,7 @@ const char *bench_scattered(struct bench *b)
 {
 	size_t pages = b->made->pages, i, other;
 	uint32_t random = 1;
-	uint32_t *order = malloc(pages * sizeof(*order));
+	uint32_t *order = calloc(pages, sizeof(*order));
 
 	if (!order)
 		return fails(b, "out of memory");
