@@ -234,6 +234,15 @@ static void differing_mapcounts(int fd, char *addr)
 	expect_differ(fd, addr, 50, 10);
 	child_end(child);
 	expect_alike(fd, addr);
+	/* Unshare finds no other user: it sets a flag, and leaves the entry alone. */
+	tap_context("exclusive");
+	expect_ok(pinscope_fault(fd, pinscope_self(),
+				 pinscope_addr(addr + 400 * page), page,
+				 PINSCOPE_FAULT_UNSHARE, NULL, NULL));
+	expect_differ(fd, addr, 400, 1);
+	expect_ok(pinscope_fault(fd, pinscope_self(), pinscope_addr(addr),
+				 pmd_size, PINSCOPE_FAULT_UNSHARE, NULL, NULL));
+	expect_alike(fd, addr);
 }
 
 /* A VMA of its own for some of the pages, whose entries stay as they are. */

@@ -793,6 +793,36 @@ static void test_pins_file(struct abi_fixture *f)
 	expect(!find_pins_line(id, &line), "still listed after UNPIN");
 }
 
+/* All pins of all open files are listed, and those of a closed file are not. */
+static void test_pins_of_files(struct abi_fixture *f)
+{
+	static const unsigned int nr[] = { 3, 0, 70, 1 };
+	int fds[ARRAY_SIZE(nr)];
+	struct pins_line line;
+	unsigned int all = 0, k;
+	uint32_t id = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(nr); i++) {
+		fds[i] = open_another_ctl();
+		for (k = 0; k < nr[i]; k++)
+			id = pin(fds[i], PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+		if (nr[i])
+			expect_eq(id, nr[i], "each file has ids of its own");
+		all += nr[i];
+		expect_eq(lines_of_pins(), all, "after file %zu", i);
+	}
+	/* One in the middle of a file, as if it were not there. */
+	expect_ok(pinscope_unpin(fds[2], 35));
+	expect(!find_pins_line(35, &line), "listed after UNPIN");
+	expect(find_pins_line(36, &line), "the one behind it");
+	expect_eq(lines_of_pins(), all - 1);
+	for (k = 1; k <= nr[2]; k++)
+		if (k != 35)
+			expect_ok(pinscope_unpin(fds[2], k));
+	expect_eq(lines_of_pins(), all - nr[2], "one file has none any more");
+}
+
 const struct test pin_tests[] = {
 	TEST_PAGES("READ: content and limits", test_read_all, 5),
 	TEST_PAGES("PIN: struct that cannot be written",
@@ -811,6 +841,7 @@ const struct test pin_tests[] = {
 	TEST_PAGES("WRITE: content", test_write, 5),
 	TEST("UNPIN: dirty pages", test_dirty),
 	TEST_POPULATED("pins: lines", test_pins_file, 4),
+	TEST_POPULATED("pins: of several open files", test_pins_of_files, 1),
 	TEST("scale: pins of one page", test_too_many_pins_of_a_page),
 	TEST("scale: memory for a pin of 1 GiB", test_cost),
 	TEST_POPULATED("scale: 100,000 pins", test_many_pins, 1),
