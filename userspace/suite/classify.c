@@ -14,16 +14,19 @@ const char *size_text(uint64_t bytes, char *buf, size_t size)
 {
 	static const char units[] = "KMGTPE";
 	unsigned int unit = 0;
-	double value = bytes / 1024.0;
+	uint64_t tenths;
 
-	while (value >= 1024 && unit < sizeof(units) - 2) {
-		value /= 1024;
+	/* In whole numbers: there may be one for each of 100000 VMAs. */
+	while (bytes >> 10 >= 1024 && unit < sizeof(units) - 2) {
+		bytes >>= 10;
 		unit++;
 	}
-	if (value == (uint64_t)value)
-		snprintf(buf, size, "%.0f%c", value, units[unit]);
+	tenths = ((bytes & 1023) * 10) >> 10;
+	if (tenths)
+		snprintf(buf, size, "%llu.%llu%c", (unsigned long long)bytes >> 10,
+			 (unsigned long long)tenths, units[unit]);
 	else
-		snprintf(buf, size, "%.1f%c", value, units[unit]);
+		snprintf(buf, size, "%llu%c", (unsigned long long)bytes >> 10, units[unit]);
 	return buf;
 }
 

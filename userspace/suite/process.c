@@ -230,22 +230,50 @@ static unsigned int parse_permissions(const char *perms)
 	return flags;
 }
 
+/* A hexadecimal number that @end must follow; moves *@text behind that. */
+static bool take_hex(const char **text, char end, uint64_t *number)
+{
+	const char *c = *text;
+
+	for (*number = 0; *c != end; c++) {
+		unsigned int digit = *c >= '0' && *c <= '9' ? *c - '0' :
+				     *c >= 'a' && *c <= 'f' ? *c - 'a' + 10 : 16;
+
+		if (digit > 15)
+			return false;
+		*number = *number << 4 | digit;
+	}
+	*text = c + 1;
+	return true;
+}
+
+/* By hand, since there may be 100000 of them. */
 static bool parse_header(const char *line, struct vma *vma)
 {
-	unsigned long long start, end, offset, inode;
-	unsigned int major_nr, minor_nr;
-	char perms[8];
-	int name = 0;
+	uint64_t major_nr, minor_nr;
+	char *rest;
+	size_t len;
 
-	if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu %n", &start, &end, perms, &offset,
-		   &major_nr, &minor_nr, &inode, &name) < 7)
+	vma->page_shift = sys_page_shift();
+	vma->backing = VMA_IS_ANON;
+	vma->file_size = 0;
+	vma->fs[0] = '\0';
+	if (!take_hex(&line, '-', &vma->start) || !take_hex(&line, ' ', &vma->end) ||
+	    strcspn(line, " ") != 4)
 		return false;
-	*vma = (struct vma) {
-		.start = start, .end = end, .offset = offset, .inode = inode,
-		.dev = makedev(major_nr, minor_nr), .page_shift = sys_page_shift(),
-		.flags = parse_permissions(perms),
-	};
-	snprintf(vma->name, sizeof(vma->name), "%s", name ? line + name : "");
+	vma->flags = parse_permissions(line);
+	line += 5;
+	if (!take_hex(&line, ' ', &vma->offset) || !take_hex(&line, ':', &major_nr) ||
+	    !take_hex(&line, ' ', &minor_nr))
+		return false;
+	vma->dev = makedev(major_nr, minor_nr);
+	vma->inode = strtoull(line, &rest, 10);
+	rest += strspn(rest, " ");
+	len = strlen(rest);
+	if (len >= sizeof(vma->name))
+		len = sizeof(vma->name) - 1;
+	memcpy(vma->name, rest, len);
+	vma->name[len] = '\0';
 	return true;
 }
 
@@ -283,7 +311,7 @@ static unsigned int parse_vm_flags(const char *text)
 	for (text += strspn(text, " \t"); *text; text += strcspn(text, " "),
 	     text += strspn(text, " "))
 		for (i = 0; i < ARRAY_SIZE(all); i++)
-			if (!strncmp(text, all[i].letters, 2))
+			if (text[0] == all[i].letters[0] && text[1] == all[i].letters[1])
 				flags |= all[i].flag;
 	return flags;
 }
@@ -296,9 +324,9 @@ static int parse_details(struct vma_reader *r, struct vma *vma)
 	int ret;
 
 	while ((line = next_line(r, &ret))) {
-		if (sscanf(line, "KernelPageSize: %ld", &kib) == 1 && kib > 0)
+		if (*line == 'K' && sscanf(line, "KernelPageSize: %ld", &kib) == 1 && kib > 0)
 			vma->page_shift = __builtin_ctzl(kib << 10);
-		if (!strncmp(line, "VmFlags:", 8)) {
+		if (*line == 'V' && !strncmp(line, "VmFlags:", 8)) {
 			vma->flags = parse_vm_flags(line + 8);
 			return 1;
 		}
@@ -485,12 +513,12 @@ int vma_lookup(struct process *p, uint64_t addr, bool smaps, struct vma *vma)
 		vma_find_backing(p, vma, NULL);
 		return 0;
 	}
+	if (!ret)
+		*vma = (struct vma) {};
 	if (p->compat && addr >> 32)
 		return fails(p, -EFAULT,
 			     "process %d (%s) is a 32-bit process: its addresses have 32 bits, and 0x%llx has more",
 			     p->pid, p->command, (unsigned long long)addr);
-	if (!ret)
-		*vma = (struct vma) {};
 	range_text(&last, below, sizeof(below));
 	range_text(vma, above, sizeof(above));
 	return fails(p, -EFAULT,
