@@ -17,12 +17,16 @@
 #include "../suite/fixture.h"
 #include "../suite/run.h"
 #include "../suite/sys.h"
+#include "explain.h"
+#include "line.h"
 #include "tool.h"
 
 enum { MEMORIES = 16, WORDS = 8, MAX_LINES = 256 };
 
 struct shell {
 	int fd;				/* of map, which takes all ioctls */
+	const char *script;		/* its name; NULL: standard input, or -c */
+	unsigned int line;		/* of the script */
 	struct pinscope_target target;
 	struct kind *kinds;
 	size_t nr_kinds;
@@ -40,6 +44,17 @@ static struct shell sh;
 #define SAID	(-ECANCELED)
 
 enum { MAX_NAMES = 64 };
+
+/* What a message begins with: the command of the tool, and where in the script. */
+static const char *place(void)
+{
+	static char text[300];
+
+	if (!sh.script)
+		return "pinscope shell";
+	snprintf(text, sizeof(text), "pinscope shell: %.200s:%u", sh.script, sh.line);
+	return text;
+}
 
 static int no_such(const char *thing, const char *name, const struct pinscope_name *table,
 		   const char *list)
@@ -150,7 +165,7 @@ static int cmd_mem(char **word)
 		return no_kind(word[1]);
 	fixture_begin(f, &scenario, sh.fd);
 	if (fixture_make(f)) {
-		fprintf(stderr, "pinscope shell: mem %s: %s\n", word[1], f->why);
+		fprintf(stderr, "%s: mem %s: %s\n", place(), word[1], f->why);
 		fixture_end(f);
 		return SAID;
 	}
@@ -207,6 +222,32 @@ static int cmd_target(char **word)
 	return 0;
 }
 
+/* Says why GUP fails, as 'pinscope explain' would; nothing when that is not known. */
+static void explain_pin(const struct pinscope_pin *cmd, int ret)
+{
+	const struct range range = { cmd->addr, cmd->len };
+	struct live l = { .command = "shell", .fd = sh.fd };
+	static struct answer_to answer;
+	const struct group *g;
+
+	answer = (struct answer_to) { .request = { cmd->call, cmd->gup_flags, false } };
+	if (cmd->call == PINSCOPE_CALL_PIN_MEMFD || cmd->addr % sys_page_size() ||
+	    cmd->len % sys_page_size())
+		return;
+	if (!process_open(&l.process, sh.target.target_type ? sh.target.target_nr : getpid()) &&
+	    !explain_range(&l, &range, &answer, 1) && answer.bad >= 0) {
+		g = &answer.groups[answer.bad];
+		if (g->prediction.error == -ret)
+			fprintf(stderr, "    at 0x%llx, %s(): %s\n%s%s%s",
+				(unsigned long long)g->addr, g->prediction.check->function,
+				g->prediction.check->why,
+				g->prediction.check->instead ? "    Instead: " : "",
+				g->prediction.check->instead ? g->prediction.check->instead : "",
+				g->prediction.check->instead ? "\n" : "");
+	}
+	process_close(&l.process);
+}
+
 static int cmd_pin(char **word)
 {
 	static const char *const locks[] = {
@@ -242,11 +283,14 @@ static int cmd_pin(char **word)
 	cmd.addr = addr;
 	cmd.len = len;
 	ret = pinscope_pin_cmd(sh.fd, &cmd);
-	if (!ret)
-		printf("id=%u pages=%llu asked=%llu ns=%llu lock=%s\n", cmd.id,
-		       cmd.pages, cmd.len / sysconf(_SC_PAGESIZE),
-		       cmd.elapsed_ns, locks[cmd.lock]);
-	return ret;
+	if (ret) {
+		fprintf(stderr, "%s: pin: %s\n", place(), pinscope_errno(ret));
+		explain_pin(&cmd, ret);
+		return SAID;
+	}
+	printf("id=%u pages=%llu asked=%llu ns=%llu lock=%s\n", cmd.id, cmd.pages,
+	       cmd.len / sysconf(_SC_PAGESIZE), cmd.elapsed_ns, locks[cmd.lock]);
+	return 0;
 }
 
 static int cmd_unpin(char **word)
@@ -427,14 +471,15 @@ static int cmd_protect(char **word)
 	return mprotect((void *)(uintptr_t)addr, len, prot) ? -errno : 0;
 }
 
+static const struct pinscope_name advice[] = {
+	{ MADV_DONTNEED, "dontneed" }, { MADV_PAGEOUT, "pageout" },
+	{ MADV_FREE, "free" }, { MADV_HUGEPAGE, "hugepage" },
+	{ MADV_NOHUGEPAGE, "nohugepage" }, { MADV_COLLAPSE, "collapse" },
+	{ MADV_MERGEABLE, "mergeable" }, { 0, NULL },
+};
+
 static int cmd_advise(char **word)
 {
-	static const struct pinscope_name advice[] = {
-		{ MADV_DONTNEED, "dontneed" }, { MADV_PAGEOUT, "pageout" },
-		{ MADV_FREE, "free" }, { MADV_HUGEPAGE, "hugepage" },
-		{ MADV_NOHUGEPAGE, "nohugepage" }, { MADV_COLLAPSE, "collapse" },
-		{ MADV_MERGEABLE, "mergeable" }, { 0, NULL },
-	};
 	uint64_t addr, len;
 	int how = pinscope_number(advice, word[3]);
 
@@ -586,36 +631,131 @@ static bool run_line(const char *line)
 	if (nr >= commands[i].min && nr <= commands[i].max)
 		ret = commands[i].run(word);
 	if (ret == WRONG)
-		fprintf(stderr, "pinscope shell: usage: %s %s\n",
-			commands[i].name, commands[i].args);
+		fprintf(stderr, "%s: usage: %s %s: %s\n", place(), commands[i].name,
+			commands[i].args, commands[i].help);
 	else if (ret && ret != SAID)
-		fprintf(stderr, "pinscope shell: %s: %s\n", word[0], pinscope_errno(ret));
+		fprintf(stderr, "%s: %s: %s\n", place(), word[0], pinscope_errno(ret));
 out:
 	fflush(stdout);
 	free(copy);
 	return !ret;
 }
 
-static int run_input(bool stop)
+/* The word of a table, or NULL behind its end. */
+static const char *word_of(const struct pinscope_name *table, size_t nr)
 {
-	bool ask = isatty(STDIN_FILENO);
-	char *line = NULL;
-	size_t size = 0;
+	size_t i;
+
+	for (i = 0; i < nr && table[i].name; i++)
+		;
+	return table[i].name;
+}
+
+static const char *command_word(size_t nr)
+{
+	return nr < ARRAY_SIZE(commands) ? commands[nr].name : NULL;
+}
+
+static const char *kind_word(size_t nr)
+{
+	return nr < sh.nr_kinds ? sh.kinds[nr].name : NULL;
+}
+
+static const char *flag_word(size_t nr)
+{
+	return word_of(pinscope_gup_flags_names, nr);
+}
+
+static const char *call_word(size_t nr)
+{
+	return word_of(pinscope_call_names, nr);
+}
+
+static const char *fault_word(size_t nr)
+{
+	return word_of(pinscope_fault_names, nr);
+}
+
+static const char *map_word(size_t nr)
+{
+	return word_of(pinscope_map_names, nr);
+}
+
+static const char *advice_word(size_t nr)
+{
+	return word_of(advice, nr);
+}
+
+/* What there is in the place of a word: the command's own is number 0. */
+static const struct {
+	const char *command;
+	int word;
+	const char *(*words)(size_t nr);
+} completions[] = {
+	{ "mem", 1, kind_word }, { "map", 1, map_word },
+	{ "pin", 3, flag_word }, { "pin", 4, call_word },
+	{ "fault", 3, fault_word }, { "advise", 3, advice_word },
+};
+
+/* The number of the word at the end of the line, which may be empty. */
+static int last_word(const char *line)
+{
+	int words = 0;
+
+	while (*(line += strspn(line, " \t"))) {
+		line += strcspn(line, " \t");
+		words++;
+	}
+	return words && !strchr(" \t", line[-1]) ? words - 1 : words;
+}
+
+static const char *complete(const char *line, size_t nr)
+{
+	size_t len, i;
+	int word;
+
+	line += strspn(line, " \t");
+	len = strcspn(line, " \t");
+	word = last_word(line);
+	if (word <= 0)
+		return command_word(nr);
+	for (i = 0; i < ARRAY_SIZE(completions); i++)
+		if (completions[i].word == word && strlen(completions[i].command) == len &&
+		    !strncmp(completions[i].command, line, len))
+			return completions[i].words(nr);
+	return NULL;
+}
+
+static int run_input(FILE *file, bool stop)
+{
+	const struct line_input input = { file, "pinscope> ", complete };
+	char *line;
 	int bad = 0;
 
-	for (;;) {
-		if (ask) {
-			printf("pinscope> ");
-			fflush(stdout);
+	while (!(bad && stop) && (line = line_read(&input))) {
+		sh.line++;
+		if (!strcmp(line, "quit")) {
+			free(line);
+			break;
 		}
-		if (getline(&line, &size, stdin) < 0 ||
-		    !strcmp(line, "quit\n") || !strcmp(line, "quit"))
-			break;
 		bad |= !run_line(line);
-		if (bad && stop)
-			break;
+		free(line);
 	}
-	free(line);
+	return bad;
+}
+
+static int run_script(const char *name, bool stop)
+{
+	FILE *file = fopen(name, "re");
+	int bad;
+
+	if (!file) {
+		fprintf(stderr, "pinscope shell: %s: %s\n", name, pinscope_errno(errno));
+		return 1;
+	}
+	sh.script = name;
+	bad = run_input(file, stop);
+	fclose(file);
 	return bad;
 }
 
@@ -662,10 +802,17 @@ static int cmd_shell(const struct command *command, int argc, char **argv)
 	static const char *const dirs[] = { "/var/tmp" };
 	struct pinscope_info info;
 	int bad = 0, status;
+	int first;
 	size_t i;
 
-	if (options_parse(command, argc, argv, &status) < 0)
+	first = options_parse(command, argc, argv, &status);
+	if (first < 0)
 		return status;
+	if (first < argc && access(argv[first], R_OK)) {
+		fprintf(stderr, "pinscope shell: expected a file of commands, found '%s': %s\n",
+			argv[first], pinscope_errno(errno));
+		return EXIT_USAGE;
+	}
 	/* The list of commands needs no module. */
 	if (nr_lines == 1 && !strcmp(lines[0], "help"))
 		return cmd_help(NULL) ? EXIT_BAD : EXIT_GOOD;
@@ -684,8 +831,10 @@ static int cmd_shell(const struct command *command, int argc, char **argv)
 	knobs_save();
 	for (i = 0; i < nr_lines && !(bad && stop_on_error); i++)
 		bad |= !run_line(lines[i]);
-	if (!nr_lines)
-		bad = run_input(stop_on_error);
+	if (first < argc && !(bad && stop_on_error))
+		bad |= run_script(argv[first], stop_on_error);
+	else if (!nr_lines)
+		bad = run_input(stdin, stop_on_error);
 
 	if (sh.child)
 		cmd_reap(NULL);
@@ -699,11 +848,13 @@ static int cmd_shell(const struct command *command, int argc, char **argv)
 
 const struct command command_shell = {
 	.name = "shell",
-	.args = "",
+	.args = "[FILE]",
 	.summary = "pin, inspect, fault and more, from a script",
 	.about =
-"Runs commands, from -c or from standard input, on one open file of the module.\n"
-"'pinscope shell -c help' lists them.\n",
+"Runs commands, from -c, a file or standard input, on one open file of the module.\n"
+"A file may begin with '#!/usr/local/sbin/pinscope shell'. 'pinscope shell -c help'\n"
+"lists the commands.\n",
 	.options = options,
+	.max_args = 1,
 	.run = cmd_shell,
 };
