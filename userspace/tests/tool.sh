@@ -447,6 +447,12 @@ ok "nothing of it in the kernel's log"
 echo 3 >/proc/sys/kernel/yama/ptrace_scope
 run 0 abi-test 'another process: as a debugger'
 ok "another process: what keeps a debugger out keeps pinscope out"
+if [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null)" = 3 ]; then
+	explains 4 'CAP_SYS_PTRACE.*ptrace_scope' pinscope maps 1
+	ok "maps: what keeps a debugger out is named"
+else
+	skip "maps: what keeps a debugger out is named" "this kernel has no Yama"
+fi
 
 # Debugfs is closed, insmod would be as well.
 echo integrity >/sys/kernel/security/lockdown 2>/dev/null

@@ -1,0 +1,414 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The commands for a live process, in TAP. Runs in the guest as root with the module
+# loaded, and with /subject and /subject32 at hand.
+#
+# usage: live.sh reliable|unreliable	what 'pinscope check' has to find
+
+verdict=$1
+n=0
+out=/tmp/out
+err=/tmp/err
+
+# ok NAME: the last command's status decides
+ok()
+{
+	status=$?
+	n=$((n + 1))
+	if [ $status = 0 ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		head -n 30 $err $out | sed 's/^/# /'
+	fi
+}
+
+# run STATUS COMMAND...: succeeds when the command exits with STATUS
+run()
+{
+	want=$1
+	shift
+	"$@" >$out 2>$err </dev/null
+	got=$?
+	[ $got = "$want" ] && return
+	echo "exit status $got instead of $want: $*" >>$err
+	return 1
+}
+
+# says STATUS PATTERN COMMAND...: fails with one line that says what to do
+says()
+{
+	want=$1
+	pattern=$2
+	shift 2
+	run "$want" "$@" && grep -q "$pattern" $err && [ "$(wc -l <$err)" = 1 ]
+}
+
+# has PATTERN...: each is in the output
+has()
+{
+	for pattern; do
+		grep -qE -e "$pattern" $out && continue
+		echo "not in the output: $pattern" >>$err
+		return 1
+	done
+}
+
+# Hundredths of a second.
+now()
+{
+	sed 's/\.\(..\).*/\1/' /proc/uptime
+}
+
+# wait_for COMMAND...: until it succeeds, but not for ever
+wait_for()
+{
+	for _ in $(seq 300); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	echo "it did not come to this: $*" >>$err
+	return 1
+}
+
+# -------------------------------------------- a process that does as it is told
+
+# shell_begin: sets shell to the process id
+shell_begin()
+{
+	rm -f /tmp/told /tmp/said
+	mkfifo /tmp/told
+	exec 7<>/tmp/told
+	pinscope shell </tmp/told >/tmp/said 2>&1 7<&- &
+	shell=$!
+}
+
+# tell LINE: waits until the shell has done it
+tell()
+{
+	marks=$(grep -c '^fault=' /tmp/said)
+	echo "$1" >&7
+	echo counts >&7
+	wait_for sh -c "[ \$(grep -c '^fault=' /tmp/said) -gt $marks ]"
+}
+
+# where NUMBER: the address of the memory with that number, without 0x
+where()
+{
+	sed -n "s/^m$1 addr=0x\([^ ]*\) .*/\1/p" /tmp/said
+}
+
+# It puts back what its kinds have changed of the machine.
+shell_end()
+{
+	echo quit >&7
+	exec 7<&-
+	wait "$shell" 2>/dev/null
+}
+
+# subject_begin COMMAND...: sets subject to its process id and addr to its address
+subject_begin()
+{
+	rm -f /tmp/wait /tmp/where
+	mkfifo /tmp/wait
+	exec 8<>/tmp/wait
+	"$@" </tmp/wait >/tmp/where 2>&1 8<&- &
+	subject=$!
+	wait_for test -s /tmp/where
+	addr=$(cut -d' ' -f2 /tmp/where)
+}
+
+subject_end()
+{
+	exec 8<&-
+	kill -9 "$subject" 2>/dev/null
+	wait "$subject" 2>/dev/null
+}
+
+for command in maps inspect explain watch pins; do
+	run 0 pinscope $command --help && has 'usage:' '\-\-json'
+	ok "$command --help"
+done
+
+# ------------------------------------------------------------------ every kind
+
+# A page has a kind by what can be seen of it; how it came to be so cannot.
+seen_kind()
+{
+	echo "$1" | sed -E '
+		s/^(thp|mthp)-(single-pte|mremapped|half-forked)/\1/
+		s/^thp$/thp-pte-mapped/
+		s/^.*-swapped.*/anon-swapped/
+		s/^thp-collapsed/thp/
+		s/^base-pages/anon/
+		s/^file-private-rdonly/file-private/
+		s/^ksm-zeropage/zeropage/'
+}
+
+# make KIND: sets at to its address; in another process when there is no room in this one
+make()
+{
+	for _ in 1 2; do
+		if [ $nr = 12 ]; then
+			shell_end
+			shell_begin
+			nr=0
+		fi
+		tell "mem $1"
+		at=$(where $nr)
+		if [ -n "$at" ]; then
+			nr=$((nr + 1))
+			return
+		fi
+		nr=12
+	done
+	echo "# not made: $(tail -n 2 /tmp/said | head -n 1)"
+	return 1
+}
+
+kinds=$(echo kinds | pinscope shell | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')
+missed=
+made=0
+nr=0
+shell_begin
+for kind in $kinds; do
+	make "$kind" || continue
+	made=$((made + 1))
+	want=$(seen_kind "$kind")
+	[ "$kind" = thp ] && want=thp
+	if ! run 0 pinscope inspect "$shell" "$at" ||
+	   ! [ "$(awk 'NR == 2 { print $4 }' $out)" = "$want" ]; then
+		missed="$missed $kind:$(awk 'NR == 2 { print $4 }' $out)"
+	fi
+	pinscope explain "$shell" "$at" >$out 2>$err
+	[ $? -le 1 ] && has "^pin-fast\+LONGTERM: " "^    [a-z_.]+\(\)" "^Other pins:" ||
+		missed="$missed explain-$kind"
+done
+echo "# $made kinds"
+run 0 pinscope maps "$shell" && has '; pin: ' ' VMAs$'
+ok "maps: a process with many kinds of memory"
+shell_end
+[ -z "$missed" ] || echo "kinds that look different:$missed" >$err
+[ -z "$missed" ]
+ok "inspect and explain: each kind of memory is what it looks like"
+
+# -------------------------------------------------------------- children, pins
+
+shell_begin
+tell 'mem anon'
+tell 'mem zeropage'
+tell 'mem thp'
+tell 'mem pfnmap-private'
+m0=$(where 0) m1=$(where 1) m2=$(where 2) m3=$(where 3)
+run 0 pinscope inspect "$shell" "$m0+16k" && has 'anon +[0-9a-f]+ ' 'd:anon_exclusive'
+ok "inspect: a range"
+run 0 pinscope inspect "$shell" "$m0" --raw && has 'state=PRESENT\|'
+ok "inspect: --raw"
+run 0 pinscope inspect "$shell" "$m0" --json && has '"kind": "anon"' '"anon_exclusive"'
+ok "inspect: --json"
+run 0 pinscope inspect "$shell" --all && has 'stack ' 'file-private|tmpfs-private'
+ok "inspect: --all"
+run 0 pinscope inspect "$shell" --all -f '!anon,!present' && ! grep -q ' anon ' $out
+ok "inspect: --filter"
+says 2 'did you mean' pinscope inspect "$shell" --all -f exclusve
+ok "inspect: --filter with a typing error"
+run 0 pinscope inspect "$shell" "$m2+2m" --map && has '^ *[0-9a-f]+  T{64}$' 'T mapped by a PMD'
+ok "inspect: a picture of a THP"
+tell 'pin m0 4k LONGTERM pin'
+run 0 pinscope inspect "$shell" "$m0+16k" --map && has '  Paaa$' 'P pinned'
+ok "inspect: a picture with a pinned page"
+run 0 pinscope inspect "$shell" --pin 1 && has ' anon ' ' 1 +1025 +1 '
+ok "inspect: the pages of a pin of another process"
+says 4 'has no pin 7' pinscope inspect "$shell" --pin 7
+ok "inspect: no such pin"
+run 0 pinscope inspect --legend && has 'maybe_pinned'
+ok "inspect: --legend"
+run 0 pinscope pins && has "^ *$shell +1 pin +LONGTERM +0x$m0 +1 all 1 .* pinscope$"
+ok "pins"
+run 0 pinscope pins --json && has '"call": "pin"' '"same": 1'
+ok "pins: --json"
+run 124 timeout 2 pinscope pins --watch=1 || [ "$got" = 0 ] || [ "$got" = 143 ]
+[ "$(grep -c PID $out)" -ge 2 ]
+ok "pins: --watch"
+run 0 pinscope maps "$shell" && has 'anon .*exclusive 16K.*maybe pinned 4K.*; pin: stays 16K' \
+	'pfnmap-private 4K: .*; pin: refused 4K' 'THP by PMD 2M'
+ok "maps: pinned, refused, THP"
+run 0 pinscope maps --json "$shell" && has '"totals"' '"longterm_pin": \{' '"kind": "pfnmap-private"'
+ok "maps: --json"
+
+case $verdict in
+reliable)	long='is copied' by='wp_page_copy\(\)' ;;
+*)		long='stays' by='follow_page_pte\(\), before Linux 6.2' ;;
+esac
+run 0 pinscope explain "$shell" "$m1" && has '^pin-fast\+LONGTERM: works$' "of zeropage.*$long" "$by" \
+	'^pin-fast \(direct I/O from it'
+ok "explain: the zeropage"
+run 1 pinscope explain "$shell" "$m3" && has 'fails with EFAULT' 'check_vma_flags\(\): .*VM_PFNMAP|check_vma_flags' 'Instead: '
+ok "explain: what is refused, and what to do instead"
+run 1 pinscope explain "$shell" "$m1" NOFAULT+WRITE pin && has 'faultin_page\(\)' 'EFAULT'
+ok "explain: flags and a call"
+run 1 pinscope explain "$shell" 1000 && has 'gup_vma_lookup'
+ok "explain: nothing is mapped"
+run 1 pinscope explain "$shell" "$m1" ANON pin-fast && has 'EINVAL'
+ok "explain: a flag that the call does not take"
+run 0 pinscope explain --json "$shell" "$m1" LONGTERM && has '"function": ' '"works": true'
+ok "explain: --json"
+says 2 'did you mean LONGTERM' pinscope explain "$shell" "$m1" LONGTEM
+ok "explain: no such flag"
+says 2 'did you mean' pinscope explain "$shell" "$m1" LONGTERM pinfast
+ok "explain: no such call"
+says 2 'a part of a file' pinscope explain "$shell" "$m1" 0 pin-memfd
+ok "explain: pin-memfd"
+run 0 pinscope explain "$shell" "$m0+40k" LONGTERM || [ "$got" = 1 ]
+ok "explain: a range of several VMAs"
+
+# watches EVENT LINE WHERE...: the event comes after the shell was told the line
+watches()
+{
+	event=$1
+	line=$2
+	shift 2
+	pinscope watch "$shell" "$@" -i 20 -t 60 --until "$event" >$out 2>$err &
+	watcher=$!
+	sleep 0.7
+	tell "$line"
+	wait $watcher
+}
+watches replaced 'store m1 x' "$m1" && has '^[0-9:.]+ [0-9a-f]+ 1 page replaced: '
+ok "watch: a zeropage is replaced"
+watches pinned 'pin m1 4k LONGTERM pin' "$m1"
+ok "watch: a page is pinned"
+watches unpinned 'unpin 2' "$m1"
+ok "watch: a page is unpinned"
+watches shared fork "$m1"
+ok "watch: a page is shared with a child"
+run 0 pinscope explain "$shell" "$m1" LONGTERM && has 'is copied'
+ok "explain: a page that a child has"
+run 0 pinscope maps "$shell" && has 'shared with others'
+ok "maps: pages that a child has"
+tell reap
+watches exclusive 'pin m1 4k LONGTERM pin' "$m1"
+ok "watch: a page becomes exclusive again"
+tell "unpin $(sed -n 's/^id=\([0-9]*\).*/\1/p' /tmp/said | tail -n 1)"
+watches swapped-out 'advise m1 4k pageout' "$m1"
+ok "watch: a page is swapped out"
+watches swapped-in 'store m1 y' "$m1"
+ok "watch: a page is swapped in"
+watches split 'pin m2 4k SPLIT_PMD get' "$m2+2m"
+ok "watch: a THP is split"
+watches unmapped 'advise m1 4k dontneed' "$m1"
+ok "watch: a page is dropped"
+tell 'mem zeropage'
+tell 'pin m4 4k 0 pin'
+id=$(sed -n 's/^id=\([0-9]*\).*/\1/p' /tmp/said | tail -n 1)
+watches parted 'store m4 z' --pin "$id" && has "pin $id, 1 page parted"
+ok "watch: a pin and the page table part"
+run 0 pinscope pins && has "^ *$shell +$id .* 0 of 1 "
+ok "pins: a pin that is not what is mapped"
+watches released "unpin $id" --pin "$id"
+ok "watch: a pin is released"
+run 1 pinscope watch "$shell" "$m0" -t 1 --until split
+ok "watch: a time out"
+run 0 pinscope watch "$shell" "$m0" -t 1 --json
+ok "watch: a time out of what has no --until"
+says 2 'did you mean replaced' pinscope watch "$shell" "$m0" --until replacd
+ok "watch: no such event"
+pinscope watch "$shell" "$m0" -t 30 --until ended >$out 2>$err &
+watcher=$!
+sleep 0.7
+shell_end
+wait $watcher && has 'ended$'
+ok "watch: the process ends"
+
+# ------------------------------------------------------------ large and strange
+
+subject_begin /subject sparse
+begin=$(now)
+run 0 pinscope inspect "$subject" "$addr+1t" && has '^3 pages'
+ok "inspect: 1 TiB with three pages"
+took=$(($(now) - begin))
+[ $took -lt 100 ] || echo "it took $took hundredths of a second" >$err
+[ $took -lt 100 ]
+ok "inspect: 1 TiB in less than a second"
+run 0 pinscope inspect "$subject" "$addr+1t" --map && has '^ *[0-9a-f]+  a\.'
+ok "inspect: a picture of 1 TiB"
+run 0 pinscope maps "$subject" && has ' anon 1T: resident 12K'
+ok "maps: 1 TiB"
+run 0 pinscope explain "$subject" "$addr+1t" LONGTERM && has 'stays' 'faulted in'
+ok "explain: 1 TiB"
+subject_end
+
+echo 300000 >/proc/sys/vm/max_map_count
+subject_begin /subject vmas 100000
+begin=$(now)
+run 0 pinscope maps "$subject" && [ "$(grep -c '; pin: ' $out)" -ge 100000 ]
+ok "maps: 100000 VMAs"
+echo "# it took $(($(now) - begin)) hundredths of a second"
+run 0 pinscope inspect "$subject" "$addr"
+ok "inspect: one of them"
+(sleep 1; kill -9 "$subject") &
+says 4 'ended while it was looked at' pinscope maps "$subject"
+ok "maps: a process that ends meanwhile"
+subject_end
+
+subject_begin /subject32 anon
+run 0 pinscope maps "$subject" && has 'anon 16K: '
+ok "maps: a 32-bit process"
+run 0 pinscope explain "$subject" "$addr" && has '32 bits'
+ok "explain: a 32-bit process"
+says 4 'is a 32-bit process' pinscope inspect "$subject" 7f0000000000
+ok "inspect: an address that a 32-bit process cannot have"
+subject_end
+
+# ----------------------------------------------------------------------- shell
+
+printf '#!/bin/pinscope shell\n# A comment.\nmem anon\npin m0 4k LONGTERM pin\n' >/tmp/script
+chmod +x /tmp/script
+run 0 /tmp/script && has '^id=1 pages=1 '
+ok "shell: a file with #!"
+printf 'mem anon\nmem nonsense\n' >/tmp/script
+run 1 pinscope shell /tmp/script && grep -q "no kind 'nonsense'" $err
+ok "shell: a file with an error"
+printf 'mem anon\npin m0 none\npins\n' >/tmp/script
+run 1 pinscope shell -e /tmp/script && grep -q '/tmp/script:2: usage: pin ' $err && ! grep -q '^pid ' $out
+ok "shell: an error names the line, and -e stops there"
+run 1 pinscope shell -c 'mem pfnmap-private' -c 'pin m0 4k' &&
+	grep -q 'pin: EFAULT' $err && grep -q 'check_vma_flags(): .*VM_PFNMAP' $err && grep -q 'Instead: ' $err
+ok "shell: a pin that fails is explained"
+says 2 'expected a file of commands' pinscope shell /nowhere
+ok "shell: no such file"
+
+# --------------------------------------------------------------------- errors
+
+for command in maps inspect explain watch; do
+	case $command in
+	maps)		set -- ;;
+	inspect)	set -- --all ;;
+	*)		set -- 1000 ;;
+	esac
+	says 4 'no process 123456.*ps -e' pinscope $command 123456 "$@"
+	ok "$command: no such process"
+	says 4 'kernel thread' pinscope $command 2 "$@"
+	ok "$command: a kernel thread"
+	says 2 'process id' pinscope $command nonsense "$@"
+	ok "$command: no process id"
+done
+says 4 'nothing mapped at 0x1000.*pinscope maps' pinscope inspect 1 1000
+ok "inspect: an address that is not mapped"
+says 4 'nothing mapped at' pinscope watch 1 1000
+ok "watch: an address that is not mapped"
+says 2 'ADDR+LEN' pinscope inspect 1 zz
+ok "inspect: no address"
+says 2 'ADDR+LEN' pinscope inspect 1 1000+0
+ok "inspect: no length"
+says 2 'ADDR+LEN' pinscope inspect 1 ffffffffffffffff+2
+ok "inspect: beyond the last address"
+says 2 'expected' pinscope inspect 1
+ok "inspect: neither an address nor --all"
+says 2 'expected' pinscope explain 1
+ok "explain: no address"
+says 2 'number from 1' pinscope watch 1 0 -i 0
+ok "watch: no such period"
+
+echo 65530 >/proc/sys/vm/max_map_count
+echo "1..$n"
