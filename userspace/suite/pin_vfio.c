@@ -27,6 +27,9 @@
 
 #define DRIVER_DIR	"/sys/bus/pci/drivers/vfio-pci/"
 
+/* How long another scenario's use of the group may last. */
+#define FREE_MS		2000
+
 /* Where the device finds the page under test, and the window, in its addresses. */
 #define IOVA_PAGE	0x100000
 #define IOVA_WINDOW	0x200000
@@ -108,15 +111,14 @@ static bool find_bound(struct bound *bound)
 
 static const char *vfio_missing(void)
 {
-	static const char none[] =
-		"no device is bound to vfio-pci: take one that nobody uses, echo vfio-pci >/sys/bus/pci/devices/DEVICE/driver_override, unbind its driver, and echo DEVICE >/sys/bus/pci/drivers_probe; the machine needs an IOMMU (intel_iommu=on)";
 	struct bound bound;
 
 	if (access("/dev/vfio/vfio", F_OK))
 		return "there is no /dev/vfio/vfio: modprobe vfio-pci";
 	if (access("/dev/vfio/vfio", R_OK | W_OK))
 		return "only root can open /dev/vfio/vfio: use sudo";
-	return find_bound(&bound) ? NULL : none;
+	return find_bound(&bound) ? NULL :
+		"no device is bound to vfio-pci: driverctl set-override DEVICE vfio-pci";
 }
 
 static int map_dma(const struct vfio *vfio, void *addr, uint64_t iova, uint32_t flags)
@@ -173,13 +175,27 @@ static bool open_device(struct vfio *vfio, const char *name)
 		      vfio->config + PCI_COMMAND) == sizeof(command);
 }
 
+/* A process that was killed may still be on its way out of the group. */
+static int open_free(const char *path)
+{
+	int fd, ms;
+
+	for (ms = 0; ms < FREE_MS; ms++) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 || errno != EBUSY)
+			return fd;
+		sys_sleep_ms(1);
+	}
+	return -1;
+}
+
 static bool open_group(struct vfio *vfio, const struct bound *bound)
 {
 	char path[40];
 
 	snprintf(path, sizeof(path), "/dev/vfio/%u", bound->group);
 	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	vfio->group = open(path, O_RDWR | O_CLOEXEC);
+	vfio->group = open_free(path);
 	if (vfio->container < 0 || vfio->group < 0 ||
 	    ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) ||
 	    ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
