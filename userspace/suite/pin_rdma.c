@@ -110,15 +110,27 @@ static int add_device(const struct rdma *rdma)
 	return ret;
 }
 
+/* Does the library of verbs know the device? */
+static bool has_device(const struct rdma *rdma)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	bool has = false;
+	size_t i;
+
+	for (i = 0; list && list[i]; i++)
+		has |= !strcmp(ibv_get_device_name(list[i]), rdma->dev);
+	if (list)
+		ibv_free_device_list(list);
+	return has;
+}
+
 /* Several processes may try at a time: all but one fail, and wait for the device. */
 static int make_device(const struct rdma *rdma)
 {
 	long end = sys_now_ms() + PATIENCE_MS;
-	char path[80];
 	int ret = 0;
 
-	snprintf(path, sizeof(path), "/sys/class/infiniband/%s", rdma->dev);
-	while (access(path, F_OK)) {
+	while (!has_device(rdma)) {
 		ret = add_device(rdma);
 		if (ret && sys_now_ms() > end)
 			return ret;
@@ -192,36 +204,20 @@ static int make_queues(struct rdma_cm_id *id)
 	return rdma_create_qp(id, NULL, &attr) ? -errno : 0;
 }
 
-/* The connection manager comes to know a new device a while after others see it. */
-static int bind_to(struct rdma_cm_id *id, struct sockaddr_in *addr)
-{
-	long end = sys_now_ms() + PATIENCE_MS;
-
-	while (rdma_bind_addr(id, (struct sockaddr *)addr)) {
-		if (errno != ENODEV || sys_now_ms() > end)
-			return -errno;
-		sys_sleep_ms(10);
-	}
-	return 0;
-}
-
-static int make_ends(struct rdma *rdma, struct sockaddr_in *addr)
+static int make_ends(struct rdma *rdma, struct sockaddr_in addr)
 {
 	struct rdma_cm_id **listens = &rdma->listens, **connects = &rdma->connects;
+	struct sockaddr *to = (struct sockaddr *)&addr;
 	int ret;
 
 	rdma->events = rdma_create_event_channel();
 	if (!rdma->events ||
 	    rdma_create_id(rdma->events, listens, NULL, RDMA_PS_TCP) ||
-	    rdma_create_id(rdma->events, connects, NULL, RDMA_PS_TCP))
+	    rdma_create_id(rdma->events, connects, NULL, RDMA_PS_TCP) ||
+	    rdma_bind_addr(*listens, to) || rdma_listen(*listens, 1))
 		return -errno;
-	ret = bind_to(*listens, addr);
-	if (ret)
-		return ret;
-	if (rdma_listen(*listens, 1))
-		return -errno;
-	addr->sin_port = rdma_get_src_port(*listens);
-	if (rdma_resolve_addr(*connects, NULL, (struct sockaddr *)addr, PATIENCE_MS))
+	addr.sin_port = rdma_get_src_port(*listens);
+	if (rdma_resolve_addr(*connects, NULL, to, PATIENCE_MS))
 		return -errno;
 	ret = wait_for(rdma, RDMA_CM_EVENT_ADDR_RESOLVED, NULL);
 	if (ret)
@@ -229,6 +225,26 @@ static int make_ends(struct rdma *rdma, struct sockaddr_in *addr)
 	if (rdma_resolve_route(*connects, PATIENCE_MS))
 		return -errno;
 	return wait_for(rdma, RDMA_CM_EVENT_ROUTE_RESOLVED, NULL);
+}
+
+/* The connection manager comes to know a new device a while after others see it. */
+static int make_ends_soon(struct rdma *rdma, const struct sockaddr_in *addr)
+{
+	long end = sys_now_ms() + PATIENCE_MS;
+	int ret;
+
+	while ((ret = make_ends(rdma, *addr)) == -ENODEV && sys_now_ms() < end) {
+		if (rdma->connects)
+			rdma_destroy_id(rdma->connects);
+		if (rdma->listens)
+			rdma_destroy_id(rdma->listens);
+		if (rdma->events)
+			rdma_destroy_event_channel(rdma->events);
+		rdma->connects = rdma->listens = NULL;
+		rdma->events = NULL;
+		sys_sleep_ms(10);
+	}
+	return ret;
 }
 
 /* One read or write at a time, in one direction. */
@@ -259,17 +275,16 @@ static int connect_ends(struct rdma *rdma)
 static const char *rdma_open(struct rdma *rdma)
 {
 	const int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
-	struct sockaddr_in addr;
+	struct sockaddr_in addr = {};
 	int ret;
 
 	ret = make_device(rdma);
 	if (ret)
 		return says(rdma, "making", ret);
-	ibv_get_device_list(NULL);
 	ret = address_of(rdma->ndev, &addr);
 	if (ret)
 		return says(rdma, "the address", ret);
-	ret = make_ends(rdma, &addr);
+	ret = make_ends_soon(rdma, &addr);
 	if (ret)
 		return says(rdma, "finding", ret);
 	ret = connect_ends(rdma);

@@ -22,7 +22,7 @@ struct shmem_buf {
 static const char *shmem_missing(void)
 {
 	return ublk_lacks(UBLK_SHMEM_ZC,
-			  "ublk has no shared memory for zero copy, which is of Linux 7.3");
+			  "ublk has no shared memory for zero copy, which Linux 7.3 has");
 }
 
 static int shmem_pin(struct fixture *f)
@@ -56,7 +56,7 @@ static int shmem_unpin(struct fixture *f)
 const struct pinner by_ublk_read = {
 	.name = "ublk-shmem-read",
 	.what =
-		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, Linux 7.3) with UBLK_SHMEM_BUF_READ_ONLY, by pin_user_pages_fast() with FOLL_LONGTERM. No I/O is done with it.",
+		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, in Linux 7.3) with UBLK_SHMEM_BUF_READ_ONLY, by pin_user_pages_fast() with FOLL_LONGTERM. No I/O is done with it.",
 	.missing = shmem_missing,
 	.open = ublk_open,
 	.pin = shmem_pin,
@@ -66,7 +66,7 @@ const struct pinner by_ublk_read = {
 const struct pinner by_ublk_write = {
 	.name = "ublk-shmem-write",
 	.what =
-		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, Linux 7.3), by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM. No I/O is done with it.",
+		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, in Linux 7.3), by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM. No I/O is done with it.",
 	.missing = shmem_missing,
 	.open = ublk_open,
 	.pin = shmem_pin,

@@ -101,8 +101,11 @@ const struct request requests[] = {
 	{ &by_vm_writev, PINSCOPE_CALL_PIN_REMOTE, F(WRITE), SCOPE_BASIC, 0, 0 },
 	{ &by_mem_read, PINSCOPE_CALL_GET_REMOTE, F(FORCE), SCOPE_BASIC, 0, 0 },
 	{ &by_mem_write, PINSCOPE_CALL_GET_REMOTE, F(WRITE) | F(FORCE), SCOPE_BASIC, 0, 0 },
-	{ &by_direct_read, PIN_FAST, F(WRITE), SCOPE_BASIC, 0, 0 },
-	{ &by_direct_write, PIN_FAST, 0, SCOPE_BASIC, 0, 0 },
+	/* Between them ublk looks for partitions when the server does not expect it. */
+	{ &by_direct_read, PIN_FAST, F(WRITE), SCOPE_BASIC, 0, KERNEL(6, 19) },
+	{ &by_direct_read, PIN_FAST, F(WRITE), SCOPE_BASIC, KERNEL(7, 3), 0 },
+	{ &by_direct_write, PIN_FAST, 0, SCOPE_BASIC, 0, KERNEL(6, 19) },
+	{ &by_direct_write, PIN_FAST, 0, SCOPE_BASIC, KERNEL(7, 3), 0 },
 	{ &by_zerocopy, PINSCOPE_CALL_GET_FAST, 0, SCOPE_BASIC, 0, 0 },
 	{ &by_xsk, PIN, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_udmabuf, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_FRESH, KERNEL(6, 11), 0 },

@@ -25,6 +25,7 @@
 /* Features, as later headers have them. */
 #define UBLK_CMD_ENCODE		(1ULL << 6)	/* UBLK_F_CMD_IOCTL_ENCODE */
 #define UBLK_USER_COPY		(1ULL << 7)	/* UBLK_F_USER_COPY */
+#define UBLK_NO_SCAN		(1ULL << 18)	/* UBLK_F_NO_AUTO_PART_SCAN */
 #define UBLK_SHMEM_ZC		(1ULL << 19)	/* UBLK_F_SHMEM_ZC */
 
 /**
