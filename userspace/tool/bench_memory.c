@@ -53,40 +53,38 @@ static void populate(struct bench *b)
 		b->m.addr[at] = 'p';
 }
 
-/*
- * Half a PMD at a time: a VMA that is no longer has no room for a THP, and then there
- * is a page table already.
- */
-static const char *populate_mthp(struct bench *b)
+/* What is mapped stays; khugepaged would collapse it. */
+static void keep_folios(struct bench *b)
 {
-	size_t step = sys_thp_size() / 2, begin, at;
+	madvise(b->m.addr, b->len, MADV_NOHUGEPAGE);
+}
 
-	mprotect(b->m.addr, b->len, PROT_NONE);
-	for (begin = 0; step && begin < b->len; begin += step) {
-		if (mprotect(b->m.addr + begin, step, PROT_READ | PROT_WRITE))
-			return fails(b, "mprotect: %s", pinscope_errno(errno));
-		for (at = begin; at < begin + step; at += b->base)
-			b->m.addr[at] = 'p';
-	}
-	return NULL;
+/* Folios of 64 KiB, and no THP instead of them. */
+static void choose_mthp(struct bench *b)
+{
+	char pmd[120];
+
+	snprintf(pmd, sizeof(pmd), SYS_THP_DIR "hugepages-%zukB/enabled", sys_thp_size() >> 10);
+	sys_write_file(pmd, "never");
+	sys_write_file(SYS_THP_DIR "hugepages-64kB/enabled", "madvise");
+	madvise(b->m.addr, b->len, MADV_HUGEPAGE);
 }
 
 const char *bench_mthp(struct bench *b)
 {
 	const size_t size = 64 << 10;
 	struct pinscope_page page = {};
-	const char *why;
 	size_t at;
 
-	if (map(b, b->made->pages * b->base, sys_thp_size(), MADV_HUGEPAGE))
+	if (access(SYS_THP_DIR "hugepages-64kB/enabled", W_OK))
+		return fails(b, "the kernel has no mTHP of 64 KiB (Linux 6.8)");
+	if (map(b, b->made->pages * b->base, size, MADV_NOHUGEPAGE))
 		return b->why;
 	knobs_save();
-	if (sys_write_file(SYS_THP_DIR "hugepages-64kB/enabled", "madvise"))
-		return fails(b, "the kernel has no mTHP of 64 KiB (Linux 6.8)");
-	why = populate_mthp(b);
+	choose_mthp(b);
+	populate(b);
+	keep_folios(b);
 	knobs_restore();
-	if (why)
-		return why;
 	for (at = 0; at < b->len; at += size)
 		if (pinscope_page(b->fd, b->m.addr + at, &page) ||
 		    b->base << page.folio_order != size)
@@ -112,6 +110,7 @@ const char *bench_contiguous(struct bench *b)
 		return fails(b, "no huge page was given: echo madvise > " SYS_THP_DIR "enabled");
 	snprintf(text, sizeof(text), "%d,%p,%p", getpid(), (void *)b->m.addr,
 		 (void *)(b->m.addr + b->len));
+	keep_folios(b);
 	ret = sys_write_file(SPLIT_PATH, text);
 	if (ret || pinscope_page(b->fd, b->m.addr, &page) || page.folio_order)
 		return fails(b, "cannot split a THP by " SPLIT_PATH ": %s",
@@ -216,7 +215,9 @@ const char *bench_make(struct bench *b)
 	b->made = memory;
 	b->m = (struct memory) { .fd = -1 };
 	b->kind = (struct kind) { .page = b->base };
-	if (memory->kind && make_kind(b))
+	if ((memory->kind && make_kind(b)) || (memory->make && memory->make(b))) {
+		bench_unmake(b);
 		return b->why;
-	return memory->make ? memory->make(b) : NULL;
+	}
+	return NULL;
 }
