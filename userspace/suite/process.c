@@ -26,6 +26,9 @@
 /* Bytes of /proc/PID/status that are looked at. */
 enum { STATUS_MAX = 4096 };
 
+/* How long a process without memory is given to end. */
+enum { ENDING_MS = 3000 };
+
 __attribute__((format(printf, 3, 4)))
 static int fails(struct process *p, int err, const char *format, ...)
 {
@@ -134,16 +137,31 @@ void process_close(struct process *p)
 	p->pidfd = -1;
 }
 
-bool process_ended(const struct process *p)
+static bool ends_within(const struct process *p, int ms)
 {
 	struct pollfd poll_fd = { .fd = p->pidfd, .events = POLLIN };
 
-	return p->pidfd >= 0 && poll(&poll_fd, 1, 0) == 1;
+	return p->pidfd >= 0 && poll(&poll_fd, 1, ms) == 1;
+}
+
+bool process_ended(const struct process *p)
+{
+	return ends_within(p, 0);
+}
+
+/* Its memory goes before the process does. */
+static bool has_memory(const struct process *p)
+{
+	char status[STATUS_MAX];
+
+	read_file(p, "status", status, sizeof(status));
+	return strstr(status, "\nVmSize:");
 }
 
 int process_fails(struct process *p, const char *what, int err)
 {
-	if (process_ended(p))
+	/* To free a large memory takes a while, and only then it has ended. */
+	if (ends_within(p, err == -ESRCH ? ENDING_MS : 0))
 		return fails(p, -ESRCH, "process %d (%s) ended while it was looked at",
 			     p->pid, p->command);
 	switch (-err) {
@@ -340,7 +358,7 @@ int vma_next(struct vma_reader *r, struct vma *vma)
 	int ret = 0;
 	char *line = next_line(r, &ret);
 
-	if (!line && !ret && process_ended(p))
+	if (!line && !ret && !has_memory(p))
 		ret = -ESRCH;
 	if (!line)
 		return ret ? process_fails(p, "read of maps", ret) : 0;

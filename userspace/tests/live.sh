@@ -174,11 +174,11 @@ shell_begin
 for kind in $kinds; do
 	make "$kind" || continue
 	made=$((made + 1))
-	want=$(seen_kind "$kind")
-	[ "$kind" = thp ] && want=thp
+	expected=$(seen_kind "$kind")
+	[ "$kind" = thp ] && expected=thp
 	if ! run 0 pinscope inspect "$shell" "$at" ||
-	   ! [ "$(awk 'NR == 2 { print $4 }' $out)" = "$want" ]; then
-		missed="$missed $kind:$(awk 'NR == 2 { print $4 }' $out)"
+	   ! [ "$(awk 'NR == 2 { print $4 }' $out)" = "$expected" ]; then
+		missed="$missed $expected:$(awk 'NR == 2 { print $4 }' $out)"
 	fi
 	pinscope explain "$shell" "$at" >$out 2>$err
 	[ $? -le 1 ] && has "^pin-fast\+LONGTERM: " "^    [a-z_.]+\(\)" "^Other pins:" ||
@@ -241,7 +241,7 @@ reliable)	long='is copied' by='wp_page_copy\(\)' ;;
 *)		long='stays' by='follow_page_pte\(\), before Linux 6.2' ;;
 esac
 run 0 pinscope explain "$shell" "$m1" && has '^pin-fast\+LONGTERM: works$' "of zeropage.*$long" "$by" \
-	'^pin-fast \(direct I/O from it'
+	'^pin-fast \(direct I/O'
 ok "explain: the zeropage"
 run 1 pinscope explain "$shell" "$m3" && has 'fails with EFAULT' 'check_vma_flags\(\): .*VM_PFNMAP|check_vma_flags' 'Instead: '
 ok "explain: what is refused, and what to do instead"

@@ -23,11 +23,11 @@ static const struct {
 	uint64_t gup_flags;
 	const char *why;
 } patterns[] = {
-	{ F(LONGTERM), "a device reads it for long: RDMA, VFIO, GPUs" },
-	{ F(LONGTERM) | F(WRITE), "a device writes it for long: io_uring buffers, RDMA, VFIO" },
-	{ 0, "direct I/O from it, a write to disk" },
-	{ F(WRITE), "direct I/O to it, a read from disk" },
-	{ F(LONGTERM) | F(WRITE) | F(FORCE), "what drivers did before Linux 6.2" },
+	{ F(LONGTERM), "read for long: RDMA, VFIO, GPUs" },
+	{ F(LONGTERM) | F(WRITE), "written for long: io_uring, RDMA" },
+	{ 0, "direct I/O, a write to disk" },
+	{ F(WRITE), "direct I/O, a read from disk" },
+	{ F(LONGTERM) | F(WRITE) | F(FORCE), "drivers before Linux 6.2" },
 };
 
 enum { PATTERNS = ARRAY_SIZE(patterns) };
