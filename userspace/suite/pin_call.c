@@ -133,6 +133,17 @@ static struct answer mem_move(int mem, const struct wish *wish)
 	return answer;
 }
 
+/* Ends of other pipes must not stay open here: who reads them waits for their end. */
+static void keep_only(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+
+	close_range(STDERR_FILENO + 1, low - 1, 0);
+	if (low + 1 < high)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+}
+
 /* Ends when nobody is left to ask. */
 static int tracer_main(void *arg)
 {
@@ -142,13 +153,17 @@ static int tracer_main(void *arg)
 	char path[40];
 	int mem;
 
-	close(t->down[1]);
-	close(t->up[0]);
+	keep_only(t->down[0], t->up[1]);
 	snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
 	mem = open(path, O_RDWR | O_CLOEXEC);
 	while (read(t->down[0], &wish, sizeof(wish)) == sizeof(wish)) {
 		answer.ret = -EPERM;
-		if (!ptrace(PTRACE_ATTACH, t->pid, 0, 0) &&
+		/*
+		 * Not PTRACE_ATTACH: its SIGSTOP may still be on its way when another
+		 * signal has stopped the process, which then stops for good.
+		 */
+		if (!ptrace(PTRACE_SEIZE, t->pid, 0, 0) &&
+		    !ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) &&
 		    waitpid(t->pid, NULL, __WALL) == t->pid) {
 			answer = mem_move(mem, &wish);
 			ptrace(PTRACE_DETACH, t->pid, 0, 0);

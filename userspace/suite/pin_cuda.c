@@ -23,23 +23,20 @@
 #define REGISTER_MAPPED		0x02
 #define REGISTER_READ_ONLY	0x08
 
-typedef struct CUctx_st *CUcontext;
-typedef struct CUmod_st *CUmodule;
-typedef struct CUfunc_st *CUfunction;
-typedef unsigned long long CUdeviceptr;
+/* Contexts, modules and functions are pointers; an address of the GPU is a number. */
 
 static struct {
 	int (*init)(unsigned int flags);
 	int (*device_get)(int *device, int nr);
-	int (*context)(CUcontext *context, unsigned int flags, int device);
-	int (*module)(CUmodule *module, const void *image);
-	int (*function)(CUfunction *function, CUmodule module, const char *name);
-	int (*alloc)(CUdeviceptr *ptr, size_t size);
-	int (*to_host)(void *to, CUdeviceptr from, size_t size);
+	int (*context)(void **context, unsigned int flags, int device);
+	int (*module)(void **module, const void *image);
+	int (*function)(void **function, void *module, const char *name);
+	int (*alloc)(uint64_t *ptr, size_t size);
+	int (*to_host)(void *to, uint64_t from, size_t size);
 	int (*reg)(void *addr, size_t size, unsigned int flags);
 	int (*unreg)(void *addr);
-	int (*device_ptr)(CUdeviceptr *ptr, void *addr, unsigned int flags);
-	int (*launch)(CUfunction function, unsigned int x, unsigned int y, unsigned int z,
+	int (*device_ptr)(uint64_t *ptr, void *addr, unsigned int flags);
+	int (*launch)(void *function, unsigned int x, unsigned int y, unsigned int z,
 		      unsigned int threads_x, unsigned int threads_y,
 		      unsigned int threads_z, unsigned int shared, void *stream,
 		      void **arguments, void **more);
@@ -89,14 +86,14 @@ static const char program[] =
 
 /* What a process has open. */
 static struct {
-	CUfunction move, put;
-	CUdeviceptr seen;	/* a byte of the GPU's memory */
+	void *move, *put;
+	uint64_t seen;	/* a byte of the GPU's memory */
 } gpu;
 
 static const char *cuda_missing(void)
 {
 #ifndef PINSCOPE_DYNAMIC
-	return "a static program cannot load " LIBRARY ": make -C userspace pinscope-dynamic, and use that";
+	return "a static program cannot load " LIBRARY ": use userspace/pinscope-dynamic";
 #else
 	return access(DEVICE, F_OK) ?
 	       "no NVIDIA GPU: there is no " DEVICE ", which its driver makes" : NULL;
@@ -122,8 +119,8 @@ static bool load_library(void)
 
 static const char *cuda_open(void)
 {
-	CUcontext context;
-	CUmodule module;
+	void *context;
+	void *module;
 	int device;
 
 	if (!load_library())
@@ -146,7 +143,7 @@ static int cuda_pin(struct fixture *f)
 			REGISTER_MAPPED | (write ? 0 : REGISTER_READ_ONLY)) ? -EFAULT : 0;
 }
 
-static bool run_program(CUfunction function, void **arguments)
+static bool run_program(void *function, void **arguments)
 {
 	return !cuda.launch(function, 1, 1, 1, 1, 1, 1, 0, NULL, arguments, NULL) &&
 	       !cuda.wait();
@@ -154,7 +151,7 @@ static bool run_program(CUfunction function, void **arguments)
 
 static int cuda_see(struct fixture *f)
 {
-	CUdeviceptr page;
+	uint64_t page;
 	void *arguments[] = { &gpu.seen, &page };
 	char byte = 0;
 
@@ -167,7 +164,7 @@ static int cuda_see(struct fixture *f)
 static void cuda_put(struct fixture *f, char byte)
 {
 	unsigned int value = (unsigned char)byte;
-	CUdeviceptr page;
+	uint64_t page;
 	void *arguments[] = { &page, &value };
 
 	if (!cuda.device_ptr(&page, f->addr, 0))

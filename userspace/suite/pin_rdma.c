@@ -8,8 +8,6 @@
  * nothing else. The library of verbs is linked with the providers of these two devices,
  * so that no other file is needed.
  */
-#define RDMA_STATIC_PROVIDERS	rxe, siw
-
 #include <errno.h>
 #include <infiniband/verbs.h>
 #include <linux/netlink.h>
@@ -78,7 +76,7 @@ static void add_name(struct nlmsghdr *msg, unsigned short type, const char *name
 
 	attr->nla_type = type;
 	attr->nla_len = NLA_HDRLEN + strlen(name) + 1;
-	strcpy((char *)attr + NLA_HDRLEN, name);
+	memcpy((char *)attr + NLA_HDRLEN, name, strlen(name) + 1);
 	msg->nlmsg_len = NLMSG_ALIGN(msg->nlmsg_len) + NLA_ALIGN(attr->nla_len);
 }
 
@@ -147,7 +145,7 @@ static int address_of(const char *ndev, struct sockaddr_in *addr)
 
 	if (fd < 0)
 		return -errno;
-	strncpy(ifreq.ifr_name, ndev, IFNAMSIZ - 1);
+	snprintf(ifreq.ifr_name, sizeof(ifreq.ifr_name), "%s", ndev);
 	if (ioctl(fd, SIOCGIFADDR, &ifreq))
 		ret = -errno;
 	memcpy(addr, &ifreq.ifr_addr, sizeof(*addr));
@@ -165,7 +163,7 @@ static const char *missing(const struct rdma *rdma)
 				      "no iWARP in software: modprobe -a siw rdma_ucm";
 	snprintf(path, sizeof(path), "/sys/class/net/%s", rdma->ndev);
 	if (access(path, F_OK))
-		return "no interface dummy0: ip link add dummy0 type dummy; ip address add 192.0.2.1/24 dev dummy0; ip link set dummy0 up";
+		return "no interface dummy0: make it (type dummy), with an IPv4 address, and up";
 	return NULL;
 }
 
@@ -240,7 +238,8 @@ static int make_ends_soon(struct rdma *rdma, const struct sockaddr_in *addr)
 			rdma_destroy_id(rdma->listens);
 		if (rdma->events)
 			rdma_destroy_event_channel(rdma->events);
-		rdma->connects = rdma->listens = NULL;
+		rdma->connects = NULL;
+		rdma->listens = NULL;
 		rdma->events = NULL;
 		sys_sleep_ms(10);
 	}
@@ -356,12 +355,12 @@ static int rdma_unpin(struct fixture *f)
 #define DEVICE(dev, sentence)						\
 static const char *dev##_missing(void)					\
 {									\
-	return missing(&dev);						\
+	return missing(&(dev));						\
 }									\
 									\
 static const char *dev##_open(void)					\
 {									\
-	return rdma_open(&dev);					\
+	return rdma_open(&(dev));					\
 }									\
 									\
 static int dev##_pin(struct fixture *f)				\

@@ -3,9 +3,9 @@
  * kprobe events on the functions of GUP, through tracefs, see seen.h.
  *
  * The events are the machine's. Each process that watches has an instance of tracing
- * of its own, which records nothing but this process and its children. The numbers of FOLL_* depend on
- * the kernel: the module, which was compiled with them, passes each flag once, and the
- * kprobes see which bit that is.
+ * of its own, which records nothing but this process and its children. The numbers of
+ * FOLL_* depend on the kernel: the module, which was compiled with them, passes each flag
+ * once, and the kprobes see which bit that is.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -102,8 +102,8 @@ int main(void)
 		snapshot_compare(&before.snapshot, &after.snapshot, note, &next);
 		for (i = 0; i < PAGES; i++)
 			if (bad || found[i] != expect(&before, &after, i)) {
-				printf("seed %zu, page %zu: expected event %d, found %d\n",
-				       round, i, expect(&before, &after, i), found[i]);
+				printf("seed %zu, page %zu: expected event %d, found %d\n", round,
+				       i, expect(&before, &after, i), found[i]);
 				return 1;
 			}
 	}
