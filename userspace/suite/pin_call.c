@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -99,23 +100,15 @@ const struct pinner by_vm_writev = {
 /*
  * A child that traces this process and uses its file: some kernels allow FOLL_FORCE only
  * to a tracer (CONFIG_PROC_MEM_FORCE_PTRACE). It shares all memory, since to fork would
- * share the page under test as well.
+ * share the page under test as well. It lives for one access: before Linux 6.2 a task
+ * keeps its last changes of the RSS counters to itself until it ends.
  */
-static struct tracer {
-	pid_t pid;		/* which it traces */
-	int down[2], up[2];	/* wishes, and answers */
-	char stack[1 << 16];
-} tracer;
-
-struct wish {
+struct access {
+	pid_t pid;		/* whose memory */
 	bool write;
 	char byte;
 	uintptr_t addr;
-};
-
-struct answer {
 	int ret;
-	char byte;
 };
 
 /* The file says EIO where GUP says EFAULT. */
@@ -124,106 +117,64 @@ static int mem_result(ssize_t moved)
 	return moved == 1 ? 0 : moved < 0 && errno != EIO ? -errno : -EFAULT;
 }
 
-static struct answer mem_move(int mem, const struct wish *wish)
-{
-	struct answer answer = { .byte = wish->byte };
-
-	answer.ret = mem_result(wish->write ? pwrite(mem, &wish->byte, 1, wish->addr) :
-				pread(mem, &answer.byte, 1, wish->addr));
-	return answer;
-}
-
-/* Ends of other pipes must not stay open here: who reads them waits for their end. */
-static void keep_only(int a, int b)
-{
-	int low = a < b ? a : b, high = a < b ? b : a;
-
-	close_range(STDERR_FILENO + 1, low - 1, 0);
-	if (low + 1 < high)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
-}
-
-/* Ends when nobody is left to ask. */
 static int tracer_main(void *arg)
 {
-	const struct tracer *t = arg;
-	struct answer answer = {};
-	struct wish wish;
+	struct access *a = arg;
 	char path[40];
 	int mem;
 
-	keep_only(t->down[0], t->up[1]);
-	snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
+	snprintf(path, sizeof(path), "/proc/%d/mem", a->pid);
 	mem = open(path, O_RDWR | O_CLOEXEC);
-	while (read(t->down[0], &wish, sizeof(wish)) == sizeof(wish)) {
-		answer.ret = -EPERM;
-		/*
-		 * Not PTRACE_ATTACH: its SIGSTOP may still be on its way when another
-		 * signal has stopped the process, which then stops for good.
-		 */
-		if (!ptrace(PTRACE_SEIZE, t->pid, 0, 0) &&
-		    !ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) &&
-		    waitpid(t->pid, NULL, __WALL) == t->pid) {
-			answer = mem_move(mem, &wish);
-			ptrace(PTRACE_DETACH, t->pid, 0, 0);
-		}
-		if (write(t->up[1], &answer, sizeof(answer)) != sizeof(answer))
-			break;
-	}
+	/*
+	 * Not PTRACE_ATTACH: its SIGSTOP may still be on its way when another signal has
+	 * stopped the process, which then stops for good.
+	 */
+	if (mem >= 0 && !ptrace(PTRACE_SEIZE, a->pid, 0, 0) &&
+	    !ptrace(PTRACE_INTERRUPT, a->pid, 0, 0) &&
+	    waitpid(a->pid, NULL, __WALL) == a->pid)
+		a->ret = mem_result(a->write ? pwrite(mem, &a->byte, 1, a->addr) :
+				    pread(mem, &a->byte, 1, a->addr));
+	ptrace(PTRACE_DETACH, a->pid, 0, 0);
 	_exit(0);
 }
 
-static const char *mem_open(void)
+static int mem_access(struct fixture *f, bool writes, char *byte)
 {
-	/* Two pinners share it. */
-	if (tracer.pid == getpid())
-		return NULL;
-	tracer.pid = getpid();
-	if (pipe2(tracer.down, O_CLOEXEC) || pipe2(tracer.up, O_CLOEXEC) ||
-	    clone(tracer_main, tracer.stack + sizeof(tracer.stack), CLONE_VM | SIGCHLD,
-		  &tracer) < 0) {
-		tracer.pid = 0;
-		return "no tracer could be started: too many files or processes";
-	}
-	close(tracer.down[0]);
-	close(tracer.up[1]);
-	return NULL;
-}
-
-static int mem_ask(struct fixture *f, bool writes, char *byte)
-{
-	const struct wish wish = {
-		.write = writes, .byte = *byte, .addr = (uintptr_t)f->addr,
+	static char stack[1 << 16];
+	struct access access = {
+		.pid = getpid(), .write = writes, .byte = *byte,
+		.addr = (uintptr_t)f->addr, .ret = -EPERM,
 	};
-	struct answer answer;
+	pid_t tracer = clone(tracer_main, stack + sizeof(stack), CLONE_VM | SIGCHLD,
+			     &access);
 
-	if (write(tracer.down[1], &wish, sizeof(wish)) != sizeof(wish) ||
-	    read(tracer.up[0], &answer, sizeof(answer)) != sizeof(answer))
-		return -ESRCH;
-	*byte = answer.byte;
-	return answer.ret;
+	if (tracer < 0)
+		return -errno;
+	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
+		;
+	*byte = access.byte;
+	return access.ret;
 }
 
 static int mem_read_pin(struct fixture *f)
 {
 	char byte = 0;
 
-	return mem_ask(f, false, &byte);
+	return mem_access(f, false, &byte);
 }
 
 static int mem_write_pin(struct fixture *f)
 {
 	char byte = present_byte(f);
 
-	return mem_ask(f, true, &byte);
+	return mem_access(f, true, &byte);
 }
 
 static int mem_see(struct fixture *f)
 {
 	char byte = 0;
 
-	return mem_ask(f, false, &byte) ? 0 : byte;
+	return mem_access(f, false, &byte) ? 0 : byte;
 }
 
 const struct pinner by_mem_read = {
@@ -231,7 +182,6 @@ const struct pinner by_mem_read = {
 	.what =
 		"A tracer that reads /proc/PID/mem, which takes a reference by get_user_pages_remote() with FOLL_FORCE while it copies; ptrace() itself comes to the same code (PTRACE_PEEKDATA).",
 	.traits = PINNER_SHORT,
-	.open = mem_open,
 	.pin = mem_read_pin,
 	.see = mem_see,
 	.unpin = nothing_to_release,
@@ -242,7 +192,6 @@ const struct pinner by_mem_write = {
 	.what =
 		"A tracer that writes /proc/PID/mem, which takes a reference by get_user_pages_remote() with FOLL_WRITE | FOLL_FORCE while it copies; ptrace() itself comes to the same code (PTRACE_POKEDATA). It breaks COW even in a mapping without VM_WRITE, as a breakpoint must.",
 	.traits = PINNER_SHORT,
-	.open = mem_open,
 	.pin = mem_write_pin,
 	.see = mem_see,
 	.unpin = nothing_to_release,

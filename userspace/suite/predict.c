@@ -172,7 +172,7 @@ static bool fast_takes_it(const struct glance *l)
 	if (!l->fast || !l->present || is(l, S(PROTNONE)) ||
 	    (l->write && !is(l, S(WRITABLE))) || is(l, S(ZEROPAGE)))
 		return false;
-	if (is(l, S(SPECIAL)) && (l->vma->backing != VMA_IS_DAX || l->longterm))
+	if (l->vma->backing == VMA_IS_DAX ? l->longterm : is(l, S(SPECIAL)))
 		return false;
 	return !(l->longterm && !is_pinnable(l)) && !reject_file &&
 	       l->vma->backing != VMA_IS_SECRETMEM && !must_unshare(l, false);
