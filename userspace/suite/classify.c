@@ -107,14 +107,13 @@ static void name_anon(const struct vma *vma, const struct pinscope_page *page, c
 {
 	unsigned int base = sys_page_shift();
 	uint64_t folio = 1ULL << (page->folio_order + base);
-	char size[12];
 
 	if (page->map_shift > base)
 		snprintf(buf, KIND_NAME_MAX, "thp");
 	else if (page->folio_order && folio == sys_thp_size())
 		snprintf(buf, KIND_NAME_MAX, "thp-pte-mapped");
 	else if (page->folio_order)
-		snprintf(buf, KIND_NAME_MAX, "mthp[%s]", size_text(folio, size, sizeof(size)));
+		snprintf(buf, KIND_NAME_MAX, "mthp[%zuK]", (size_t)folio >> 10);
 	else if (page->state & S(NUMA_HINT))
 		snprintf(buf, KIND_NAME_MAX, "anon-numa-hint");
 	else if (page->state & S(SWAPCACHE))

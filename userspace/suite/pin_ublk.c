@@ -57,6 +57,7 @@ const struct pinner by_ublk_read = {
 	.name = "ublk-shmem-read",
 	.what =
 		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, in Linux 7.3) with UBLK_SHMEM_BUF_READ_ONLY, by pin_user_pages_fast() with FOLL_LONGTERM. No I/O is done with it.",
+	.traits = PINNER_BY_WORKER,
 	.missing = shmem_missing,
 	.open = ublk_open,
 	.pin = shmem_pin,
@@ -67,6 +68,7 @@ const struct pinner by_ublk_write = {
 	.name = "ublk-shmem-write",
 	.what =
 		"ublk, which pins memory that a server registers for zero copy (UBLK_F_SHMEM_ZC, in Linux 7.3), by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM. No I/O is done with it.",
+	.traits = PINNER_BY_WORKER,
 	.missing = shmem_missing,
 	.open = ublk_open,
 	.pin = shmem_pin,

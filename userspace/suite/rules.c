@@ -173,6 +173,9 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return property <= PROP_ERRNO;
 	switch (property) {
 	case PROP_AS_DECLARED:
+		/* Kprobes are told of the process alone, and not of io_uring's workers. */
+		if (pinner->traits & PINNER_BY_WORKER)
+			return false;
 		/* The module does the same for any memory. */
 		return pinner != &by_module || (in(s, COND_FRESH) && is(s, KIND_CONTROL));
 	case PROP_SAME_PAGE:

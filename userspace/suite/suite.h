@@ -220,6 +220,7 @@ enum pinner_trait {
 	PINNER_ONE_AT_A_TIME	= 1 << 0,	/* uses what the machine has once */
 	PINNER_SHORT		= 1 << 1,	/* holds nothing any more when @pin returns */
 	PINNER_MODULE		= 1 << 2,	/* cannot do without pinscope.ko */
+	PINNER_BY_WORKER	= 1 << 3,	/* a worker thread of the kernel calls GUP */
 };
 
 /**

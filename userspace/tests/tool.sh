@@ -254,6 +254,8 @@ run 0 pinscope shell -p 1 -e -c 'inspect 0 128g' && grep -q 'state=PRESENT' $out
 ok "shell: another process"
 
 events=/sys/kernel/tracing/events/pinscope
+# Before 6.7 the buffer stays tiny when an instance of tracing was there first.
+echo 1408 >/sys/kernel/tracing/buffer_size_kb
 echo 1 >$events/enable
 run 0 abi-test 'FAULT: read, write, unshare' 'UNPIN: parts' &&
 	grep -q 'pinscope_pin: id=1 call=pin-fast gup_flags=FOLL_LONGTERM ' /sys/kernel/tracing/trace &&
