@@ -47,7 +47,7 @@
  * All of a PTE but its PFN. Without such a function, or without a bit that says that a
  * PTE is special, each PTE is decoded for itself.
  */
-#if defined(CONFIG_X86_64)
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 #define pte_bits(pte)	pte_flags(pte)
 #elif defined(CONFIG_ARM64)
 #define pte_bits(pte)	pgprot_val(pte_pgprot(pte))
