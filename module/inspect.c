@@ -417,7 +417,7 @@ static unsigned long record_other(struct record_buf *buf,
 	if (folio) {
 		rec->refcount = folio_ref_count(folio);
 		rec->mapcount = ps_folio_mapcount(folio);
-		rec->pincount = atomic_read(&folio->_pincount);
+		rec->pincount = ps_folio_pincount(folio);
 		rec->node = folio_nid(folio) + 1;
 	}
 	buf->nr++;

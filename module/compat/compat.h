@@ -176,6 +176,28 @@ static inline unsigned long ps_rest_of_folio(struct page *page)
 }
 
 /**
+ * ps_folio_pincount() - how many pins a folio has
+ * @folio: the folio
+ *
+ * Folios without a counter get GUP_PIN_COUNTING_BIAS references for each pin, so that
+ * for them the number is an estimate, as folio_maybe_dma_pinned() is.
+ *
+ * Context: as ps_folio_mapcount().
+ * Return: how many.
+ */
+static inline int ps_folio_pincount(struct folio *folio)
+{
+#ifdef HAVE_FOLIO_HAS_PINCOUNT
+	bool counted = folio_has_pincount(folio);
+#else
+	bool counted = folio_test_large(folio);
+#endif
+
+	return counted ? atomic_read(&folio->_pincount) :
+			 folio_ref_count(folio) / GUP_PIN_COUNTING_BIAS;
+}
+
+/**
  * ps_folio_mapcount() - how many page table entries map a folio or a part of it
  * @folio: the folio
  *
