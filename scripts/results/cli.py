@@ -37,17 +37,22 @@ def do_count(args: argparse.Namespace) -> int:
     return BAD if totals.failed else GOOD
 
 
-def do_errata(args: argparse.Namespace) -> int:
-    text = errata.markdown(_known(args))
+def _page(args: argparse.Namespace, text: str, source: str) -> int:
+    """Write a page that is made from something else, or see whether it is up to date."""
     if args.write:
         args.page.write_text(text, encoding="utf-8")
-    elif args.check:
-        there = args.page.read_text(encoding="utf-8") if args.page.exists() else ""
-        if there != text:
-            print(f"{args.page.name}: expected what suite/errata says, found something "
-                  "else: run 'scripts/results.py errata --write'")
-            return BAD
-    elif args.markdown:
+    elif text != (args.page.read_text(encoding="utf-8") if args.page.exists() else ""):
+        print(f"{args.page.name}: expected what {source}, found something else: "
+              f"run 'scripts/results.py {args.command} --write'")
+        return BAD
+    return GOOD
+
+
+def do_errata(args: argparse.Namespace) -> int:
+    text = errata.markdown(_known(args))
+    if args.write or args.check:
+        return _page(args, text, "suite/errata says")
+    if args.markdown:
         sys.stdout.write(text)
     else:
         kernel = errata.Kernel.named(args.kernel) if args.kernel else None
@@ -207,16 +212,9 @@ def _recorded(args: argparse.Namespace, rows: List[gup_users.Row]) -> int:
 
 def do_pinners(args: argparse.Namespace) -> int:
     text = pinners.markdown(pinners.read(args.list), gup_users.TABLES)
-    if args.write:
-        args.page.write_text(text, encoding="utf-8")
-    elif args.check:
-        there = args.page.read_text(encoding="utf-8") if args.page.exists() else ""
-        if there != text:
-            print(f"{args.page.name}: expected what the recorded tables of gup-users say, "
-                  "found something else: run 'scripts/results.py pinners --write'")
-            return BAD
-    else:
-        sys.stdout.write(text)
+    if args.write or args.check:
+        return _page(args, text, "the recorded tables of gup-users say")
+    sys.stdout.write(text)
     return GOOD
 
 
@@ -258,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="results.py", description="Count, compare and tabulate what tests print.",
         epilog="Exit status: 0 good, 1 something failed or is not as it should be, "
                "2 wrong usage or input that cannot be read.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
 
     def command(name: str, do, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)

@@ -6,34 +6,8 @@
 # usage: live.sh reliable|unreliable	what 'pinscope check' has to find
 
 verdict=$1
-n=0
-out=/tmp/out
-err=/tmp/err
-
-# ok NAME: the last command's status decides
-ok()
-{
-	status=$?
-	n=$((n + 1))
-	if [ $status = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		head -n 30 $err $out | sed 's/^/# /'
-	fi
-}
-
-# run STATUS COMMAND...: succeeds when the command exits with STATUS
-run()
-{
-	want=$1
-	shift
-	"$@" >$out 2>$err </dev/null
-	got=$?
-	[ $got = "$want" ] && return
-	echo "exit status $got instead of $want: $*" >>$err
-	return 1
-}
+# shellcheck source=userspace/tests/tap.sh
+. /tap.sh
 
 # says STATUS PATTERN COMMAND...: fails with one line that says what to do
 says()
@@ -76,7 +50,8 @@ wait_for()
 # shell_begin: sets shell to the process id
 shell_begin()
 {
-	rm -f /tmp/told /tmp/said
+	rm -f /tmp/told
+	: >/tmp/said
 	mkfifo /tmp/told
 	exec 7<>/tmp/told
 	pinscope shell </tmp/told >/tmp/said 2>&1 7<&- &

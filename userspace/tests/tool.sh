@@ -6,22 +6,8 @@
 # usage: tool.sh reliable|unreliable      what 'pinscope check' has to find
 
 verdict=$1
-n=0
-out=/tmp/out
-err=/tmp/err
-
-# ok NAME: the last command's status decides
-ok()
-{
-	status=$?
-	n=$((n + 1))
-	if [ $status = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		head -n 60 $err $out | sed 's/^/# /'
-	fi
-}
+# shellcheck source=userspace/tests/tap.sh
+. /tap.sh
 
 # skip CASE REASON
 skip()
@@ -37,18 +23,6 @@ logged()
 }
 logged=$(logged)
 thp=/sys/kernel/mm/transparent_hugepage/enabled
-
-# run STATUS COMMAND...: succeeds when the command exits with STATUS
-run()
-{
-	want=$1
-	shift
-	"$@" >$out 2>$err </dev/null
-	got=$?
-	[ $got = "$want" ] && return
-	echo "exit status $got instead of $want" >>$err
-	return 1
-}
 
 # explains STATUS PATTERN COMMAND...: fails with one line that says what to do
 explains()

@@ -1,0 +1,33 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0-only
+# What the scripts that test the tool in a guest share: TAP, and running a command. They
+# read it by '. /tap.sh', with the guest's root as the place of both.
+
+n=0
+out=/tmp/out
+err=/tmp/err
+
+# ok NAME: the last command's status decides
+ok()
+{
+	status=$?
+	n=$((n + 1))
+	if [ $status = 0 ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		head -n 60 $err $out | sed 's/^/# /'
+	fi
+}
+
+# run STATUS COMMAND...: succeeds when the command exits with STATUS
+run()
+{
+	want=$1
+	shift
+	"$@" >$out 2>$err </dev/null
+	got=$?
+	[ $got = "$want" ] && return
+	echo "exit status $got instead of $want: $*" >>$err
+	return 1
+}
