@@ -370,7 +370,7 @@ run 0 pinscope bench --list 'thp/*' && grep -q '^thp/unpin ' $out && ! grep -q a
 ok "bench: --list of a glob"
 run 0 pinscope bench -r 2 -t 0 anon/pin-fast 'hugetlb-anon[2M]/unpin' && [ ! -s $err ] &&
 	grep -qE '^anon/pin-fast  *[1-9][0-9.]*  page ' $out &&
-	grep -qE '^  GUP  *[1-9][0-9.]*  page .* [1-9][0-9]*\.[0-9]{2}$' $out &&
+	grep -qE '^  GUP  *[1-9][0-9.]*  page .* [0-9]+\.[0-9]{2}$' $out &&
 	grep -qE '^hugetlb-anon\[2M\]/unpin  *[1-9]' $out && [ "$(grep -c / $out)" = 2 ]
 ok "bench: two rows, and their peers"
 before=$(knobs; cat /sys/kernel/mm/transparent_hugepage/hugepages-*/enabled 2>/dev/null)
