@@ -170,7 +170,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 
 	/* Without a page there is nothing else to ask. */
 	if (refused || (is(s, KIND_NO_PAGE) && !write))
-		return property <= PROP_ERRNO;
+		return property == PROP_SETUP || property == PROP_PREDICTED ||
+		       property == PROP_ERRNO;
 	switch (property) {
 	case PROP_AS_DECLARED:
 		/* Kprobes are told of the process alone, and not of io_uring's workers. */
