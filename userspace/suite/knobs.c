@@ -5,16 +5,19 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "run.h"
 #include "sys.h"
 
 #define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
+#define KHUGEPAGED	SYS_THP_DIR "khugepaged/scan_sleep_millisecs"
 
 static const char *const patterns[] = {
 	"/sys/kernel/mm/ksm/run",
 	"/sys/kernel/mm/ksm/sleep_millisecs",
 	"/sys/kernel/mm/ksm/use_zero_pages",
+	KHUGEPAGED,
 	"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
 	"/sys/kernel/mm/transparent_hugepage/hugepages-*kB/enabled",
 	"/proc/sys/kernel/numa_balancing",
@@ -72,6 +75,25 @@ void knobs_balance(void)
 	/* The period is limited by how often that fits in a second. */
 	sys_write_file(NUMA_DIR "scan_size_mb", "1");
 	sys_write_file("/proc/sys/kernel/numa_balancing", "1");
+}
+
+void knobs_stop_khugepaged(void)
+{
+	size_t len = 2 * sys_thp_size();
+	void *addr;
+
+	if (!len)
+		return;
+	/*
+	 * The pause begins when khugepaged has looked at a process. While there is none
+	 * that it may look at, it waits for one, and then looks at once: give it this
+	 * one. The memory stays mapped, and none of it is there to be replaced.
+	 */
+	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (addr != MAP_FAILED)
+		madvise(addr, len, MADV_HUGEPAGE);
+	/* In ms; the kernel takes what is above INT_MAX as for ever. */
+	sys_write_file(KHUGEPAGED, "4000000000");
 }
 
 void knobs_restore(void)

@@ -105,6 +105,9 @@ int suite_run(struct suite_run *run);
 void knobs_save(void);
 void knobs_restore(void);
 
+/* knobs.c: no page is replaced by khugepaged until knobs_restore() */
+void knobs_stop_khugepaged(void);
+
 /* knobs.c: let NUMA balancing give hints at once */
 void knobs_balance(void);
 

@@ -334,6 +334,7 @@ int suite_run(struct suite_run *run)
 		run->results[i].record = (struct outcome_record) {};
 	}
 	knobs_save();
+	knobs_stop_khugepaged();
 	/* Before the workers start: a process gets hints a while after it began. */
 	if (needs_numa_hints(run))
 		knobs_balance();

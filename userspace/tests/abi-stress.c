@@ -378,20 +378,31 @@ static void change_memory(void)
 
 #define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 
-static void khugepaged(const char *scan_ms, const char *alloc_ms)
+/* Writes a time in ms, and returns what there was. */
+static long khugepaged(const char *what, long ms)
 {
+	char path[120], text[24];
+	long was;
+
 	/* A kernel without THP has no khugepaged. */
-	sys_write_file(KHUGEPAGED "scan_sleep_millisecs", scan_ms);
-	sys_write_file(KHUGEPAGED "alloc_sleep_millisecs", alloc_ms);
+	snprintf(path, sizeof(path), KHUGEPAGED "%s", what);
+	snprintf(text, sizeof(text), "%ld", ms);
+	was = sys_read_number(path);
+	sys_write_file(path, text);
+	return was;
 }
 
 static void test_changing_memory(struct abi_fixture *f)
 {
+	long scan, alloc;
+
 	(void)f;
 	set_up();
-	khugepaged("1", "1");
+	scan = khugepaged("scan_sleep_millisecs", 1);
+	alloc = khugepaged("alloc_sleep_millisecs", 1);
 	with_workers(change_memory);
-	khugepaged("10000", "60000");
+	khugepaged("scan_sleep_millisecs", scan);
+	khugepaged("alloc_sleep_millisecs", alloc);
 	take_down();
 }
 
