@@ -140,8 +140,14 @@ with_apt()
 
 	shift
 	# For several kernels of one suite at a time.
-	[ -e "$apt/fresh" ] || locked "apt-$(basename "$apt")" get_lists "$apt"
+	fresh "$apt" || locked "apt-$(basename "$apt")" get_lists "$apt"
 	APT_CONFIG=$apt/apt.conf "$@"
+}
+
+# fresh DIR: there are lists, and the configuration, which has paths, is for this place
+fresh()
+{
+	[ -e "$1/fresh" ] && [ "$(<"$1/fresh")" = "$1" ]
 }
 
 # get_lists DIR: SUITE's package lists, and the configuration for apt to use them
@@ -149,7 +155,7 @@ get_lists()
 {
 	local apt=$1
 
-	[ ! -e "$apt/fresh" ] || return 0
+	! fresh "$apt" || return 0
 	mkdir -p "$apt"/lists/partial "$apt"/archives/partial "$apt"/none
 	sources "$(basename "$apt")" >"$apt/sources.list"
 	cat >"$apt/apt.conf" <<-CONF
@@ -163,7 +169,7 @@ get_lists()
 	CONF
 	APT_CONFIG=$apt/apt.conf quietly "$apt/log" apt-get update ||
 		die "cannot update the package lists of $(basename "$apt")"
-	touch "$apt/fresh"
+	echo "$apt" >"$apt/fresh"
 }
 
 # QEMU and all that it needs, extracted but not installed.
