@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,12 +31,16 @@ static bool choose(struct scenario_result *result,
 {
 	const struct scenario *s = &result->scenario;
 	char name[CASE_NAME_MAX];
+	size_t len = strlen(scenario_name(s, PROPS, name, sizeof(name)));
 	bool any = false;
 	int prop;
 
+	/* The names of all test cases: what takes long is done once for each scenario. */
 	for (prop = 0; prop < PROPS; prop++) {
-		scenario_name(s, prop, name, sizeof(name));
-		result->wanted[prop] = rules_apply(s, prop) && wanted(s, name, globs);
+		if (!rules_apply(s, prop))
+			continue;
+		snprintf(name + len, sizeof(name) - len, ":%s", properties[prop].name);
+		result->wanted[prop] = wanted(s, name, globs);
 		any |= result->wanted[prop];
 	}
 	return any;
