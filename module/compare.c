@@ -10,13 +10,17 @@
  */
 #include <linux/bitmap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "pinscope.h"
 
 /* How many pages without an entry to count with the page table lock held. */
-#define MAX_ABSENT_LOCKED	1024
+#define MAX_ABSENT_LOCKED	1024UL
+
+/* And how many of them with no lock held, so that others can run in between. */
+#define ABSENT_BATCH	8192UL
 
 struct comparison {
 	struct pinscope_compare *cmd;
@@ -56,27 +60,40 @@ static void compare_run(struct comparison *c, bool present, unsigned long pfn,
 	}
 }
 
-/* Counts the pages in front of @addr, where no entry was found, as absent. */
-static void compare_absent(struct comparison *c, unsigned long addr)
+/* How many pages there are in front of @addr that are not compared yet. */
+static unsigned long pages_before(const struct comparison *c, unsigned long addr)
 {
 	unsigned long index = (addr - c->cmd->addr) >> PAGE_SHIFT;
 
-	if (index != c->next)
-		compare_run(c, false, 0, index - c->next);
+	return index > c->next ? index - c->next : 0;
 }
 
 static unsigned long compare_entry(const struct ps_entry *entry, void *arg)
 {
 	struct comparison *c = arg;
+	unsigned long absent = pages_before(c, entry->addr);
 
 	/* After a long gap, let ps_compare() count it with no lock held. */
-	if (entry->addr - c->cmd->addr >
-	    ((c->next + MAX_ABSENT_LOCKED) << PAGE_SHIFT))
+	if (absent > MAX_ABSENT_LOCKED)
 		return 0;
-	compare_absent(c, entry->addr);
+	compare_run(c, false, 0, absent);
 	compare_run(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
 		    entry->pages);
 	return entry->pages;
+}
+
+/* Counts the pages in front of @addr, where no entry was found, as absent. */
+static int compare_absent(struct comparison *c, unsigned long addr)
+{
+	unsigned long absent;
+
+	while ((absent = pages_before(c, addr))) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		compare_run(c, false, 0, min(absent, ABSENT_BATCH));
+		cond_resched();
+	}
+	return 0;
 }
 
 /**
@@ -106,9 +123,10 @@ int ps_compare(struct ps_pin *pin, struct mm_struct *mm,
 	cmd->released = 0;
 	while (addr < end) {
 		ret = ps_walk(mm, &addr, end, compare_entry, &c);
+		if (!ret)
+			ret = compare_absent(&c, addr);
 		if (ret)
 			return ret;
-		compare_absent(&c, addr);
 	}
 	return 0;
 }

@@ -181,6 +181,46 @@ static void test_munmap_under_pin(struct abi_fixture *f)
 	expect_read(f->ctl, id, page, 'x', "the pin lost its page");
 }
 
+/* Of a pin of @nr pages, only the first one and, with @last, the last are mapped. */
+static void expect_gap(int fd, uint32_t id, const char *addr, size_t nr,
+		       size_t released, bool last)
+{
+	uint64_t *bitmap = calloc((nr + 63) / 64, sizeof(*bitmap));
+	struct pinscope_compare cmp = {
+		.bitmap = pinscope_addr(bitmap),
+		.bitmap_size = (nr + 63) / 64 * sizeof(*bitmap),
+	};
+	size_t i;
+
+	need(bitmap);
+	need_ok(pinscope_compare(fd, id, pinscope_self(), pinscope_addr(addr), &cmp));
+	expect_eq(cmp.pages, nr);
+	expect_eq(cmp.same, 1 + last);
+	expect_eq(cmp.released, released);
+	expect_eq(cmp.absent, nr - released - cmp.same);
+	expect_eq(cmp.first_mismatch, 1);
+	for (i = 0; i < nr; i++)
+		expect_eq(bitmap[i / 64] >> i % 64 & 1, !i || (last && i == nr - 1),
+			  "COMPARE's bit of page %zu", i);
+	free(bitmap);
+}
+
+/* COMPARE counts a long gap in several steps, in front of a page and at the end. */
+static void test_long_gap(struct abi_fixture *f)
+{
+	const size_t nr = f->len / page;
+	uint32_t id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM,
+			  f->mem, f->len);
+
+	need_ok(pinscope_unpin_part(f->ctl, id, 100 * page, 100 * page, 0, NULL));
+	munmap(f->mem + page, (nr - 2) * page);
+	tap_context("a gap in front of a page");
+	expect_gap(f->ctl, id, f->mem, nr, 100, true);
+	munmap(f->mem + (nr - 1) * page, page);
+	tap_context("a gap at the end");
+	expect_gap(f->ctl, id, f->mem, nr, 100, false);
+}
+
 /* The ctl file is shared, but each process sees its own page tables. */
 static void test_fork(struct abi_fixture *f)
 {
@@ -848,6 +888,7 @@ const struct test pin_tests[] = {
 	TEST_PAGES("released on close", test_release_on_close, 4000),
 	TEST_PAGES("released on SIGKILL", test_release_on_kill, 4000),
 	TEST_POPULATED("munmap under a pin", test_munmap_under_pin, 4),
+	TEST_POPULATED("COMPARE: long gap", test_long_gap, 20000),
 	TEST_PAGES("fork: each process sees its own page tables", test_fork, 1),
 	TEST("permissions of ctl", test_permissions),
 	TEST("PIN: every call", test_calls),
