@@ -9,6 +9,9 @@
 #include "../suite/memory.h"
 #include "abi.h"
 
+/* How long to wait for pins to be released. */
+#define SECONDS_TO_END	60
+
 size_t page, pmd_size;
 unsigned int page_shift, pmd_shift;
 
@@ -89,8 +92,11 @@ static bool nothing_left(void)
 {
 	int tries;
 
-	/* Orphans of what was killed may still hold a file for a moment. */
-	for (tries = 0; tries < 500; tries++) {
+	/*
+	 * Orphans of what was killed may still hold a file: for a moment, but in a
+	 * slow guest and with a debug kernel that is long.
+	 */
+	for (tries = 0; tries < 100 * SECONDS_TO_END; tries++) {
 		if (!pages_pinned() && !kernel_pins())
 			return true;
 		usleep(10000);

@@ -13,6 +13,7 @@
 #include "tap.h"
 
 #define SKIPPED		4	/* exit status, as in kselftest */
+#define LEFT_OUT	5	/* exit status */
 #define SECONDS_EACH	300	/* a test that hangs must end; one in a slow guest must not */
 #define TEXT_SIZE	600	/* the names of all bits of a page state fit */
 
@@ -196,18 +197,35 @@ bool tap_bits(struct tap_place at, const char *text,
 	return false;
 }
 
+/* Ends the test, which is not to be counted as passed, unless it has failed. */
+__attribute__((noreturn))
+static void end_with(int status, const char *word, const char *format, va_list args)
+{
+	printf("# %s ", word);
+	vprintf(format, args);
+	printf("\n");
+	fflush(stdout);
+	_exit(failures ? 1 : status);
+}
+
 void tap_skip(const char *format, ...)
 {
 	va_list args;
 
-	printf("# SKIP ");
 	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-	_exit(failures ? 1 : SKIPPED);
+	end_with(SKIPPED, "SKIP", format, args);
 }
+
+void tap_leave_out(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	end_with(LEFT_OUT, "left out:", format, args);
+}
+
+/* What run_one() returns of a test that has neither passed nor failed. */
+static const char skipped[] = "SKIP", left_out[] = "left out";
 
 /* Returns NULL when the test passed, or why it did not. */
 static const char *run_one(const struct test *test,
@@ -233,7 +251,9 @@ static const char *run_one(const struct test *test,
 		return why;
 	}
 	if (WEXITSTATUS(status) == SKIPPED)
-		return "SKIP";
+		return skipped;
+	if (WEXITSTATUS(status) == LEFT_OUT)
+		return left_out;
 	return WEXITSTATUS(status) ? "the lines above say what failed" : NULL;
 }
 
@@ -261,12 +281,16 @@ int tap_run(const struct test *const *tables, size_t nr, int argc, char **argv,
 				continue;
 			why = run_one(test, hooks);
 			if (!hooks->nothing_left() &&
-			    (!why || !strcmp(why, "SKIP")))
+			    (!why || why == skipped || why == left_out))
 				why = "the test left something behind";
+			if (why == left_out) {
+				printf("# left out: %s\n", test->name);
+				continue;
+			}
 			n++;
 			if (!why) {
 				printf("ok %u - %s\n", n, test->name);
-			} else if (!strcmp(why, "SKIP")) {
+			} else if (why == skipped) {
 				printf("ok %u - %s # SKIP reason above\n", n,
 				       test->name);
 			} else {

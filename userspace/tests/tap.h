@@ -61,9 +61,17 @@ struct tap_hooks {
 int tap_run(const struct test *const *tables, size_t nr, int argc, char **argv,
 	    const struct tap_hooks *hooks);
 
-/* End the test that runs: this machine or kernel lacks something. */
+/* End the test that runs: this machine or kernel lacks something; say what to do. */
 __attribute__((noreturn, format(printf, 1, 2)))
 void tap_skip(const char *format, ...);
+
+/*
+ * End the test that runs, and leave it out of the results: this kernel does not have
+ * what is tested, and nothing that the user can set up changes that. What to say is
+ * printed in a comment.
+ */
+__attribute__((noreturn, format(printf, 1, 2)))
+void tap_leave_out(const char *format, ...);
 
 /* Each failure from now on is printed with this text, for example in a loop. */
 __attribute__((format(printf, 1, 2)))
