@@ -43,6 +43,9 @@ lint:
 install: userspace
 	@$(MAKE) -C userspace install
 
+uninstall:
+	@$(MAKE) -C userspace uninstall
+
 clean:
 	@[ ! -e '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
 	@$(MAKE) -C userspace clean
@@ -55,7 +58,8 @@ help:
 	@echo 'make kunit        the KUnit suites by kunit.py, on UML and in QEMU'
 	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
 	@echo 'make lint         only the checks of the source'
-	@echo 'make install      the tool and its manual page (PREFIX=, DESTDIR=)'
+	@echo 'make install      the tool, the library and the manual pages (PREFIX=, DESTDIR=)'
+	@echo 'make uninstall    remove them again, with the same PREFIX and DESTDIR'
 	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
 
-.PHONY: all module userspace run check check-long kunit matrix lint install clean help
+.PHONY: all module userspace run check check-long kunit matrix lint install uninstall clean help

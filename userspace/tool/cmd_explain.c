@@ -11,9 +11,12 @@
 
 #define F(name)	PINSCOPE_FOLL_##name
 
-static bool json;
+static bool json, list;
 
 static const struct option_row options[] = {
+	{ "list", 'l', NULL, false,
+	  "Only list the FOLL flags; 'pinscope test --list=calls' lists the calls.",
+	  set_true, &list, 0, 0 },
 	OPTION_JSON(&json),
 	{}
 };
@@ -114,8 +117,17 @@ static bool parse_flags(const char *text, uint64_t *flags)
 	unknown_name("explain", "FOLL flag",
 		     pinscope_unknown_name(pinscope_gup_flags_names, text, unknown,
 					   sizeof(unknown)) ? unknown : text, names,
-		     "pinscope info");
+		     "pinscope explain --list");
 	return false;
+}
+
+static int list_flags(void)
+{
+	size_t i;
+
+	for (i = 0; pinscope_gup_flags_names[i].name; i++)
+		puts(pinscope_gup_flags_names[i].name);
+	return EXIT_GOOD;
 }
 
 static bool parse_call(const char *text, unsigned int *call)
@@ -404,6 +416,8 @@ static int cmd_explain(const struct command *command, int argc, char **argv)
 	first = options_parse(command, argc, argv, &status);
 	if (first < 0)
 		return status;
+	if (list)
+		return list_flags();
 	status = explain_args(&l, argc - first, argv + first);
 	live_close(&l);
 	return status;
