@@ -46,6 +46,9 @@ install: userspace
 uninstall:
 	@$(MAKE) -C userspace uninstall
 
+deb:
+	@scripts/packages build
+
 clean:
 	@[ ! -e '$(KDIR)/Makefile' ] || $(MAKE) -C '$(KDIR)' M='$(CURDIR)' clean
 	@$(MAKE) -C userspace clean
@@ -60,6 +63,7 @@ help:
 	@echo 'make lint         only the checks of the source'
 	@echo 'make install      the tool, the library and the manual pages (PREFIX=, DESTDIR=)'
 	@echo 'make uninstall    remove them again, with the same PREFIX and DESTDIR'
+	@echo 'make deb          Debian packages: pinscope-dkms, pinscope, libpinscope-dev'
 	@echo 'make clean        remove what was built; .cache/ keeps the downloads'
 
-.PHONY: all module userspace run check check-long kunit matrix lint install uninstall clean help
+.PHONY: all module userspace run check check-long kunit matrix lint install uninstall deb clean help
