@@ -311,6 +311,18 @@ bool ps_gup_by_folio(unsigned int call)
 }
 
 /**
+ * ps_gup_takes_pins() - whether a call takes pins
+ * @call: enum pinscope_call, less than PINSCOPE_CALLS
+ *
+ * Context: any.
+ * Return: true for pins, false for references.
+ */
+bool ps_gup_takes_pins(unsigned int call)
+{
+	return gup_calls[call].result != PAGE_REFS;
+}
+
+/**
  * ps_gup_flags_taken() - which FOLL flags a call takes on this kernel
  * @call: enum pinscope_call, or any other number
  *

@@ -31,6 +31,8 @@ union ps_cmds {
 	struct pinscope_fault fault;
 	struct pinscope_map_counts map_counts;
 	struct pinscope_rss rss;
+	struct pinscope_track track;
+	struct pinscope_holders holders;
 };
 
 /*
@@ -62,6 +64,8 @@ static const struct {
 	PS_IOCTL(FAULT,	ps_cmd_fault,	pinscope_fault,	retries),
 	PS_IOCTL(MAP_COUNTS, ps_cmd_map_counts, pinscope_map_counts, pfn_mkwrite),
 	PS_IOCTL(RSS,	ps_cmd_rss,	pinscope_rss,	shmem),
+	PS_IOCTL(TRACK,	ps_cmd_track,	pinscope_track,	forgotten),
+	PS_IOCTL(HOLDERS, ps_cmd_holders, pinscope_holders, reserved),
 };
 
 static_assert(ARRAY_SIZE(ps_ioctls) == PINSCOPE_CMDS);
@@ -175,6 +179,8 @@ static int __init ps_init(void)
 	debugfs_create_file_unsafe("ctl", 0600, ps_dir, NULL, &ps_ctl_fops);
 	debugfs_create_file_unsafe("map", 0600, ps_dir, NULL, &ps_map_fops);
 	debugfs_create_file_unsafe("pins", 0400, ps_dir, NULL, &ps_pins_fops);
+	debugfs_create_file_unsafe("holders", 0400, ps_dir, NULL, &ps_holders_fops);
+	debugfs_create_file_unsafe("tracking", 0600, ps_dir, NULL, &ps_tracking_fops);
 	ps_gup_test_init();
 	return 0;
 }
@@ -184,6 +190,7 @@ static void __exit ps_exit(void)
 {
 	ps_gup_test_exit();
 	debugfs_remove(ps_dir);
+	ps_holders_exit();
 }
 module_exit(ps_exit);
 

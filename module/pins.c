@@ -72,19 +72,27 @@ static const struct {
 	PINSCOPE_FOLL_NAMES(GUP_FLAG_NAME)
 };
 
-static void show_call_and_flags(struct seq_file *m, struct ps_pin *pin)
+/**
+ * ps_show_call() - " CALL FLAG|FLAG"
+ * @m: gets it
+ * @call: enum pinscope_call, less than PINSCOPE_CALLS
+ * @gup_flags: PINSCOPE_FOLL_* bits
+ *
+ * Context: any.
+ */
+void ps_show_call(struct seq_file *m, u32 call, u64 gup_flags)
 {
 	const char *separator = "";
 	int i;
 
-	seq_printf(m, " %s ", call_names[pin->call]);
+	seq_printf(m, " %s ", call_names[call]);
 	for (i = 0; i < ARRAY_SIZE(gup_flag_names); i++) {
-		if (!(pin->gup_flags & gup_flag_names[i].bit))
+		if (!(gup_flags & gup_flag_names[i].bit))
 			continue;
 		seq_printf(m, "%s%s", separator, gup_flag_names[i].name);
 		separator = "|";
 	}
-	if (!pin->gup_flags)
+	if (!gup_flags)
 		seq_putc(m, '0');
 }
 
@@ -124,7 +132,7 @@ static int pins_show(struct seq_file *m, void *v)
 	if (ret)
 		return ret == -ENOENT ? SEQ_SKIP : ret;
 	seq_printf(m, "%d %u", pid_vnr(pin->pid), pin->id);
-	show_call_and_flags(m, pin);
+	ps_show_call(m, pin->call, pin->gup_flags);
 	seq_printf(m, " 0x%llx %lu %lu %lld", pin->addr, pin->pages, pin->held,
 		   ktime_ms_delta(ktime_get(), pin->since));
 	ret = show_same(m, pin);

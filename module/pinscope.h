@@ -246,6 +246,7 @@ u32 ps_gup_calls(void);
 bool ps_gup_has_call(unsigned int call);
 bool ps_gup_takes_target(unsigned int call, u32 target_type);
 bool ps_gup_by_folio(unsigned int call);
+bool ps_gup_takes_pins(unsigned int call);
 u64 ps_gup_flags_taken(unsigned int call);
 int ps_gup_flags_to_kernel(unsigned int call, u64 gup_flags, unsigned int *kernel);
 long ps_gup(unsigned int call, struct ps_gup *gup, struct page **pages);
@@ -317,6 +318,14 @@ void ps_gup_test_exit(void);
 
 /* pins.c */
 extern const struct file_operations ps_pins_fops;
+struct seq_file;
+void ps_show_call(struct seq_file *m, u32 call, u64 gup_flags);
+
+/* holders.c */
+extern const struct file_operations ps_holders_fops, ps_tracking_fops;
+int ps_cmd_track(struct ps_ucmd *ucmd);
+int ps_cmd_holders(struct ps_ucmd *ucmd);
+void ps_holders_exit(void);
 
 /* info.c, io.c, inspect.c, fault.c, rss.c */
 int ps_cmd_info(struct ps_ucmd *ucmd);

@@ -47,6 +47,7 @@
  *	4	RSS
  *	5	struct pinscope_page: one record for several folios of one page each;
  *		PFNs and swap offsets only for callers with CAP_SYS_ADMIN
+ *	6	TRACK, HOLDERS
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -57,7 +58,7 @@
 
 #ifndef PINSCOPE_ABI_VERSION
 /* The version of this header: goes up whenever something is added. */
-#define PINSCOPE_ABI_VERSION	5U
+#define PINSCOPE_ABI_VERSION	6U
 #endif
 /* The oldest version that a caller of the module may have been built for. */
 #define PINSCOPE_ABI_OLDEST	1U
@@ -75,6 +76,8 @@ enum pinscope_cmd {
 	PINSCOPE_CMD_FAULT,		/* struct pinscope_fault */
 	PINSCOPE_CMD_MAP_COUNTS,	/* struct pinscope_map_counts */
 	PINSCOPE_CMD_RSS,		/* struct pinscope_rss */
+	PINSCOPE_CMD_TRACK,		/* struct pinscope_track */
+	PINSCOPE_CMD_HOLDERS,		/* struct pinscope_holders */
 	PINSCOPE_CMDS,			/* how many this header has */
 };
 
@@ -89,6 +92,8 @@ enum pinscope_cmd {
 #define PINSCOPE_IOC_FAULT	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_FAULT)
 #define PINSCOPE_IOC_MAP_COUNTS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_MAP_COUNTS)
 #define PINSCOPE_IOC_RSS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_RSS)
+#define PINSCOPE_IOC_TRACK	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_TRACK)
+#define PINSCOPE_IOC_HOLDERS	_IO(PINSCOPE_IOC_MAGIC, PINSCOPE_CMD_HOLDERS)
 
 /*
  * The memory that an ioctl works on: the type and the number of the target, in
@@ -715,6 +720,138 @@ struct pinscope_rss {
 	__s64 anon;
 	__s64 swap;
 	__s64 shmem;
+};
+
+/* What TRACK does. */
+enum pinscope_track_op {
+	PINSCOPE_TRACK_QUERY,	/* nothing, but fills in the fields */
+	PINSCOPE_TRACK_START,	/* begins to record */
+	PINSCOPE_TRACK_STOP,	/* ends that; what was recorded can still be read */
+	PINSCOPE_TRACK_CLEAR,	/* forgets what was recorded; only when it is off */
+};
+
+/* In @flags of START: record the calls that take references, too. */
+#define PINSCOPE_TRACK_REFERENCES	_BITUL(0)
+
+#define PINSCOPE_SITES_DEFAULT	4096U
+
+/**
+ * struct pinscope_track - TRACK: record who pins, or end it
+ * @size: in: sizeof(struct pinscope_track)
+ * @op: in: enum pinscope_track_op
+ * @max_sites: in: for START, how many sites can be recorded, 16384 at most; 0:
+ *	PINSCOPE_SITES_DEFAULT; out: how many
+ * @sites: out: sites that have been recorded
+ * @on: out: 1 when tracking is on
+ * @flags: in: for START, PINSCOPE_TRACK_* bits
+ * @since_ns: out: nanoseconds since it was started
+ * @missed: out: pins and unpins that could not be recorded: no memory, no room for
+ *	the site, or too many calls at a time. Unless it is 0, what HOLDERS tells is not
+ *	exact
+ * @unknown: out: unpins of pins that were taken before the start, or missed
+ * @forgotten: out: sites that were forgotten to make room for others; their processes
+ *	have ended, and they held nothing
+ *
+ * Tracking is one for the whole system: it belongs to no open file, and stays on when
+ * the file is closed, until STOP or until the module is unloaded. START forgets what was
+ * recorded before. While it is on, each call of GUP and each unpin takes longer.
+ *
+ * Errors: EPERM the caller does not have CAP_SYS_ADMIN; EBUSY for START tracking is
+ * on, for CLEAR it is, too; EOPNOTSUPP the kernel has no kretprobes or no ftrace with
+ * registers, or it is a PREEMPT_RT kernel.
+ */
+struct pinscope_track {
+	__u32 size;
+	__u32 op;
+	__u32 max_sites;
+	__u32 sites;
+	__u32 on;
+	__u32 flags;
+	__u64 since_ns;
+	__u64 missed;
+	__u64 unknown;
+	__u64 forgotten;
+};
+
+/* In @flags of a site: its process descends from the one that called START. */
+#define PINSCOPE_SITE_DESCENDANT	_BITUL(0)
+
+#define PINSCOPE_SITE_STACK	8
+#define PINSCOPE_AGES		7
+
+/**
+ * struct pinscope_site - a site: who takes pins or references, and how
+ * @id: of the site, from 1 on
+ * @call: enum pinscope_call
+ * @gup_flags: PINSCOPE_FOLL_* bits
+ * @kernel_flags: the kernel's own bits
+ * @flags: PINSCOPE_SITE_* bits
+ * @reserved: 0
+ * @pid: process id in the caller's pid namespace; 0: not in it, or an interrupt
+ * @comm: name of the thread that called first; not terminated if it has 16 bytes
+ * @stack: return addresses, the caller of GUP first; 0 where there are no more
+ * @calls: how many calls returned
+ * @failed: how many of them pinned nothing
+ * @pages: what all of them together pinned: pages, or folios with CALL_PIN_MEMFD
+ * @held: pins that the site holds at most (always 0 for references: their end cannot
+ *	be seen)
+ * @held_surely: pins that it holds at least. It is less than @held when others have
+ *	pinned the same folio, and an unpin does not tell whose pin it ends
+ * @first_ns: nanoseconds since the first call
+ * @last_ns: and since the last
+ * @oldest_ns: age of the oldest pin held, in steps of 17 ms
+ * @longest_ns: how long the longest pin was held that has been released
+ * @slowest_ns: how long the slowest call took
+ * @ages: pins held, by age: below 1 s, 10 s, 1 min, 10 min, 1 h, 1 d, and others
+ */
+struct pinscope_site {
+	__u32 id;
+	__u32 call;
+	__u64 gup_flags;
+	__u32 kernel_flags;
+	__s32 pid;
+	__u32 flags;
+	__u32 reserved;
+	char comm[16];
+	__u64 stack[PINSCOPE_SITE_STACK];
+	__u64 calls;
+	__u64 failed;
+	__u64 pages;
+	__u64 held;
+	__u64 held_surely;
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 oldest_ns;
+	__u64 longest_ns;
+	__u64 slowest_ns;
+	__u64 ages[PINSCOPE_AGES];
+};
+
+/**
+ * struct pinscope_holders - HOLDERS: the sites that tracking has recorded
+ * @size: in: sizeof(struct pinscope_holders)
+ * @record_size: in: sizeof(struct pinscope_site)
+ * @records: in: address of an array of struct pinscope_site
+ * @nr: in: how many records fit there, not 0; out: how many were written
+ * @next: in: 0, or what the last HOLDERS left there to go on; out: 0 when there are
+ *	no more sites
+ * @pfn: in: with @pfns: only sites that hold a folio that begins at one of these PFNs,
+ *	and what they hold there
+ * @pfns: in: how many; 0 together with @pfn 0: all sites
+ * @reserved: 0
+ *
+ * Errors: EPERM the caller does not have CAP_SYS_ADMIN; ENODATA tracking was never
+ * started, or CLEAR was called; EOPNOTSUPP as TRACK.
+ */
+struct pinscope_holders {
+	__u32 size;
+	__u32 record_size;
+	__u64 records;
+	__u32 nr;
+	__u32 next;
+	__u64 pfn;
+	__u64 pfns;
+	__u64 reserved;
 };
 
 #endif

@@ -198,6 +198,22 @@ static inline int ps_folio_pincount(struct folio *folio)
 }
 
 /**
+ * ps_folio_takes_pins() - whether pins of a folio are counted
+ * @folio: the folio
+ *
+ * Context: any.
+ * Return: false for the zeropage where GUP takes no pins of it.
+ */
+static inline bool ps_folio_takes_pins(struct folio *folio)
+{
+#ifdef HAVE_IS_ZERO_PAGE
+	return !is_zero_page(&folio->page);
+#else
+	return true;
+#endif
+}
+
+/**
  * ps_folio_mapcount() - how many page table entries map a folio or a part of it
  * @folio: the folio
  *

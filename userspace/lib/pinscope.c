@@ -288,6 +288,52 @@ int pinscope_rss(int fd, struct pinscope_target target, struct pinscope_rss *rss
 	return pinscope_ioctl(fd, PINSCOPE_IOC_RSS, rss);
 }
 
+int pinscope_track(int fd, unsigned int op, unsigned int flags,
+		   unsigned int max_sites, struct pinscope_track *track)
+{
+	struct pinscope_track cmd = {
+		.size = sizeof(cmd), .op = op, .flags = flags, .max_sites = max_sites,
+	};
+	int ret = pinscope_ioctl(fd, PINSCOPE_IOC_TRACK, &cmd);
+
+	if (track)
+		*track = cmd;
+	return ret;
+}
+
+int pinscope_holders(int fd, uint64_t pfn, uint64_t pfns,
+		     struct pinscope_site **sites, size_t *nr)
+{
+	struct pinscope_holders cmd = {
+		.size = sizeof(cmd), .record_size = sizeof(**sites),
+		.pfn = pfn, .pfns = pfns,
+	};
+	struct pinscope_site *array = NULL, *more;
+	size_t used = 0;
+	int ret;
+
+	do {
+		cmd.nr = used ? 2 * used : 64;
+		more = realloc(array, (used + cmd.nr) * sizeof(*array));
+		if (!more) {
+			ret = -ENOMEM;
+			goto fail;
+		}
+		array = more;
+		cmd.records = pinscope_addr(array + used);
+		ret = pinscope_ioctl(fd, PINSCOPE_IOC_HOLDERS, &cmd);
+		if (ret)
+			goto fail;
+		used += cmd.nr;
+	} while (cmd.next);
+	*sites = array;
+	*nr = used;
+	return 0;
+fail:
+	free(array);
+	return ret;
+}
+
 #define FOLL(name)	{ PINSCOPE_FOLL_##name, #name },
 const struct pinscope_name pinscope_gup_flags_names[] = {
 	PINSCOPE_FOLL_NAMES(FOLL)

@@ -265,6 +265,28 @@ int pinscope_map_counts(int fd, struct pinscope_map_counts *counts);
 int pinscope_rss(int fd, struct pinscope_target target, struct pinscope_rss *rss);
 
 /**
+ * pinscope_track() - TRACK: record who pins, or end it
+ * @fd: from pinscope_open()
+ * @op: enum pinscope_track_op
+ * @flags: for START, PINSCOPE_TRACK_* bits
+ * @max_sites: for START, see struct pinscope_track; 0: the default
+ * @track: out: everything the module says; or NULL
+ */
+int pinscope_track(int fd, unsigned int op, unsigned int flags,
+		   unsigned int max_sites, struct pinscope_track *track);
+
+/**
+ * pinscope_holders() - HOLDERS: the sites that tracking has recorded
+ * @fd: from pinscope_open()
+ * @pfn: with @pfns: only sites that hold a folio that begins there
+ * @pfns: how many; 0: all sites
+ * @sites: out: array of records, for free()
+ * @nr: out: number of records
+ */
+int pinscope_holders(int fd, uint64_t pfn, uint64_t pfns,
+		     struct pinscope_site **sites, size_t *nr);
+
+/**
  * pinscope_errno() - get the name of an errno
  * @err: errno, of either sign
  *

@@ -36,6 +36,8 @@ static const struct command {
 	COMMAND(FAULT, pinscope_fault, retries),
 	COMMAND(MAP_COUNTS, pinscope_map_counts, pfn_mkwrite),
 	COMMAND(RSS, pinscope_rss, shmem),
+	COMMAND(TRACK, pinscope_track, forgotten),
+	COMMAND(HOLDERS, pinscope_holders, reserved),
 };
 
 /* The command with a struct of zeroes but for its size, and one byte. */

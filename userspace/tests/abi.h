@@ -60,6 +60,7 @@ extern const struct test inspect_tests[];
 extern const struct test fault_tests[];
 extern const struct test remote_tests[];
 extern const struct test gup_test_tests[];
+extern const struct test track_tests[];
 extern const struct test stress_tests[];
 
 /* A second open ctl file, beside the fixture's; it is closed with it. */

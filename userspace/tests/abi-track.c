@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TRACK and HOLDERS: who is said to hold which pins, what is not known, and that
+ * tracking may begin and end at any time.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "abi.h"
+
+#define LONGTERM	PINSCOPE_FOLL_LONGTERM
+#define WRITE		PINSCOPE_FOLL_WRITE
+
+/* Tracking is one for the machine: a test that fails leaves it to the next one. */
+static void stop(int fd)
+{
+	need_ok(pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL));
+	need_ok(pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL));
+}
+
+static void start(int fd, unsigned int flags, unsigned int max_sites)
+{
+	int ret;
+
+	stop(fd);
+	ret = pinscope_track(fd, PINSCOPE_TRACK_START, flags, max_sites, NULL);
+	if (ret == -EOPNOTSUPP)
+		tap_skip("the kernel lacks CONFIG_KRETPROBES or CONFIG_DYNAMIC_FTRACE_WITH_REGS");
+	need_ok(ret);
+}
+
+/* The site of this process with a call and flags; all 0 when there is none. */
+static struct pinscope_site site_of(int fd, unsigned int call, uint64_t gup_flags)
+{
+	struct pinscope_site *sites, found = {};
+	size_t nr, i;
+
+	need_ok(pinscope_holders(fd, 0, 0, &sites, &nr));
+	for (i = 0; i < nr; i++)
+		if (sites[i].pid == getpid() && sites[i].call == call &&
+		    sites[i].gup_flags == gup_flags)
+			found = sites[i];
+	free(sites);
+	return found;
+}
+
+static void expect_held(int fd, unsigned int call, uint64_t gup_flags,
+			uint64_t most, uint64_t least)
+{
+	struct pinscope_site site = site_of(fd, call, gup_flags);
+
+	expect_eq(site.held, most);
+	expect_eq(site.held_surely, least);
+}
+
+static void test_input(struct abi_fixture *f)
+{
+	struct pinscope_track track;
+	struct pinscope_site *sites;
+	size_t nr;
+	struct pinscope_holders cmd = { .size = sizeof(cmd), .nr = 1,
+		.record_size = sizeof(struct pinscope_site) };
+
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_CLEAR + 1, 0, 0, NULL), -EINVAL);
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 1U << 31, 0, NULL), -EINVAL);
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 16385, NULL), -EINVAL);
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 1, 0, NULL), -EINVAL);
+	stop(f->ctl);
+	expect_ret(pinscope_holders(f->ctl, 0, 0, &sites, &nr), -ENODATA);
+
+	start(f->ctl, 0, 0);
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 0, NULL), -EBUSY);
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_CLEAR, 0, 0, NULL), -EBUSY);
+	expect_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.on, 1);
+	expect_eq(track.max_sites, PINSCOPE_SITES_DEFAULT);
+	expect_ret(pinscope_holders(f->ctl, 1, 0, &sites, &nr), -EINVAL);
+	expect_ret(pinscope_holders(f->ctl, 1, UINT64_MAX, &sites, &nr), -EINVAL);
+	/* A site there, so that something has to be copied. */
+	pin(f->ctl, PINSCOPE_CALL_PIN, 0, f->mem, page);
+	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_HOLDERS, &cmd) ? -errno : 0, -EFAULT);
+	cmd.record_size--;
+	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_HOLDERS, &cmd) ? -errno : 0, -EINVAL);
+	stop(f->ctl);
+}
+
+static void test_permission(struct abi_fixture *f)
+{
+	struct pinscope_site *sites;
+	size_t nr;
+
+	need_sys(!seteuid(NOBODY));
+	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 0, NULL), -EPERM);
+	expect_ret(pinscope_holders(f->ctl, 0, 0, &sites, &nr), -EPERM);
+	need_sys(!seteuid(0));
+}
+
+/* Each call with its flags, what it holds, and how that ends in parts. */
+static void test_calls(struct abi_fixture *f)
+{
+	struct pinscope_info info = get_info(f->ctl);
+	unsigned int call;
+	struct pinscope_site site;
+	uint64_t left;
+	uint32_t id;
+
+	start(f->ctl, 0, 0);
+	for (call = 0; call < PINSCOPE_CALL_GET; call++) {
+		if (!(info.calls & 1ULL << call))
+			continue;
+		tap_context("%s", pinscope_name(pinscope_call_names, call));
+		id = pin(f->ctl, call, WRITE, f->mem, f->len);
+		site = site_of(f->ctl, call, WRITE);
+		expect_eq(site.held, f->len / page);
+		expect_eq(site.held_surely, f->len / page);
+		expect_eq(site.pages, f->len / page);
+		expect_eq(site.ages[0], f->len / page);
+		expect_ne(site.calls, 0);
+		expect_eq(site.failed, 0);
+		expect_ne(site.stack[0], 0);
+		expect_str(site.comm, "abi-test");
+
+		need_ok(pinscope_unpin_part(f->ctl, id, page, 2 * page, 0, &left));
+		expect_held(f->ctl, call, WRITE, f->len / page - 2, f->len / page - 2);
+		need_ok(pinscope_unpin(f->ctl, id));
+		expect_held(f->ctl, call, WRITE, 0, 0);
+	}
+	stop(f->ctl);
+}
+
+static void test_failed_call(struct abi_fixture *f)
+{
+	struct pinscope_site site;
+	uint32_t id;
+
+	start(f->ctl, 0, 0);
+	expect_ret(pinscope_pin(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, UNMAPPED, page, &id),
+		   -EFAULT);
+	site = site_of(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM);
+	expect_eq(site.calls, 1);
+	expect_eq(site.failed, 1);
+	expect_eq(site.pages, 0);
+	stop(f->ctl);
+}
+
+static void test_references(struct abi_fixture *f)
+{
+	struct pinscope_site site;
+
+	start(f->ctl, 0, 0);
+	pin(f->ctl, PINSCOPE_CALL_GET_FAST, 0, f->mem, f->len);
+	expect_eq(site_of(f->ctl, PINSCOPE_CALL_GET_FAST, 0).calls, 0);
+	start(f->ctl, PINSCOPE_TRACK_REFERENCES, 0);
+	pin(f->ctl, PINSCOPE_CALL_GET_FAST, 0, f->mem, f->len);
+	site = site_of(f->ctl, PINSCOPE_CALL_GET_FAST, 0);
+	expect_eq(site.pages, f->len / page);
+	expect_eq(site.held, 0);
+	stop(f->ctl);
+}
+
+/* An unpin does not tell whose it is: until the last, each holds at most its own. */
+static void test_two_holders(struct abi_fixture *f)
+{
+	uint32_t a, b;
+
+	start(f->ctl, 0, 0);
+	a = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	b = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE | LONGTERM, f->mem, page);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 1);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE | LONGTERM, 1, 1);
+	need_ok(pinscope_unpin(f->ctl, a));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 0);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE | LONGTERM, 1, 0);
+	need_ok(pinscope_unpin(f->ctl, b));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE | LONGTERM, 0, 0);
+	stop(f->ctl);
+}
+
+/* The same site twice is no question. */
+static void test_twice(struct abi_fixture *f)
+{
+	uint32_t ids[2];
+	int i;
+
+	start(f->ctl, 0, 0);
+	for (i = 0; i < 2; i++)
+		ids[i] = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, f->len);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 2 * f->len / page,
+		    2 * f->len / page);
+	need_ok(pinscope_unpin(f->ctl, ids[0]));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->len / page, f->len / page);
+	need_ok(pinscope_unpin(f->ctl, ids[1]));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	stop(f->ctl);
+}
+
+/* Pins from before are not guessed at, and their unpins do not end those of now. */
+static void test_from_before(struct abi_fixture *f)
+{
+	struct pinscope_track track;
+	uint32_t before, now;
+
+	stop(f->ctl);
+	before = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, 2 * page);
+	start(f->ctl, 0, 0);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	now = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 1);
+	need_ok(pinscope_unpin(f->ctl, before));
+	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_ge(track.unknown, 1);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 0);
+	need_ok(pinscope_unpin(f->ctl, now));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	stop(f->ctl);
+}
+
+/* Pins of a THP are pins of one folio; a range of PFNs selects it. */
+static void test_thp(struct abi_fixture *f)
+{
+	struct kind_memory *m = get_memory(f->ctl, "thp");
+	struct pinscope_page first = state_of(f->ctl, m->addr);
+	struct pinscope_site *sites;
+	size_t nr;
+	uint64_t left;
+	uint32_t id;
+
+	start(f->ctl, 0, 0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, m->addr, pmd_size);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, pmd_size / page,
+		    pmd_size / page);
+	need_ok(pinscope_holders(f->ctl, first.folio_pfn, 1, &sites, &nr));
+	expect_eq(nr, 1);
+	free(sites);
+	need_ok(pinscope_holders(f->ctl, first.folio_pfn + 1, 1, &sites, &nr));
+	expect_eq(nr, 0);
+	free(sites);
+	need_ok(pinscope_unpin_part(f->ctl, id, 5 * page, 3 * page, 0, &left));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, pmd_size / page - 3,
+		    pmd_size / page - 3);
+	need_ok(pinscope_unpin(f->ctl, id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, 0, 0);
+	stop(f->ctl);
+}
+
+static void test_memfd(struct abi_fixture *f)
+{
+	struct pinscope_pin cmd = { .call = PINSCOPE_CALL_PIN_MEMFD, .len = 4 * page };
+	struct pinscope_target target = pinscope_memfd(make_memfd(4 * page, 0));
+
+	if (!(get_info(f->ctl).calls & 1ULL << PINSCOPE_CALL_PIN_MEMFD))
+		tap_skip("the kernel has no memfd_pin_folios(): Linux 6.11 has it");
+	cmd.target_type = target.target_type;
+	cmd.target_nr = target.target_nr;
+	start(f->ctl, 0, 0);
+	need_ok(pinscope_pin_cmd(f->ctl, &cmd));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_MEMFD, 0, 4, 4);
+	need_ok(pinscope_unpin(f->ctl, cmd.id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_MEMFD, 0, 0, 0);
+	stop(f->ctl);
+}
+
+/* Pages that GUP migrates are pinned and unpinned inside of the call. */
+static void test_migrated(struct abi_fixture *f)
+{
+	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
+	struct pinscope_track track;
+	char *mem = map_anon(page, RW, 0);
+	unsigned long node = 1UL << 2;
+	uint32_t id;
+
+	need_sys(!syscall(SYS_mbind, mem, page, 2 /* MPOL_BIND */, &node, 8, 0));
+	mem[0] = 1;
+	need(state_of(f->ctl, mem).state & movable, "node 2 is ZONE_MOVABLE");
+	start(f->ctl, 0, 0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE | LONGTERM, mem, page);
+	expect_state(f->ctl, mem, 0, movable);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE | LONGTERM, 1, 1);
+	need_ok(pinscope_unpin(f->ctl, id));
+	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.unknown, 0);
+	expect_eq(track.missed, 0);
+	stop(f->ctl);
+}
+
+/* An interrupt unpins what direct I/O has pinned. */
+static void test_direct_io(struct abi_fixture *f)
+{
+	int fd = open("/dev/vda", O_RDONLY | O_DIRECT | O_CLOEXEC), i;
+	struct pinscope_site site;
+
+	if (fd < 0)
+		tap_skip("there is no disk /dev/vda: run it by scripts/vm");
+	start(f->ctl, 0, 0);
+	for (i = 0; i < 100; i++)
+		need_sys(pread(fd, f->mem, f->len, 0) == (ssize_t)f->len);
+	site = site_of(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE);
+	if (!site.calls)
+		tap_skip("direct I/O takes references before Linux 6.5, no pins");
+	expect_eq(site.calls, 100);
+	expect_eq(site.pages, 100 * f->len / page);
+	expect_eq(site.held, 0);
+	stop(f->ctl);
+	close(fd);
+}
+
+/* What a process held is not said to be held when the process is gone. */
+static void test_exit(struct abi_fixture *f)
+{
+	struct pinscope_site *sites;
+	size_t nr, i;
+	pid_t child;
+
+	start(f->ctl, 0, 0);
+	child = must_fork();
+	if (!child) {
+		int fd = pinscope_open();
+
+		pin(fd, PINSCOPE_CALL_PIN, WRITE, f->mem, f->len);
+		_exit(0);
+	}
+	expect_eq(status_of(child), 0);
+	need_ok(pinscope_holders(f->ctl, 0, 0, &sites, &nr));
+	expect_eq(nr, 1);
+	for (i = 0; i < nr; i++) {
+		expect_eq(sites[i].pid, child);
+		expect_eq(sites[i].pages, f->len / page);
+		expect_eq(sites[i].held, 0);
+	}
+	free(sites);
+	stop(f->ctl);
+}
+
+/* Sites of processes that have ended make room. */
+static void test_recycle(struct abi_fixture *f)
+{
+	struct pinscope_track track;
+	int i, tries;
+
+	start(f->ctl, 0, 4);
+	for (i = 0; i < 20; i++) {
+		pid_t child = must_fork();
+
+		if (!child) {
+			int fd = pinscope_open();
+
+			pin(fd, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+			_exit(0);
+		}
+		expect_eq(status_of(child), 0);
+		/* A kernel thread makes the room. */
+		usleep(20000);
+	}
+	for (tries = 0; tries < 100; tries++) {
+		need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+		if (track.forgotten)
+			break;
+		usleep(20000);
+	}
+	expect_ge(track.forgotten, 4);
+	expect_le(track.sites, 4);
+	stop(f->ctl);
+}
+
+static atomic_bool ended;
+
+static void *pin_all_the_time(void *arg)
+{
+	struct abi_fixture *f = arg;
+	int fd = pinscope_open();
+	uint32_t id;
+
+	while (!ended && !pinscope_pin(fd, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, f->len, &id))
+		pinscope_unpin(fd, id);
+	close(fd);
+	return NULL;
+}
+
+static void test_start_and_stop(struct abi_fixture *f)
+{
+	pthread_t threads[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		need_sys(!pthread_create(&threads[i], NULL, pin_all_the_time, f));
+	for (i = 0; i < 20; i++) {
+		start(f->ctl, i % 2, i % 3);
+		usleep(20000);
+		site_of(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE);
+	}
+	ended = true;
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	stop(f->ctl);
+}
+
+const struct test track_tests[] = {
+	TEST_POPULATED("TRACK: input", test_input, 1),
+	TEST("TRACK: permission", test_permission),
+	TEST_POPULATED("TRACK: every call, and parts", test_calls, 8),
+	TEST("TRACK: a call that fails", test_failed_call),
+	TEST_POPULATED("TRACK: references", test_references, 4),
+	TEST_POPULATED("TRACK: two holders of a page", test_two_holders, 1),
+	TEST_POPULATED("TRACK: twice by the same site", test_twice, 4),
+	TEST_POPULATED("TRACK: pins from before", test_from_before, 2),
+	TEST("TRACK: a THP", test_thp),
+	TEST("TRACK: folios of a memfd", test_memfd),
+	TEST("TRACK: pages that GUP migrates", test_migrated),
+	TEST_POPULATED("TRACK: direct I/O, unpinned by an interrupt", test_direct_io, 16),
+	TEST_POPULATED("TRACK: a process that exits", test_exit, 4),
+	TEST_POPULATED("TRACK: room for other sites", test_recycle, 1),
+	TEST_POPULATED("TRACK: start and stop under load", test_start_and_stop, 16),
+	{ },
+};
