@@ -395,6 +395,31 @@ ok "bench: no such number of measurements"
 run 2 pinscope bench --nonsense && [ ! -s $out ]
 ok "bench: an unknown option"
 
+run 0 pinscope audit --json -- pinscope shell -e -c 'mem anon' -c 'pin m0 16k longterm pin' &&
+	grep -q '"caller": ".* \[pinscope\]"' $out && grep -q '"gup_flags": "LONGTERM"' $out &&
+	grep -q '"pages": 4' $out && grep -q '"verdict": "longterm"' $out
+ok "audit: the function, the flags, the pages"
+run 1 pinscope audit -- pinscope shell -e -c 'mem anon' -c 'pin m0 4k force pin' &&
+	grep -q '^force-pin .* FORCE ' $out
+ok "audit: FOLL_FORCE"
+cat >/tmp/held <<'END'
+{ echo 'mem anon'; echo 'pin m0 4k write pin'; sleep 1; } | pinscope shell
+END
+run 1 pinscope audit --long 500 sh /tmp/held && grep -q '^held .* WRITE .* 0 ' $out
+ok "audit: held for long without FOLL_LONGTERM"
+run 0 pinscope audit true && grep -q 'nothing was pinned' $out
+ok "audit: nothing was pinned"
+run 0 pinscope audit --for 1
+ok "audit: --for"
+run 4 pinscope audit /nonsense && grep -q '/nonsense: No such file' $err
+ok "audit: a command that does not exist"
+echo 1 >/sys/kernel/debug/pinscope/tracking
+explains 4 'echo 0 >/sys' pinscope audit true
+ok "audit: somebody else tracks"
+echo 0 >/sys/kernel/debug/pinscope/tracking
+explains 2 'found both' pinscope audit --for 1 true
+ok "audit: --for and a command"
+
 (
 	exec 9</sys/kernel/debug/pinscope/ctl
 	rmmod pinscope 2>/dev/null

@@ -79,9 +79,9 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command command_bench, command_check, command_explain, command_info,
-			    command_inspect, command_maps, command_matrix, command_pins,
-			    command_shell, command_test, command_watch;
+extern const struct command command_audit, command_bench, command_check, command_explain,
+			    command_info, command_inspect, command_maps, command_matrix,
+			    command_pins, command_shell, command_test, command_watch;
 
 /* What --help of each command ends with. */
 extern const char exit_statuses[];
