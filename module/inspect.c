@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * INSPECT: reports the page table entries of a range and the folios in them, or
- * the folios of the pages that a pin holds.
+ * the folios of the pages that a pin holds, or the pinned folios of physical memory.
  *
  * Records are collected in a kernel buffer, with the page table lock held or with
  * the pins of the pages, and copied out with no lock held. The contents of one
@@ -13,6 +13,7 @@
  *
  * Owns nothing. Locks: those of ps_walk(), or ps_pin.lock for reading.
  */
+#include <linux/memory_hotplug.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -500,6 +501,85 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/* Memory is online or not in units of so many pages. */
+#ifdef PAGES_PER_SECTION
+#define ONLINE_UNIT	PAGES_PER_SECTION
+#else
+#define ONLINE_UNIT	pageblock_nr_pages
+#endif
+
+/* No processor has more bits of physical addresses. */
+#define PHYSICAL_BITS	52
+
+/*
+ * Returns the folio of an online page, with a reference, if it may be pinned; else NULL.
+ * Sets *@pages to the rest of the folio from @page on. Most folios have too few
+ * references to be pinned; those are left alone, since even a short reference keeps
+ * others from freeing, migrating or splitting the folio.
+ */
+static struct folio *get_pinned_folio(struct page *page, unsigned long *pages)
+{
+	struct folio *folio = page_folio(page);
+	int least = PageHead(&folio->page) ? 1 : GUP_PIN_COUNTING_BIAS;
+
+	*pages = 1;
+	if (page_ref_count(&folio->page) < least || !folio_try_get(folio))
+		return NULL;
+	/* Was it freed or split in between? */
+	if (page_folio(page) == folio) {
+		*pages = ps_rest_of_folio(page);
+		if (ps_folio_pincount(folio) > 0)
+			return folio;
+	}
+	folio_put(folio);
+	return NULL;
+}
+
+/*
+ * Adds records for pinned folios from the physical address *@addr to @end, as
+ * record_pin() does for a pin. As in /proc/kpageflags, memory that goes offline
+ * meanwhile may still be looked at.
+ */
+static int record_physical(struct record_buf *buf, unsigned long *addr,
+			   unsigned long end)
+{
+	unsigned long pfn = *addr >> PAGE_SHIFT, last = end >> PAGE_SHIFT, pages, n = 1;
+	long budget = SZ_64K;
+	struct folio *folio;
+	struct page *page;
+
+	for (; n && pfn < last && budget > 0; budget--) {
+		page = pfn_to_online_page(pfn);
+		if (!page) {
+			pfn = min(last, ALIGN(pfn + 1, ONLINE_UNIT));
+			continue;
+		}
+		folio = get_pinned_folio(page, &pages);
+		pages = min(pages, last - pfn);
+		if (folio) {
+			n = record_pinned(buf, pfn << PAGE_SHIFT, pfn, pages);
+			folio_put(folio);
+			pages = n;
+		}
+		pfn += pages;
+	}
+	*addr = pfn << PAGE_SHIFT;
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Takes the reference of get_pinned_folio() from the counts that records have. */
+static void leave_out_reference(struct record_buf *buf)
+{
+	struct pinscope_page *rec;
+
+	for (rec = buf->records; rec < buf->records + buf->nr; rec++) {
+		rec->refcount--;
+		if (!rec->folio_order)
+			rec->pincount = rec->refcount / GUP_PIN_COUNTING_BIAS;
+	}
+}
+
 /* Removes from the records what /proc/PID/pagemap would not show either. */
 static void hide_pfns(struct record_buf *buf)
 {
@@ -543,15 +623,18 @@ static int inspect_some(struct pinscope_inspect *cmd, struct mm_struct *mm,
 	buf->nr = 0;
 	buf->like.state = 0;
 	ret = mm ? ps_walk(mm, addr, end, record_entry, buf) :
-		   record_pin(buf, pin, addr, end);
+	      pin ? record_pin(buf, pin, addr, end) :
+		    record_physical(buf, addr, end);
 	if (ret)
 		return ret;
+	if (!mm && !pin)
+		leave_out_reference(buf);
 	if (!buf->show_pfns)
 		hide_pfns(buf);
 	return copy_records(cmd, done, buf);
 }
 
-/* INSPECT of a checked range of @mm or, when that is NULL, of @pin. */
+/* INSPECT of a checked range of @mm or of @pin; both NULL: of physical memory. */
 static int inspect_range(struct ps_file *file, struct pinscope_inspect *cmd,
 			 struct mm_struct *mm, struct ps_pin *pin)
 {
@@ -610,6 +693,17 @@ static int inspect_mm(struct ps_file *file, struct pinscope_inspect *cmd)
 	return ret;
 }
 
+static int inspect_physical(struct ps_file *file, struct pinscope_inspect *cmd)
+{
+	int ret = ps_check_range(cmd->addr, cmd->len, BIT_ULL(PHYSICAL_BITS));
+
+	if (cmd->target_nr)
+		return -EINVAL;
+	if (!ps_may_see_pfns(file))
+		return -EPERM;
+	return ret ? ret : inspect_range(file, cmd, NULL, NULL);
+}
+
 /**
  * ps_cmd_inspect() - PINSCOPE_IOC_INSPECT, see struct pinscope_inspect
  * @ucmd: the ioctl
@@ -627,7 +721,15 @@ int ps_cmd_inspect(struct ps_ucmd *ucmd)
 	    cmd->record_size < PINSCOPE_PAGE_MIN_SIZE ||
 	    cmd->record_size > PAGE_SIZE)
 		return -EINVAL;
-	ret = cmd->target_type == PINSCOPE_TARGET_PIN ?
-	      inspect_pin(ucmd->file, cmd) : inspect_mm(ucmd->file, cmd);
+	switch (cmd->target_type) {
+	case PINSCOPE_TARGET_PIN:
+		ret = inspect_pin(ucmd->file, cmd);
+		break;
+	case PINSCOPE_TARGET_PHYSICAL:
+		ret = inspect_physical(ucmd->file, cmd);
+		break;
+	default:
+		ret = inspect_mm(ucmd->file, cmd);
+	}
 	return ret ? ret : ps_respond(ucmd);
 }

@@ -47,7 +47,7 @@
  *	4	RSS
  *	5	struct pinscope_page: one record for several folios of one page each;
  *		PFNs and swap offsets only for callers with CAP_SYS_ADMIN
- *	6	TRACK, HOLDERS
+ *	6	TRACK, HOLDERS, TARGET_PHYSICAL
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -117,6 +117,10 @@ enum pinscope_target_type {
 				 * of a memfd or of a file on hugetlbfs; addresses
 				 * are offsets in the file
 				 */
+	PINSCOPE_TARGET_PHYSICAL, /* INSPECT only: the pinned folios of online memory;
+				   * addresses are physical, @target_nr is 0;
+				   * version 6
+				   */
 };
 
 /*
@@ -422,7 +426,7 @@ struct pinscope_io {
 /**
  * struct pinscope_page - one record of INSPECT: consecutive pages of equal state
  * @addr: out: address of the first page; with TARGET_PIN its offset in the pin,
- *	in bytes
+ *	in bytes; with TARGET_PHYSICAL its physical address
  * @pages: out: number of pages, not 0
  * @state: out: PINSCOPE_STATE_* bits that all of these pages have
  * @pfn: out: PFN of the first page; the next page has the next PFN. Valid with
@@ -437,10 +441,11 @@ struct pinscope_io {
  *	@refcount / 1024, since mm adds 1024 to the reference count for each pin
  * @folio_order: out: log2 of the number of pages of the folio
  * @map_shift: out: log2 of the bytes that one page table entry maps here; 0 with
- *	TARGET_PIN
+ *	TARGET_PIN and TARGET_PHYSICAL
  * @node: out: NUMA node of the folio, plus 1; version 2, before that 0
  * @unknown: out: PINSCOPE_STATE_* bits that cannot be read for these pages;
- *	they are not set in @state. With TARGET_PIN, all bits of page table entries;
+ *	they are not set in @state. With TARGET_PIN and TARGET_PHYSICAL, all bits of
+ *	page table entries;
  *	version 2
  * @swap_offset: out: offset of the first page in its swap area, in pages; the next
  *	page has the next offset. Valid with SWAP; version 2
@@ -486,7 +491,7 @@ struct pinscope_page {
  * @nr: in: number of records in the array, not 0; out: number of records written
  * @reserved: 0
  * @next: out: @addr for the next call; @addr + @len when the range is done
- * @target_type: in: enum pinscope_target_type: CALLER, PID, PIDFD or PIN;
+ * @target_type: in: enum pinscope_target_type: CALLER, PID, PIDFD, PIN or PHYSICAL;
  *	version 2
  * @target_nr: in: the number for @target_type; version 2
  *
@@ -496,8 +501,12 @@ struct pinscope_page {
  * record are consistent with each other: they are read with the lock of the page
  * table held, or while the pin keeps the pages.
  *
+ * With TARGET_PHYSICAL only folios that may be pinned have a record: those with a
+ * @pincount. Memory that is offline, or belongs to devices, has none.
+ *
  * Errors: ENOENT the open file has no such pin; ERANGE the range extends beyond the
- * end of the pin; those of the target.
+ * end of the pin; EPERM for TARGET_PHYSICAL, the caller does not have CAP_SYS_ADMIN;
+ * those of the target.
  */
 struct pinscope_inspect {
 	__u32 size;

@@ -75,6 +75,14 @@ static inline struct pinscope_target pinscope_memfd(int fd)
 	return target;
 }
 
+/* Physical memory; only INSPECT takes it. */
+static inline struct pinscope_target pinscope_physical(void)
+{
+	struct pinscope_target target = { PINSCOPE_TARGET_PHYSICAL, 0 };
+
+	return target;
+}
+
 /* An address in the calling process, as the functions below take it. */
 static inline uint64_t pinscope_addr(const void *addr)
 {
