@@ -12,7 +12,7 @@
 static const struct command *const commands[] = {
 	&command_check, &command_test, &command_matrix, &command_bench, &command_info,
 	&command_maps, &command_inspect, &command_explain, &command_watch, &command_pins,
-	&command_audit, &command_shell,
+	&command_who, &command_audit, &command_shell,
 };
 
 int tool_open(struct pinscope_info *info)
