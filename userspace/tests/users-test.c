@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does tracking say of each pinner of the suite what the suite knows that it does: the
+ * call, the FOLL flags, the page, and that nothing is held after? In TAP. The names of
+ * the functions that pin are printed; some are compared.
+ *
+ * usage: users-test		all of that
+ *        users-test hold	pin by io_uring, VFIO and direct I/O together, for a second
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../suite/fixture.h"
+#include "../suite/sys.h"
+#include "../tool/sites.h"
+
+/* How long what a pinner held may stay pinned after it has let it go. */
+#define RELEASE_MS	2000
+#define HOLD_MS		1000
+
+/* Exit statuses of a child. */
+enum { PASS, FAIL, SKIP };
+
+/* What the functions are called that pin for a pinner, on all kernels. */
+static const struct {
+	const char *pinner, *function;
+} functions[] = {
+	{ "io-uring-buffer", "io_" },
+	{ "io-uring-ring", "io_" },
+	{ "vfio-read", "vaddr_get_pfn" },
+	{ "vfio-write", "vaddr_get_pfn" },
+	{ "rdma-rxe-read", "[rdma_rxe]" },
+	{ "rdma-siw-read", "[siw]" },
+	{ "process-vm-readv", "process_vm_rw" },
+	{ "direct-read", "blkdev_" },
+	{ "direct-write", "blkdev_" },
+	{ "xdp-umem", "xdp_umem_" },
+	{ "udmabuf", "udmabuf_" },
+};
+
+/* Three users at a time, of different drivers. */
+static const struct pinner *const together[] = {
+	&by_io_uring, &by_vfio_write, &by_direct_read,
+};
+
+static struct kind *kinds;
+static size_t nr_kinds;
+
+/* Anonymous memory, or the first kind that the pinner takes. */
+static const struct kind *kind_for(const struct pinner *pinner)
+{
+	const struct kind *kind = kind_find(kinds, nr_kinds, "anon");
+	size_t i;
+
+	for (i = 0; i < nr_kinds; i++) {
+		if (!kind || !pinner->takes || pinner->takes(kind))
+			return kind;
+		kind = &kinds[i];
+	}
+	return NULL;
+}
+
+/* Makes memory, and lets the pinner pin it. Returns PASS, or SKIP after it said why. */
+static int hold(struct fixture *f, int fd, const struct pinner *pinner)
+{
+	struct scenario scenario = {
+		.kind = kind_for(pinner), .condition = &conditions[0],
+		.request = request_by(pinner),
+	};
+	const char *why = pinner_missing(pinner);
+	int ret;
+
+	if (!why && (!scenario.request || !scenario.kind))
+		why = "this kernel does not have it";
+	if (!why) {
+		fixture_begin(f, &scenario, fd);
+		why = fixture_make(f);
+	}
+	if (!why) {
+		ret = pinner_pin(f);
+		if (ret)
+			why = ret == -ENODEV && *f->why ? f->why : pinscope_errno(ret);
+	}
+	if (why)
+		printf("# %s: %s\n", pinner->name, why);
+	return why ? SKIP : PASS;
+}
+
+/* Finds the site that took pins or references as the request says. */
+static bool find_site(int fd, const struct request *request, uint64_t pfn, uint64_t pfns,
+		      struct pinscope_site *found)
+{
+	struct pinscope_site *sites;
+	size_t nr, i;
+	bool is = false;
+
+	if (pinscope_holders(fd, pfn, pfns, &sites, &nr))
+		return false;
+	for (i = 0; i < nr && !is; i++) {
+		/* memfd_pin_folios() has no flags; the suite says what it comes to. */
+		is = sites[i].call == request->call && sites[i].pages &&
+		     (sites[i].call == PINSCOPE_CALL_PIN_MEMFD ||
+		      (sites[i].gup_flags & ~PINSCOPE_FOLL_GET) == request->gup_flags);
+		*found = sites[i];
+	}
+	for (i = 0; i < nr && !is; i++)
+		printf("# found %s, call %u, gup_flags 0x%llx\n", site_name(&sites[i]),
+		       sites[i].call, sites[i].gup_flags);
+	free(sites);
+	return is;
+}
+
+static int failed(const char *what)
+{
+	printf("# %s\n", what);
+	return FAIL;
+}
+
+static int check_function(const struct pinner *pinner, const struct pinscope_site *site)
+{
+	char flags[NAMES_MAX];
+	size_t i;
+
+	printf("# %s %s %s\n", site_name(site),
+	       pinscope_name(pinscope_call_names, site->call),
+	       site_flags(site, flags, sizeof(flags)));
+	for (i = 0; i < ARRAY_SIZE(functions); i++)
+		if (!strcmp(functions[i].pinner, pinner->name) &&
+		    !strstr(site_name(site), functions[i].function)) {
+			printf("# expected a function '%s'\n", functions[i].function);
+			return FAIL;
+		}
+	return PASS;
+}
+
+/* Is nothing held any more? Some release pages a while later. */
+static bool is_released(int fd, const struct request *request)
+{
+	struct pinscope_site site = {};
+	long end = sys_now_ms() + RELEASE_MS;
+
+	do {
+		if (find_site(fd, request, 0, 0, &site) && !site.held)
+			return true;
+		sys_sleep_ms(20);
+	} while (sys_now_ms() < end);
+	return false;
+}
+
+static int check_pinner(int fd, const struct pinner *pinner)
+{
+	const struct request *request = request_by(pinner);
+	struct pinscope_site site = {};
+	struct pinscope_page page;
+	struct fixture f;
+	int ret = hold(&f, fd, pinner);
+
+	if (ret)
+		return ret;
+	page = fixture_page(&f);
+	if (!find_site(fd, request, 0, 0, &site))
+		ret = failed("no site has the call and the FOLL flags of the pinner");
+	else
+		ret = check_function(pinner, &site);
+	/* The pins of zeropages are not counted; neither are references. */
+	if (!ret && request->call < PINSCOPE_CALL_GET && !(pinner->traits & PINNER_SHORT) &&
+	    (!find_site(fd, request, page.folio_pfn, 1, &site) || !site.held))
+		ret = failed("the site does not hold the page");
+	pinner->unpin(&f);
+	if (!ret && !is_released(fd, request))
+		ret = failed("the pinner has let the page go, and the site holds it");
+	fixture_end(&f);
+	return ret;
+}
+
+/* In a child, which descends from who starts tracking. */
+static int in_child(int fd, const struct pinner *pinner)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		status = check_pinner(fd, pinner);
+		fflush(stdout);
+		_exit(status);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return FAIL;
+	return WEXITSTATUS(status);
+}
+
+/* Holds pages by all of them together while a function runs. */
+static int with_all(int fd, int (*run)(void))
+{
+	struct fixture f[ARRAY_SIZE(together)];
+	size_t i, nr;
+	int ret = PASS;
+
+	for (nr = 0; !ret && nr < ARRAY_SIZE(together); nr++)
+		ret = hold(&f[nr], fd, together[nr]);
+	if (!ret)
+		ret = run();
+	else
+		nr--;
+	for (i = 0; i < nr; i++) {
+		together[i]->unpin(&f[i]);
+		fixture_end(&f[i]);
+	}
+	return ret;
+}
+
+static int wait_a_second(void)
+{
+	sys_sleep_ms(HOLD_MS);
+	return PASS;
+}
+
+/* Does `pinscope who --all` name all three? */
+static int ask_who(void)
+{
+	bool named[ARRAY_SIZE(together)] = {}, mapped = false;
+	FILE *who = popen("pinscope who --all", "re");
+	char line[512], self[40];
+	size_t i, k;
+
+	snprintf(self, sizeof(self), "mapped by %d ", getpid());
+	while (who && fgets(line, sizeof(line), who)) {
+		printf("# %s", line);
+		mapped |= !!strstr(line, self);
+		for (i = 0; i < ARRAY_SIZE(together); i++)
+			for (k = 0; k < ARRAY_SIZE(functions); k++)
+				named[i] |= !strcmp(functions[k].pinner, together[i]->name) &&
+					    strstr(line, "held by ") &&
+					    strstr(line, functions[k].function);
+	}
+	if (!who || pclose(who))
+		return failed("pinscope who --all failed");
+	for (i = 0; i < ARRAY_SIZE(together); i++)
+		if (!named[i])
+			return failed("a holder is missing");
+	return mapped ? PASS : failed("it is not said who maps the pages");
+}
+
+static unsigned int result(unsigned int n, const char *name, int status)
+{
+	printf("%s %u - users: %s%s\n", status == FAIL ? "not ok" : "ok", n, name,
+	       status == SKIP ? " # SKIP reason above" : "");
+	return status == FAIL;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int n = 0, bad = 0;
+	int fd = pinscope_open(), ret;
+	size_t i;
+
+	kinds = kinds_expand(NULL, 0, &nr_kinds);
+	if (fd < 0 || !kinds)
+		return 4;
+	if (argc > 1 && !strcmp(argv[1], "hold"))
+		return with_all(fd, wait_a_second);
+	for (i = 0; pinners[i]; i++) {
+		if (!pinners[i]->name)
+			continue;
+		ret = pinscope_track(fd, PINSCOPE_TRACK_START, PINSCOPE_TRACK_REFERENCES, 0,
+				     NULL);
+		if (ret)
+			printf("# TRACK: %s\n", pinscope_errno(ret));
+		ret = ret == -EOPNOTSUPP ? SKIP : ret ? FAIL : in_child(fd, pinners[i]);
+		bad += result(++n, pinners[i]->name, ret);
+		pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+	}
+	ret = pinscope_track(fd, PINSCOPE_TRACK_START, 0, 0, NULL);
+	bad += result(++n, "three at a time", ret ? SKIP : with_all(fd, ask_who));
+	pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+	pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
+	printf("1..%u\n", n);
+	return !!bad;
+}
