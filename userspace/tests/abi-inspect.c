@@ -1030,6 +1030,80 @@ static void test_inspect_pin(struct abi_fixture *f)
 	free(r.rec);
 }
 
+/* Pinned folios of physical memory, at @pfn of @nr pages. */
+static struct records inspect_physical(int fd, uint64_t pfn, uint64_t nr)
+{
+	return inspect(fd, pinscope_physical(), pfn * page, nr * page);
+}
+
+/* INSPECT of physical memory: folios that are pinned, and no others. */
+static void test_inspect_physical(struct abi_fixture *f)
+{
+	struct pinscope_page is = state_of(f->ctl, f->mem);
+	uint32_t id;
+	struct records r = inspect_physical(f->ctl, is.pfn, 1);
+
+	expect_eq(r.nr, 0, "not pinned");
+	free(r.rec);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	is = state_of(f->ctl, f->mem);
+	r = inspect_physical(f->ctl, is.pfn, 1);
+	need_eq(r.nr, 1, "pinned");
+	expect_eq(r.rec[0].addr, is.pfn * page);
+	expect_eq(r.rec[0].pfn, is.pfn);
+	expect_eq(r.rec[0].pages, 1);
+	expect_eq(r.rec[0].refcount, is.refcount);
+	expect_eq(r.rec[0].mapcount, is.mapcount);
+	expect_eq(r.rec[0].pincount, 1);
+	expect_bits(pinscope_state_names, r.rec[0].state,
+		    PINSCOPE_STATE_MAYBE_PINNED | ANON | HAS_FOLIO, OF_ENTRIES);
+	free(r.rec);
+	expect_ok(pinscope_unpin(f->ctl, id));
+	r = inspect_physical(f->ctl, is.pfn, 1);
+	expect_eq(r.nr, 0, "unpinned");
+	free(r.rec);
+}
+
+/* The range may begin and end inside of a folio; one pin is enough for all of it. */
+static void test_inspect_physical_thp(struct abi_fixture *f)
+{
+	struct kind_memory *m = get_memory(f->ctl, "thp");
+	struct pinscope_page is = state_of(f->ctl, m->addr);
+	struct records r;
+
+	pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, m->addr + 7 * page, page);
+	r = inspect_physical(f->ctl, is.pfn + 3, 100);
+	tap_need(expect_ge(r.nr, 1));
+	expect_eq(r.rec[0].pfn, is.pfn + 3);
+	expect_eq(r.rec[0].folio_pfn, is.pfn);
+	expect_eq(r.rec[0].pincount, 1);
+	expect_eq(r.rec[r.nr - 1].addr + r.rec[r.nr - 1].pages * page,
+		  (is.pfn + 103) * page);
+	free(r.rec);
+}
+
+static void test_inspect_physical_input(struct abi_fixture *f)
+{
+	struct pinscope_target target = pinscope_physical();
+	struct pinscope_page *records;
+	const uint64_t end = 1ULL << 52;
+	size_t nr;
+
+	expect_ret(pinscope_inspect(f->ctl, target, end, page, &records, &nr), -EFAULT);
+	expect_ret(pinscope_inspect(f->ctl, target, 1, page, &records, &nr), -EINVAL);
+	/* No machine has memory there. */
+	need_ok(pinscope_inspect(f->ctl, target, end / 2, end / 2, &records, &nr));
+	expect_eq(nr, 0);
+	free(records);
+	need_sys(!seteuid(NOBODY));
+	expect_ret(pinscope_inspect(f->ctl, target, 0, page, &records, &nr), -EPERM);
+	need_sys(!seteuid(0));
+	target.target_nr = 1;
+	expect_ret(pinscope_inspect(f->ctl, target, 0, page, &records, &nr), -EINVAL);
+	target.target_nr = 0;
+	expect_ret(pinscope_fault(f->ctl, target, 0, page, 0, NULL, NULL), -EINVAL);
+}
+
 const struct test inspect_tests[] = {
 	TEST("INSPECT: sparse terabyte", test_inspect_sparse),
 	TEST("INSPECT: small folios in one record", test_small_folios),
@@ -1044,6 +1118,9 @@ const struct test inspect_tests[] = {
 	TEST_PAGES("INSPECT agrees with /proc: swapped out",
 		   test_agree_swapped, 16),
 	TEST("INSPECT: of a pin", test_inspect_pin),
+	TEST_POPULATED("INSPECT: physical memory", test_inspect_physical, 1),
+	TEST("INSPECT: physical memory, a THP", test_inspect_physical_thp),
+	TEST("INSPECT: physical memory, input", test_inspect_physical_input),
 	TEST_POPULATED("INSPECT: PROT_NONE and NUMA hinting", test_protnone, 1),
 	TEST_POPULATED("INSPECT: MLOCKED", test_mlocked, 1),
 	TEST_POPULATED("INSPECT: YOUNG", test_young, 1),

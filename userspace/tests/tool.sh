@@ -426,7 +426,14 @@ ok "audit: --for and a command"
 	[ -d /sys/module/pinscope ]
 )
 ok "the module cannot be unloaded while ctl is open"
-rmmod pinscope
+echo 1 >/sys/kernel/debug/pinscope/tracking
+while dd if=/dev/vda of=/dev/null bs=64k count=256 iflag=direct 2>/dev/null; do :; done &
+load=$!
+sleep 1
+rmmod pinscope && [ ! -d /sys/module/pinscope ]
+ok "the module can be unloaded while it tracks, under load"
+kill $load
+wait $load 2>/dev/null
 explains 4 'insmod' pinscope info
 ok "module not loaded: says so"
 run $expected pinscope check --by vfio && grep -q insmod $err && ! grep -q pin-fast $out &&
