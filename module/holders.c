@@ -470,19 +470,28 @@ static struct folio *next_folio(struct change *c, unsigned long *n)
 	return folio;
 }
 
+/* Neighbours are in the same node of the xarray, which is not looked up again. */
+static void move_to(struct xa_state *xas, unsigned long pfn)
+{
+	if (!xas_invalid(xas) && xas->xa_node && !xas->xa_node->shift &&
+	    (xas->xa_index ^ pfn) < XA_CHUNK_SIZE)
+		xas_advance(xas, pfn);
+	else
+		xas_set(xas, pfn);
+}
+
 static void handle_batch(struct change *c, u32 time)
 {
+	XA_STATE(xas, &folios, 0);
 	struct folio *folio;
 	unsigned long n;
 	int batch, pins;
 
 	for (batch = 0; batch < BATCH && c->i < c->nr; batch++) {
-		XA_STATE(xas, &folios, 0);
-
 		folio = next_folio(c, &n);
 		if (!folio || !ps_folio_takes_pins(folio))
 			continue;
-		xas_set(&xas, folio_pfn(folio));
+		move_to(&xas, folio_pfn(folio));
 		pins = max(0, ps_folio_pincount(folio));
 		if (c->site != NO_SITE)
 			add_pins(&xas, c->site, n, pins, time);
