@@ -718,6 +718,7 @@ static long memcg_stat(const char *name)
 		if (!strcmp(key, name))
 			found = value;
 	fclose(file);
+	need(found >= 0, "no %s in " CGROUP "/memory.stat", name);
 	return found;
 }
 
@@ -738,10 +739,9 @@ static void cost(int fd, bool huge, long limit)
 	printf("# 1 GiB with %s pages: %ld bytes kept\n", huge ? "huge" : "small",
 	       with - before);
 	/*
-	 * A charge in advance may be enough: then it seems to cost nothing. Each
-	 * processor may also give back a page that was charged so.
+	 * There is no lower limit: a charge in advance may be enough, and what was
+	 * freed before may be uncharged meanwhile, by RCU or from KASAN's quarantine.
 	 */
-	expect_ge(with + sysconf(_SC_NPROCESSORS_ONLN) * (long)page, before);
 	expect_le(with - before, limit);
 	expect_ok(pinscope_unpin(fd, id));
 	munmap(addr, len);
