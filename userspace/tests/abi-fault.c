@@ -341,7 +341,8 @@ static void mount_memcg_v1(void)
 		tap_leave_out("the kernel is built without CONFIG_MEMCG_V1");
 	}
 	if (error == EBUSY)
-		tap_skip("cgroup2 uses the memory controller: boot with systemd.unified_cgroup_hierarchy=0, or write -memory to its cgroup.subtree_control");
+		tap_skip("cgroup2 has the memory controller: write -memory to its %s",
+			 "cgroup.subtree_control");
 	for (i = 0; i < ARRAY_SIZE(options); i++)
 		if (booted_with(options[i]))
 			tap_skip("memory cgroups of version 1 cannot be mounted: boot without %s",

@@ -197,15 +197,13 @@ bool tap_bits(struct tap_place at, const char *text,
 	return false;
 }
 
-/* Ends the test, which is not to be counted as passed, unless it has failed. */
-__attribute__((noreturn))
-static void end_with(int status, const char *word, const char *format, va_list args)
+/* Prints why the test ends, in a comment. */
+static void say_why(const char *word, const char *format, va_list args)
 {
 	printf("# %s ", word);
 	vprintf(format, args);
 	printf("\n");
 	fflush(stdout);
-	_exit(failures ? 1 : status);
 }
 
 void tap_skip(const char *format, ...)
@@ -213,7 +211,9 @@ void tap_skip(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	end_with(SKIPPED, "SKIP", format, args);
+	say_why("SKIP", format, args);
+	va_end(args);
+	_exit(failures ? 1 : SKIPPED);
 }
 
 void tap_leave_out(const char *format, ...)
@@ -221,7 +221,9 @@ void tap_leave_out(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	end_with(LEFT_OUT, "left out:", format, args);
+	say_why("left out:", format, args);
+	va_end(args);
+	_exit(failures ? 1 : LEFT_OUT);
 }
 
 /* What run_one() returns of a test that has neither passed nor failed. */
