@@ -100,7 +100,7 @@ subject_end()
 	wait "$subject" 2>/dev/null
 }
 
-for command in maps inspect explain watch pins; do
+for command in maps inspect explain watch pins who; do
 	run 0 pinscope $command --help && has 'usage:' '\-\-json'
 	ok "$command --help"
 done
@@ -200,6 +200,33 @@ run 0 pinscope inspect --legend && has 'maybe_pinned'
 ok "inspect: --legend"
 run 0 pinscope pins && has "^ *$shell +1 pin +LONGTERM +0x$m0 +1 all 1 .* pinscope$"
 ok "pins"
+run 0 pinscope who "$shell" && has "pinned, PFN 0x" "mapped by $shell pinscope at .*$m0\+4k" \
+	"perhaps held by $shell pinscope: 1 pin of pinscope itself" 'Nothing was tracked'
+ok "who: without tracking, a candidate"
+tracking=/sys/kernel/debug/pinscope/tracking
+echo 1 >$tracking
+tell "pin m0+4k 8k longterm|write pin-fast"
+run 0 pinscope who "$shell" "$m0+16k" &&
+	has '^2 pages are pinned' "held by .*\[pinscope\], pin-fast WRITE\|LONGTERM,$" "^ +process $shell pinscope: 2 pins"
+ok "who: by tracking"
+run 0 pinscope who --all && has "process $shell pinscope: 2 pins" "mapped by $shell pinscope at"
+ok "who: --all"
+run 0 pinscope who --all --json && has '"tracked": true' '"gup_flags": "WRITE\|LONGTERM"' "\"pid\": $shell"
+ok "who: --json"
+tell "unpin 2"
+run 0 pinscope who "$shell" "$m0+16k" && ! has 'held by .*\[pinscope\]'
+ok "who: unpinned"
+echo 0 >$tracking
+run 0 pinscope who --zone movable && has 'no page there is pinned'
+ok "who: --zone"
+says 4 'no such memory block' pinscope who --block 99999
+ok "who: --block of none"
+says 2 'expected a process, --pfn' pinscope who
+ok "who: of nothing"
+says 2 'two numbers' pinscope who --pfn 1+x
+ok "who: --pfn of no number"
+says 4 'ENOENT' pinscope who --file /nonsense
+ok "who: --file that does not exist"
 run 0 pinscope pins --json && has '"call": "pin"' '"same": 1'
 ok "pins: --json"
 run 124 timeout 2 pinscope pins --watch=1 || [ "$got" = 0 ] || [ "$got" = 143 ]
