@@ -1139,10 +1139,13 @@ int ps_cmd_holders(struct ps_ucmd *ucmd)
 
 /* ----------------------------------------------------------- text files */
 
-/* Position 0 is the heading; position n is site n - 1. */
+/*
+ * Position 0 is the heading, SEQ_START_TOKEN; position n is site n - 1. The iterator is
+ * the position plus 1, since SEQ_START_TOKEN is 1.
+ */
 static void *site_at(loff_t pos)
 {
-	return pos <= nr_sites ? (void *)(uintptr_t)pos : NULL;
+	return pos <= nr_sites ? (void *)(uintptr_t)(pos + 1) : NULL;
 }
 
 /* With an error the mutex is not held. */
@@ -1194,7 +1197,7 @@ static int holders_show(struct seq_file *m, void *v)
 		show_heading(m);
 		return 0;
 	}
-	site = site_record((uintptr_t)v - 1);
+	site = site_record((uintptr_t)v - 2);
 	if (!site.calls)
 		return SEQ_SKIP;
 	seq_printf(m, "\nsite %u: pid %d ", site.id, site.pid);

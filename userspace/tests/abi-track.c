@@ -128,6 +128,30 @@ static void test_calls(struct abi_fixture *f)
 	stop(f->ctl);
 }
 
+/* The file has a heading, and each site once. */
+static void test_file(struct abi_fixture *f)
+{
+	FILE *file;
+	char line[256], first[64];
+	int headings = 0, sites = 0, found = 0;
+
+	start(f->ctl, 0, 0);
+	pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	snprintf(first, sizeof(first), "site 1: pid %d abi-test pin WRITE\n", getpid());
+	file = fopen("/sys/kernel/debug/pinscope/holders", "re");
+	need_sys(file);
+	while (fgets(line, sizeof(line), file)) {
+		headings += !strncmp(line, "tracking is on", 14);
+		sites += !strncmp(line, "site ", 5);
+		found += !strcmp(line, first);
+	}
+	fclose(file);
+	expect_eq(headings, 1);
+	expect_eq(sites, 1);
+	expect_eq(found, 1);
+	stop(f->ctl);
+}
+
 static void test_failed_call(struct abi_fixture *f)
 {
 	struct pinscope_site site;
@@ -399,6 +423,7 @@ const struct test track_tests[] = {
 	TEST_POPULATED("TRACK: input", test_input, 1),
 	TEST("TRACK: permission", test_permission),
 	TEST_POPULATED("TRACK: every call, and parts", test_calls, 8),
+	TEST_POPULATED("TRACK: the file holders", test_file, 1),
 	TEST("TRACK: a call that fails", test_failed_call),
 	TEST_POPULATED("TRACK: references", test_references, 4),
 	TEST_POPULATED("TRACK: two holders of a page", test_two_holders, 1),
