@@ -207,6 +207,8 @@ const char *bench_sparse(struct bench *b);
 /* bench_work.c: what the module does */
 int work_pin(struct bench *b);
 int work_unpin(struct bench *b);
+int work_pin_tracked(struct bench *b);
+int work_unpin_tracked(struct bench *b);
 int work_inspect(struct bench *b);
 int work_read(struct bench *b);
 int work_write(struct bench *b);
@@ -219,6 +221,7 @@ int work_gup_test_unpin(struct bench *b);
 
 /* bench_peers.c: what there is without it */
 extern const struct bench_work peer_gup, peer_gup_test_pin, peer_gup_test_unpin,
+	peer_untracked_pin, peer_untracked_unpin,
 	peer_io_uring_register, peer_io_uring_unregister, peer_vmsplice,
 	peer_splice, peer_procfs, peer_pagemap, peer_pagemap_scan, peer_memcpy_from,
 	peer_memcpy_to, peer_vm_readv, peer_vm_writev, peer_write_fault, peer_fork;

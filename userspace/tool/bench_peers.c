@@ -47,6 +47,14 @@ const struct bench_work peer_gup = {
 	"GUP", "The time in the call of mm/gup.c alone, without the module's work.", run_gup,
 };
 
+const struct bench_work peer_untracked_pin = {
+	"untracked", "The same PIN while tracking is off.", work_pin,
+};
+
+const struct bench_work peer_untracked_unpin = {
+	"untracked", "The same UNPIN while tracking is off.", work_unpin,
+};
+
 static int run_gup_test_pin(struct bench *b)
 {
 	return b->gup_test < 0 ? -EOPNOTSUPP : bench_gup_test(b, false);

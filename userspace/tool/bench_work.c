@@ -87,6 +87,29 @@ int work_unpin(struct bench *b)
 	return ret;
 }
 
+/* Runs a work while the module tracks pins. */
+static int tracked(struct bench *b, int (*work)(struct bench *b))
+{
+	int ret = pinscope_track(b->fd, PINSCOPE_TRACK_START, 0, 0, NULL);
+
+	if (ret)
+		return ret;
+	ret = work(b);
+	pinscope_track(b->fd, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+	pinscope_track(b->fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
+	return ret;
+}
+
+int work_pin_tracked(struct bench *b)
+{
+	return tracked(b, work_pin);
+}
+
+int work_unpin_tracked(struct bench *b)
+{
+	return tracked(b, work_unpin);
+}
+
 /* As the library does it, without the growth of its array. */
 int work_inspect(struct bench *b)
 {
