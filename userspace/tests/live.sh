@@ -358,8 +358,10 @@ run 0 pinscope maps "$subject" && has 'anon 16K: '
 ok "maps: a 32-bit process"
 run 0 pinscope explain "$subject" "$addr" && has '32 bits'
 ok "explain: a 32-bit process"
-says 4 'is a 32-bit process' pinscope inspect "$subject" 7f0000000000
-ok "inspect: an address that a 32-bit process cannot have"
+for command in inspect explain watch; do
+	says 4 'is a 32-bit process' pinscope $command "$subject" 7f0000000000
+	ok "$command: an address that a 32-bit process cannot have"
+done
 subject_end
 
 # ----------------------------------------------------------------------- shell
@@ -392,13 +394,17 @@ for command in maps inspect explain watch; do
 	ok "$command: no such process"
 	says 4 'kernel thread' pinscope $command 2 "$@"
 	ok "$command: a kernel thread"
+	# With the rights of root on files, and on no process outside of its namespace.
+	says 4 'process 1 .*may not be looked at.*CAP_SYS_PTRACE' \
+		unshare -U -r pinscope $command 1 "$@"
+	ok "$command: not permitted"
 	says 2 'process id' pinscope $command nonsense "$@"
 	ok "$command: no process id"
 done
-says 4 'nothing mapped at 0x1000.*pinscope maps' pinscope inspect 1 1000
-ok "inspect: an address that is not mapped"
-says 4 'nothing mapped at' pinscope watch 1 1000
-ok "watch: an address that is not mapped"
+for command in inspect watch; do
+	says 4 'nothing mapped at 0x1000.*pinscope maps' pinscope $command 1 1000
+	ok "$command: an address that is not mapped"
+done
 says 2 'ADDR+LEN' pinscope inspect 1 zz
 ok "inspect: no address"
 says 2 'ADDR+LEN' pinscope inspect 1 1000+0

@@ -360,7 +360,12 @@ static int explain(struct live *l, const struct range *range, struct answer_to *
 		   size_t nr)
 {
 	struct memlock memlock;
+	struct vma vma;
 
+	/* An address that INSPECT refuses, but cannot say why. */
+	if (l->process.compat && range->addr >> 32 &&
+	    vma_lookup(&l->process, range->addr, false, &vma))
+		return live_said(l);
 	if (explain_range(l, range, answers, nr))
 		return live_said(l);
 	memlock = find_memlock(&l->process);
