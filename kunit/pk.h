@@ -81,13 +81,6 @@ typedef long pk_syscall_fn(unsigned long a, unsigned long b, unsigned long c,
 extern pk_syscall_fn *const sys_call_table[];
 #endif
 
-/* In a module these functions skip the test case and never return. */
-#ifdef MODULE
-#define PK_BUILT_IN	__noreturn
-#else
-#define PK_BUILT_IN
-#endif
-
 /* process.c */
 int pk_skip_suite(struct kunit_suite *suite, const char *reason);
 int pk_suite_init(struct kunit_suite *suite);
@@ -113,16 +106,43 @@ unsigned long pk_map_aligned(struct pk *p, unsigned long size,
 			     struct file *file, unsigned long prot,
 			     unsigned long flags, u64 offset);
 void pk_vm_flags(struct pk *p, vm_flags_t set, vm_flags_t clear);
-PK_BUILT_IN
+#ifndef MODULE
 long pk_syscall(struct pk *p, int nr, unsigned long a, unsigned long b,
 		unsigned long c, unsigned long d, unsigned long e);
-PK_BUILT_IN
 void pk_fork(struct pk *p, void (*body)(struct pk *p));
 void pk_join(struct pk *p);
-PK_BUILT_IN
 void pk_need_fork(struct pk *p);
-PK_BUILT_IN
 void pk_need_swap(struct pk *p);
+#else
+/*
+ * In a module these skip the test case and never return. They are inline since objtool
+ * cannot know that of a function in another file.
+ */
+static inline void pk_need_swap(struct pk *p)
+{
+	kunit_skip(p->test, "a module cannot make system calls: build the suites in");
+}
+
+static inline long pk_syscall(struct pk *p, int nr, unsigned long a, unsigned long b,
+			      unsigned long c, unsigned long d, unsigned long e)
+{
+	kunit_skip(p->test, "a module cannot make system calls: build the suites in");
+}
+
+static inline void pk_need_fork(struct pk *p)
+{
+	kunit_skip(p->test, "a module cannot fork: build the suites in");
+}
+
+static inline void pk_fork(struct pk *p, void (*body)(struct pk *p))
+{
+	pk_need_fork(p);
+}
+
+static inline void pk_join(struct pk *p)
+{
+}
+#endif
 
 /* page.c */
 long pk_ioctl(struct pk *p, struct file *file, unsigned int cmd, void *arg,
@@ -144,8 +164,14 @@ int pk_pin(struct pk *p, unsigned int call, u64 gup_flags, u32 *id);
 void pk_unpin(struct pk *p, u32 id);
 bool pk_pin_is_mapped(struct pk *p, u32 id);
 u8 pk_load_by_pin(struct pk *p, u32 id);
-PK_BUILT_IN
+#ifndef MODULE
 void pk_edit_entry(struct pk *p, pte_t (*edit)(pte_t pte));
+#else
+static inline void pk_edit_entry(struct pk *p, pte_t (*edit)(pte_t pte))
+{
+	kunit_skip(p->test, "a module cannot edit page tables: build the suites in");
+}
+#endif
 
 /* What of a kind of memory, in its condition, decides what mm does with it. */
 enum pk_trait {

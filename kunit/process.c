@@ -429,32 +429,7 @@ void pk_vm_flags(struct pk *p, vm_flags_t set, vm_flags_t clear)
 	KUNIT_ASSERT_NOT_NULL(p->test, vma);
 }
 
-#ifdef MODULE
-void pk_need_swap(struct pk *p)
-{
-	kunit_skip(p->test, "a module cannot make system calls: build the suites in");
-}
-
-long pk_syscall(struct pk *p, int nr, unsigned long a, unsigned long b,
-		unsigned long c, unsigned long d, unsigned long e)
-{
-	kunit_skip(p->test, "a module cannot make system calls: build the suites in");
-}
-
-void pk_need_fork(struct pk *p)
-{
-	kunit_skip(p->test, "a module cannot fork: build the suites in");
-}
-
-void pk_fork(struct pk *p, void (*body)(struct pk *p))
-{
-	pk_need_fork(p);
-}
-
-void pk_join(struct pk *p)
-{
-}
-#else
+#ifndef MODULE
 /**
  * pk_syscall() - make a system call
  * @p: the test case; skipped in a module
