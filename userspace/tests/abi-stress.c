@@ -5,6 +5,7 @@
  * be left behind.
  */
 #include <glob.h>
+#include <limits.h>
 #include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -563,27 +564,34 @@ static void stress_and_exit(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Each is done once before, for the memory that is used from then on. */
+/*
+ * A leak loses memory each time. What the kernel keeps, such as the stacks that KASAN
+ * knows, it keeps once: so what counts is the least of some rounds.
+ */
+static void expect_lost(void (*run)(void), const char *what, long limit)
+{
+	long before, after, least = LONG_MAX;
+	int i;
+
+	for (i = 0; i < 4 && least > limit; i++) {
+		before = free_kib();
+		run();
+		after = free_kib();
+		printf("# free before %s: %ld KiB, after: %ld KiB\n", what, before,
+		       after);
+		if (before - after < least)
+			least = before - after;
+	}
+	expect_le(least, limit, "KiB lost by %s", what);
+}
+
 static void test_memory_lost(struct abi_fixture *f)
 {
-	long before, after;
-
 	(void)f;
-	stress_and_exit();
-	pin_and_release();
-	before = free_kib();
-	stress_and_exit();
-	after = free_kib();
-	printf("# free before stress: %ld KiB, after: %ld KiB\n", before, after);
 	/* What is pinned at a time, and so could be lost, is some megabytes. */
-	expect_le(before - after, 1023, "KiB lost by stress");
-
-	before = free_kib();
-	pin_and_release();
-	after = free_kib();
-	printf("# free before pins: %ld KiB, after: %ld KiB\n", before, after);
+	expect_lost(stress_and_exit, "stress", 1023);
 	/* One page of each pin would be this. */
-	expect_le(before - after, 159, "KiB lost by pins");
+	expect_lost(pin_and_release, "pins", 159);
 }
 
 const struct test stress_tests[] = {
