@@ -288,7 +288,7 @@ const struct condition conditions[] = {
 	}, {
 		.name = "cow-shared-grandchild",
 		.what =
-			"Only a grandchild maps the page too; the child between them has exited, which checks that go by the parent must not miss.",
+			"Only a grandchild maps the page too; the child between them has exited. What looks only at direct children misses it.",
 		.enter = fixture_fork_grandchild, .applies = pinnable,
 		.traits = COND_CHILD,
 	}, {

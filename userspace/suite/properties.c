@@ -7,11 +7,11 @@
 const struct property_row properties[PROPS] = {
 	[PROP_SETUP] = {
 		"setup",
-		"Before the call, the memory has the page state that its kind promises, and the condition holds.",
+		"Before the call, whatever it is, the memory has the page state that its kind promises, and the condition holds.",
 	},
 	[PROP_PREDICTED] = {
 		"predicted",
-		"The call does what predict() says of the process, from its page table entry, its VMA and the release alone, as 'pinscope explain' does.",
+		"The call of the module, io_uring or vmsplice does what 'pinscope explain' predicts from the page table entry, the VMA and the release alone.",
 	},
 	[PROP_ERRNO] = {
 		"errno",
@@ -27,7 +27,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_REPLACED] = {
 		"replaced",
-		"The call replaces the mapped page if the rules require a copy, and leaves it in place if they do not; a long-term pin leaves nothing in ZONE_MOVABLE or CMA.",
+		"The mapped page is replaced exactly when the rules require a copy, and stays otherwise; a long-term pin leaves nothing in ZONE_MOVABLE or CMA.",
 	},
 	[PROP_EXCLUSIVE] = {
 		"exclusive",
@@ -39,7 +39,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_NO_WRITE] = {
 		"no-write",
-		"A pin for reading makes an entry that was present neither writable nor dirty: it breaks no COW without need, and costs no writeback.",
+		"A pin for reading does not set the writable or the dirty bit of an entry that was present: it breaks no COW without need, and costs no writeback.",
 	},
 	[PROP_TRACKING] = {
 		"tracking",
@@ -67,7 +67,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_FILE_UNCHANGED] = {
 		"file-unchanged",
-		"Writes to a private mapping, by the process and by the pinner, do not reach the file.",
+		"Writes to a private mapping, by the process and, if the pin is for writing, through the pin, do not reach the file.",
 	},
 	[PROP_RSS] = {
 		"rss",
