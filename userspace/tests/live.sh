@@ -213,6 +213,11 @@ run 0 pinscope who --all && has "process $shell pinscope: 2 pins" "mapped by $sh
 ok "who: --all"
 run 0 pinscope who --all --json && has '"tracked": true' '"gup_flags": "WRITE\|LONGTERM"' "\"pid\": $shell"
 ok "who: --json"
+run 0 pinscope inspect "$shell" "$m0+16k" --raw && [ "$(grep -c ' sites=1 tracked=1$' $out)" = 2 ] &&
+	[ "$(grep -c ' pincount=1 .* sites=0 ' $out)" = 1 ]
+ok "inspect: how many sites hold a page, as tracking knows"
+run 0 pinscope inspect "$shell" "$m0+16k" --json && has '"sites": 1, "tracked_pins": 1'
+ok "inspect: the same by --json"
 tell "unpin 2"
 run 0 pinscope who "$shell" "$m0+16k" && ! has 'held by .*\[pinscope\]'
 ok "who: unpinned"
@@ -280,8 +285,17 @@ watches replaced 'store m1 x' "$m1" && has '^[0-9:.]+ [0-9a-f]+ 1 page replaced:
 ok "watch: a zeropage is replaced"
 watches pinned 'pin m1 4k LONGTERM pin' "$m1"
 ok "watch: a page is pinned"
+! has 'held by'
+ok "watch: without tracking, nobody is named"
 watches unpinned 'unpin 2' "$m1"
 ok "watch: a page is unpinned"
+echo 1 >$tracking
+watches pinned 'pin m1 4k LONGTERM pin' "$m1" &&
+	has '^    held by .*\[pinscope\], pin LONGTERM,$' "^ +process $shell pinscope: 1 pin, for "
+ok "watch: with tracking, who has pinned the page"
+echo 0 >$tracking
+watches unpinned 'unpin 2' "$m1"
+ok "watch: it is unpinned without tracking"
 watches shared fork "$m1"
 ok "watch: a page is shared with a child"
 run 0 pinscope explain "$shell" "$m1" LONGTERM && has 'is copied'

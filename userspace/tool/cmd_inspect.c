@@ -89,7 +89,8 @@ static void print_raw(const struct pinscope_page *page)
 	printf(" refcount=%d mapcount=%d pincount=%d folio_order=%u map_shift=%u node=%d",
 	       page->refcount, page->mapcount, page->pincount, page->folio_order,
 	       page->map_shift, page->node - 1);
-	printf(" swap_type=%u swap_offset=0x%llx\n", page->swap_type, page->swap_offset);
+	printf(" swap_type=%u swap_offset=0x%llx sites=%u tracked=%d\n", page->swap_type,
+	       page->swap_offset, page->sites, page->tracked);
 }
 
 /* By itself, since a list of all runs might not fit in memory. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "sites.h"
 
 static bool json;
 static unsigned int pin_id, period = 100, timeout;
@@ -81,8 +82,35 @@ static const char *page_text(const struct pinscope_page *page, char *buf, size_t
 	return buf;
 }
 
-static void print_json_change(const struct change *c, const char *time_of)
+/* Who holds the pins of a change, for free(); none unless tracking is on. */
+static struct pinscope_site *holders_of(const struct watch *w, const struct change *c,
+					size_t *nr)
 {
+	const struct pinscope_page *page = &c->after;
+	struct pinscope_site *sites = NULL;
+	int tries;
+
+	*nr = 0;
+	if (c->event != EVENT_PINNED || !page->folio_pfn)
+		return NULL;
+	/* The call of GUP that has pinned the page may not have returned yet. */
+	for (tries = 0; tries < 3 && !*nr; tries++) {
+		sys_sleep_ms(tries * 5);
+		free(sites);
+		sites = NULL;
+		if (pinscope_holders(w->live.fd, page->folio_pfn,
+				     page->folio_order ? 1 : c->pages, &sites, nr))
+			return NULL;
+	}
+	return sites;
+}
+
+static void print_json_change(const struct watch *w, const struct change *c,
+			      const char *time_of)
+{
+	struct pinscope_site *sites;
+	json_t *holders;
+	size_t nr, i;
 	json_t *object = json_pack("{s:s, s:s, s:o, s:I}", "time", time_of, "event",
 				   event_rows[c->event].name, "addr", json_address(c->addr),
 				   "pages", (json_int_t)c->pages);
@@ -91,28 +119,49 @@ static void print_json_change(const struct change *c, const char *time_of)
 		json_object_set_new(object, "before", json_page(NULL, &c->before));
 	if (c->after.state)
 		json_object_set_new(object, "after", json_page(NULL, &c->after));
+	sites = holders_of(w, c, &nr);
+	if (sites) {
+		holders = json_array();
+		for (i = 0; i < nr; i++)
+			json_array_append_new(holders, site_json(&sites[i]));
+		json_object_set_new(object, "holders", holders);
+		free(sites);
+	}
 	json_dumpf(object, stdout, 0);
 	printf("\n");
 	json_decref(object);
 }
 
+static void print_page_change(const struct watch *w, const struct change *c,
+			      const char *time_of)
+{
+	struct pinscope_site *sites;
+	char was[100], is[100];
+	size_t nr, i;
+
+	printf("%s %llx %llu page%s %s: %s -> %s\n", time_of, (unsigned long long)c->addr,
+	       (unsigned long long)c->pages, c->pages == 1 ? "" : "s",
+	       event_rows[c->event].name, page_text(&c->before, was, sizeof(was)),
+	       page_text(&c->after, is, sizeof(is)));
+	sites = holders_of(w, c, &nr);
+	for (i = 0; i < nr; i++)
+		print_holder(&sites[i]);
+	free(sites);
+}
+
 static void tell(void *arg, const struct change *c)
 {
-	char now[16], was[100], is[100];
 	struct watch *w = arg;
+	char now[16];
 
 	time_text(now, sizeof(now));
 	w->events++;
 	w->seen |= c->event == w->until;
 	fputs(clear_progress(w), stderr);
 	if (json)
-		print_json_change(c, now);
+		print_json_change(w, c, now);
 	else if (c->event < EVENT_PARTED)
-		printf("%s %llx %llu page%s %s: %s -> %s\n", now,
-		       (unsigned long long)c->addr, (unsigned long long)c->pages,
-		       c->pages == 1 ? "" : "s", event_rows[c->event].name,
-		       page_text(&c->before, was, sizeof(was)),
-		       page_text(&c->after, is, sizeof(is)));
+		print_page_change(w, c, now);
 	else if (c->event == EVENT_ENDED)
 		printf("%s process %d %s\n", now, w->live.process.pid,
 		       event_rows[c->event].name);
@@ -332,6 +381,7 @@ const struct command command_watch = {
 "Looks at pages again and again, and prints a line when something changed: the time,\n"
 "the address, how many pages, the event, and the first of them before and after (PFN,\n"
 "letters of page states, pins). What comes and goes between two looks is not seen.\n"
+"While tracking is on, those who hold the pins follow the event `pinned`.\n"
 "With --until, the exit status is 0 when the event came, and 1 when it did not.\n",
 	.options = options,
 	.max_args = 2,

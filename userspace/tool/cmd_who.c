@@ -272,20 +272,6 @@ static void print_places(const struct place *m, size_t nr, bool with_candidates)
 	}
 }
 
-static void print_holder(const struct pinscope_site *site)
-{
-	char flags[NAMES_MAX], where[NAMES_MAX], age[24];
-
-	printf("    held by %s, %s %s,\n        process %d %.16s: ",
-	       symbol_at(site_caller(site), where, sizeof(where)),
-	       pinscope_name(pinscope_call_names, site->call),
-	       site_flags(site, flags, sizeof(flags)), site->pid, site->comm);
-	if (site->held != site->held_surely)
-		printf("%llu to ", site->held_surely);
-	printf("%llu pin%s, for %s\n", site->held, plural(site->held),
-	       duration(site->oldest_ns, age, sizeof(age)));
-}
-
 static void print_group(const struct groups *g, size_t nr)
 {
 	const struct group *group = &g->groups[nr];

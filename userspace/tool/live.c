@@ -516,6 +516,10 @@ json_t *json_page(const struct vma *vma, const struct pinscope_page *page)
 	json_object_set_new(json, "mapcount", json_integer(page->mapcount));
 	json_object_set_new(json, "refcount", json_integer(page->refcount));
 	json_object_set_new(json, "pincount", json_integer(page->pincount));
+	if (page->sites) {
+		json_object_set_new(json, "sites", json_integer(page->sites));
+		json_object_set_new(json, "tracked_pins", json_integer(page->tracked));
+	}
 	json_object_set_new(json, "node", json_integer(page->node - 1));
 	return json;
 }

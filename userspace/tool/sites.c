@@ -169,6 +169,20 @@ const char *site_flags(const struct pinscope_site *site, char *buf, size_t size)
 	return buf;
 }
 
+void print_holder(const struct pinscope_site *site)
+{
+	char flags[NAMES_MAX], where[NAMES_MAX], age[24];
+
+	printf("    held by %s, %s %s,\n        process %d %.16s: ",
+	       symbol_at(site_caller(site), where, sizeof(where)),
+	       pinscope_name(pinscope_call_names, site->call),
+	       site_flags(site, flags, sizeof(flags)), site->pid, site->comm);
+	if (site->held != site->held_surely)
+		printf("%llu to ", site->held_surely);
+	printf("%llu pin%s, for %s\n", site->held, site->held == 1 ? "" : "s",
+	       duration(site->oldest_ns, age, sizeof(age)));
+}
+
 json_t *site_json(const struct pinscope_site *site)
 {
 	json_t *stack = json_array(), *comm;

@@ -44,6 +44,9 @@ const char *site_name(const struct pinscope_site *site);
 /* The FOLL flags of a site, "LONGTERM|WRITE", or "0". Returns @buf. */
 const char *site_flags(const struct pinscope_site *site, char *buf, size_t size);
 
+/* "held by ...", in two lines, for HOLDERS of some pages. */
+void print_holder(const struct pinscope_site *site);
+
 /* All of a site but its verdict, as a JSON object. */
 json_t *site_json(const struct pinscope_site *site);
 
