@@ -1137,6 +1137,46 @@ int ps_cmd_holders(struct ps_ucmd *ucmd)
 	return ret ? ret : ps_respond(ucmd);
 }
 
+/**
+ * ps_holders_known() - has tracking recorded pins that are held?
+ *
+ * Context: any; takes no lock, so that the answer may be old.
+ * Return: true if so.
+ */
+bool ps_holders_known(void)
+{
+	return !xa_empty(&folios);
+}
+
+/**
+ * ps_holders_fill() - add to records of INSPECT who has pinned their folios
+ * @records: the records, with PFNs; @sites and @tracked are 0
+ * @nr: how many; of the folios of a record, only the first one is looked at
+ *
+ * Context: any; takes the xa_lock of the folios, with interrupts off, for some records at
+ * a time.
+ */
+void ps_holders_fill(struct pinscope_page *records, unsigned int nr)
+{
+	struct pinscope_page *rec = records, *end = records + nr, *pause;
+	void *entry;
+
+	while (rec < end) {
+		xa_lock_irq(&folios);
+		for (pause = min(end, rec + BATCH); rec < pause; rec++) {
+			if (rec->pincount <= 0)
+				continue;
+			entry = xa_load(&folios, rec->folio_pfn);
+			if (!entry)
+				continue;
+			rec->sites = xa_is_value(entry) ? 1 :
+				     ((struct holders *)entry)->nr;
+			rec->tracked = min_t(u64, known_pins(entry), rec->pincount);
+		}
+		xa_unlock_irq(&folios);
+	}
+}
+
 /* ----------------------------------------------------------- text files */
 
 /*
@@ -1307,6 +1347,15 @@ const struct file_operations ps_tracking_fops = {
 	.owner = THIS_MODULE,
 	.open = no_tracking,
 };
+
+bool ps_holders_known(void)
+{
+	return false;
+}
+
+void ps_holders_fill(struct pinscope_page *records, unsigned int nr)
+{
+}
 
 void ps_holders_exit(void)
 {

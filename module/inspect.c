@@ -75,6 +75,7 @@ struct record_buf {
 	unsigned int nr;
 	unsigned int max;
 	bool show_pfns;		/* may the caller see PFNs? */
+	bool show_holders;	/* a record for each pinned folio, since tracking knows more */
 	u64 unknown;		/* states of entries that cannot be read */
 	/*
 	 * The last folio of one page, in an entry with the states @entry_state, and
@@ -279,7 +280,8 @@ static __always_inline bool extends_small(const struct record_buf *buf,
 {
 	const struct pinscope_page *last = rec - 1;
 
-	return buf->nr && buf->show_pfns && rec->pfn == last->pfn + last->pages &&
+	return buf->nr && buf->show_pfns && !(buf->show_holders && rec->pincount) &&
+	       rec->pfn == last->pfn + last->pages &&
 	       rec->addr == last->addr + (last->pages << PAGE_SHIFT) &&
 	       rec->state == last->state && rec->map_shift == last->map_shift &&
 	       !last->folio_order && rec->refcount == last->refcount &&
@@ -304,7 +306,8 @@ static unsigned long record_small(struct record_buf *buf,
 	*rec = buf->like;
 	rec->state = add_block_states(rec->state, (struct folio *)page);
 	rec->addr = entry->addr + (done << PAGE_SHIFT);
-	rec->pages = buf->show_pfns ? count_small(page, entry->pages - done, small) : 1;
+	rec->pages = !buf->show_pfns || (buf->show_holders && rec->pincount) ? 1 :
+		     count_small(page, entry->pages - done, small);
 	rec->pfn = entry->pfn + done;
 	rec->folio_pfn = rec->pfn;
 	if (extends_small(buf, rec) && rec->addr != entry->vma_start) {
@@ -631,6 +634,8 @@ static int inspect_some(struct pinscope_inspect *cmd, struct mm_struct *mm,
 		leave_out_reference(buf);
 	if (!buf->show_pfns)
 		hide_pfns(buf);
+	else if (buf->show_holders)
+		ps_holders_fill(buf->records, buf->nr);
 	return copy_records(cmd, done, buf);
 }
 
@@ -641,6 +646,7 @@ static int inspect_range(struct ps_file *file, struct pinscope_inspect *cmd,
 	unsigned long addr = cmd->addr, end = addr + cmd->len;
 	struct record_buf buf = {
 		.show_pfns = ps_may_see_pfns(file),
+		.show_holders = ps_holders_known(),
 		.unknown = ENTRY_STATES & (mm ? ~ps_walk_states() : OF_ENTRIES),
 	};
 	unsigned int done = 0, max;

@@ -325,6 +325,8 @@ void ps_show_call(struct seq_file *m, u32 call, u64 gup_flags);
 extern const struct file_operations ps_holders_fops, ps_tracking_fops;
 int ps_cmd_track(struct ps_ucmd *ucmd);
 int ps_cmd_holders(struct ps_ucmd *ucmd);
+bool ps_holders_known(void);
+void ps_holders_fill(struct pinscope_page *records, unsigned int nr);
 void ps_holders_exit(void);
 
 /* info.c, io.c, inspect.c, fault.c, rss.c */

@@ -47,7 +47,8 @@
  *	4	RSS
  *	5	struct pinscope_page: one record for several folios of one page each;
  *		PFNs and swap offsets only for callers with CAP_SYS_ADMIN
- *	6	TRACK, HOLDERS, TARGET_PHYSICAL
+ *	6	TRACK, HOLDERS, TARGET_PHYSICAL; struct pinscope_page: @sites, which was
+ *		reserved, and everything after it
  */
 #ifndef PINSCOPE_ABI_H
 #define PINSCOPE_ABI_H
@@ -450,10 +451,17 @@ struct pinscope_io {
  * @swap_offset: out: offset of the first page in its swap area, in pages; the next
  *	page has the next offset. Valid with SWAP; version 2
  * @swap_type: out: number of the swap area. Valid with SWAP; version 2
+ * @sites: out: how many sites hold pins of the folio, as far as tracking has recorded
+ *	them, see HOLDERS; version 6
+ * @tracked: out: pins of the folio that tracking has recorded. Who holds the others of
+ *	@pincount is not known; version 6
  * @reserved: out: 0
  *
  * The pages of a record are of one VMA, and either of one folio, or of folios of one
  * page each that are equal in all that the record tells.
+ *
+ * @sites and @tracked are read after the other fields. They are 0 for a caller that gets
+ * no PFNs.
  *
  * @pfn, @folio_pfn, @swap_offset and @swap_type are 0 for a caller without CAP_SYS_ADMIN
  * in the initial user namespace, and for all callers when the process that opened the
@@ -476,6 +484,8 @@ struct pinscope_page {
 	__u64 unknown;
 	__u64 swap_offset;
 	__u32 swap_type;
+	__u32 sites;
+	__s32 tracked;
 	__u32 reserved;
 };
 

@@ -201,6 +201,60 @@ static void test_two_holders(struct abi_fixture *f)
 	stop(f->ctl);
 }
 
+/* INSPECT says of each folio how many sites hold it, and how many pins are known. */
+static void test_inspect(struct abi_fixture *f)
+{
+	struct pinscope_page one, other;
+	uint32_t before;
+
+	stop(f->ctl);
+	before = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	one = state_of(f->ctl, f->mem);
+	expect_eq(one.sites, 0, "tracking is off");
+	start(f->ctl, 0, 0);
+	pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, page);
+	pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	pin(f->ctl, PINSCOPE_CALL_PIN, WRITE | LONGTERM, f->mem + page, page);
+	one = state_of(f->ctl, f->mem);
+	expect_eq(one.pincount, 3);
+	expect_eq(one.sites, 2);
+	expect_eq(one.tracked, 2, "of one pin it is not known who holds it");
+	other = state_of(f->ctl, f->mem + page);
+	expect_eq(other.pincount, 1);
+	expect_eq(other.sites, 1);
+	expect_eq(other.tracked, 1);
+	need_ok(pinscope_unpin(f->ctl, before));
+	one = state_of(f->ctl, f->mem);
+	expect_eq(one.sites, 2);
+	expect_eq(one.tracked, 1, "an unpin does not tell whose it is");
+	need_sys(!seteuid(NOBODY));
+	expect_eq(state_of(f->ctl, f->mem).sites, 0, "without CAP_SYS_ADMIN");
+	need_sys(!seteuid(0));
+	stop(f->ctl);
+}
+
+/* Neighbours that one site holds and another does not are two records. */
+static void test_inspect_apart(struct abi_fixture *f)
+{
+	struct pinscope_page rec[8];
+	struct pinscope_inspect cmd = {
+		.size = sizeof(cmd), .record_size = sizeof(rec[0]),
+		.addr = pinscope_addr(f->mem), .len = f->len,
+		.records = pinscope_addr(rec), .nr = ARRAY_SIZE(rec),
+	};
+	size_t i;
+
+	start(f->ctl, 0, 0);
+	pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, f->len);
+	need_sys(!ioctl(f->ctl, PINSCOPE_IOC_INSPECT, &cmd));
+	need(cmd.nr == f->len / page, "expected a record for each page, found %u", cmd.nr);
+	for (i = 0; i < cmd.nr; i++) {
+		expect_eq(rec[i].pages, 1);
+		expect_eq(rec[i].sites, 1);
+	}
+	stop(f->ctl);
+}
+
 /* The same site twice is no question. */
 static void test_twice(struct abi_fixture *f)
 {
@@ -427,6 +481,9 @@ const struct test track_tests[] = {
 	TEST("TRACK: a call that fails", test_failed_call),
 	TEST_POPULATED("TRACK: references", test_references, 4),
 	TEST_POPULATED("TRACK: two holders of a page", test_two_holders, 1),
+	TEST_POPULATED("TRACK: INSPECT counts the sites", test_inspect, 2),
+	TEST_POPULATED("TRACK: INSPECT has a record for each pinned page",
+		       test_inspect_apart, 4),
 	TEST_POPULATED("TRACK: twice by the same site", test_twice, 4),
 	TEST_POPULATED("TRACK: pins from before", test_from_before, 2),
 	TEST("TRACK: a THP", test_thp),
