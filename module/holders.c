@@ -29,7 +29,9 @@
  * in any context and with interrupts off. It protects the folios, and what is in the
  * sites.
  */
+#include <linux/capability.h>
 #include <linux/debugfs.h>
+#include <linux/err.h>
 #include <linux/ftrace.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
@@ -147,6 +149,14 @@ static bool is_complete(void *entry)
 	const struct holders *h = entry;
 
 	return xa_is_value(entry) ? xa_to_value(entry) & BIT(COMPLETE_BIT) : h->complete;
+}
+
+/* How many sites have pinned the folio. */
+static u32 nr_holders(void *entry)
+{
+	const struct holders *h = entry;
+
+	return xa_is_value(entry) ? 1 : h->nr;
 }
 
 /* Pins of a folio that are held for all that is known: recorded, and not released. */
@@ -480,37 +490,84 @@ static void move_to(struct xa_state *xas, unsigned long pfn)
 		xas_set(xas, pfn);
 }
 
-static void handle_batch(struct change *c, u32 time)
-{
-	XA_STATE(xas, &folios, 0);
+/* Neighbouring pages of one folio. */
+struct run {
 	struct folio *folio;
 	unsigned long n;
-	int batch, pins;
+};
 
-	for (batch = 0; batch < BATCH && c->i < c->nr; batch++) {
-		folio = next_folio(c, &n);
-		if (!folio || !ps_folio_takes_pins(folio))
-			continue;
-		move_to(&xas, folio_pfn(folio));
-		pins = max(0, ps_folio_pincount(folio));
+/* The next folios of a change, up to BATCH. Looks at all their pages. */
+static int next_runs(struct change *c, struct run *runs)
+{
+	int nr = 0;
+
+	while (nr < BATCH && c->i < c->nr) {
+		runs[nr].folio = next_folio(c, &runs[nr].n);
+		if (runs[nr].folio && ps_folio_takes_pins(runs[nr].folio))
+			nr++;
+	}
+	return nr;
+}
+
+static void handle_runs(const struct change *c, const struct run *runs, int nr, u32 time)
+{
+	XA_STATE(xas, &folios, 0);
+	int i, pins;
+
+	for (i = 0; i < nr; i++) {
+		move_to(&xas, folio_pfn(runs[i].folio));
+		pins = max(0, ps_folio_pincount(runs[i].folio));
 		if (c->site != NO_SITE)
-			add_pins(&xas, c->site, n, pins, time);
+			add_pins(&xas, c->site, runs[i].n, pins, time);
 		else
-			del_pins(&xas, n, pins, time);
+			del_pins(&xas, runs[i].n, pins, time);
 	}
 }
 
+/* Runs in the caller of GUP, with preemption off: 1 GiB of base pages takes some 100 ms. */
 static void handle(struct change *c, u64 now)
 {
 	u32 time = folio_time(now);
+	struct run runs[BATCH];
 	unsigned long flags;
+	int nr;
 
-	while (c->i < c->nr) {
+	while ((nr = next_runs(c, runs))) {
 		xa_lock_irqsave(&folios, flags);
-		handle_batch(c, time);
+		handle_runs(c, runs, nr, time);
 		xa_unlock_irqrestore(&folios, flags);
 	}
 }
+
+/*
+ * Pins are about to be added to a folio that is pinned, by a function that takes them
+ * for the holder of other pins. Whose they are is not recorded.
+ */
+static void expect_more_pins(struct folio *folio)
+{
+	XA_STATE(xas, &folios, folio_pfn(folio));
+	struct holder one;
+	unsigned long flags;
+	void *entry;
+
+	xa_lock_irqsave(&folios, flags);
+	entry = xas_load(&xas);
+	if (entry && xa_is_value(entry)) {
+		one = unpack(entry);
+		replace_one(&xas, entry, &one, false);
+	} else if (entry) {
+		((struct holders *)entry)->complete = false;
+	}
+	xa_unlock_irqrestore(&folios, flags);
+}
+
+/*
+ * START makes a call and an unpin of no pages. They show whether the handlers are called,
+ * which sysctl and debugfs can prevent, and whether unpin_user_pages_dirty_lock() calls
+ * unpin_user_pages() for clean pages, or the compiler has put a copy into it.
+ */
+static const struct task_struct *trier;
+static bool seen_gup, seen_unpin, dirty_lock_nests;
 
 /* A call of GUP that is watched: where its arguments are. */
 struct gup_probe {
@@ -567,8 +624,8 @@ static int enter_gup(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct gup_probe *gup = container_of(probe, struct gup_probe, probe);
 	struct call *call = (void *)ri->data;
 
-	/* perf takes references in an NMI, where no lock can be taken. */
-	if (in_nmi())
+	/* perf takes references in an NMI, where no lock can be taken. No probe: STOP runs. */
+	if (in_nmi() || !probe)
 		return 1;
 	call->slot = find_slot(NULL, current);
 	if (!call->slot) {
@@ -604,13 +661,21 @@ static int leave_gup(struct kretprobe_instance *ri, struct pt_regs *regs)
 	/* Some return an int, which leaves the upper half of the register undefined. */
 	int ret = regs_return_value(regs);
 	u64 now = ktime_get_ns(), abi_flags;
-	struct change c = { .array = call->pages, .nr = ret > 0 ? ret : 0,
-			    .by_folio = ps_gup_by_folio(gup->call) };
-	struct site key = { .is = { .call = gup->call, .gup_flags = call->gup_flags } };
+	struct change c = { .array = call->pages, .nr = ret > 0 ? ret : 0 };
+	struct site key = {};
 	unsigned long flags;
 	unsigned int i;
 
+	if (!probe)
+		return 0;
 	WRITE_ONCE(*call->slot, NULL);
+	if (READ_ONCE(trier) == current) {
+		seen_gup = true;
+		return 0;
+	}
+	c.by_folio = ps_gup_by_folio(gup->call);
+	key.is.call = gup->call;
+	key.is.gup_flags = call->gup_flags;
 	/* Before 6.3 some calls came to others, with a flag of GUP's own. */
 	if (ps_gup_flags_from_kernel(call->gup_flags, &abi_flags) && !takes_pins(gup))
 		return 0;
@@ -663,6 +728,32 @@ static const struct unpin_function unpin_functions[] = {
 #endif
 };
 
+/* Functions that add pins to a folio, their first argument, which has some. */
+static struct adder {
+	const char *name;
+	unsigned long addr;	/* NO_ADDR: there is none; 0: it was not looked up yet */
+} adders[] = {
+	{ "folio_add_pin" },
+	{ "folio_add_pins" },
+};
+
+#define NO_ADDR		1UL
+
+/* Modules cannot take the address of a function that is not exported; kprobes know it. */
+static unsigned long adder_addr(struct adder *adder)
+{
+	struct kprobe probe = { .symbol_name = adder->name };
+
+	if (!adder->addr) {
+		adder->addr = NO_ADDR;
+		if (!register_kprobe(&probe)) {
+			adder->addr = (unsigned long)probe.addr;
+			unregister_kprobe(&probe);
+		}
+	}
+	return adder->addr;
+}
+
 static const struct unpin_function *unpin_function(unsigned long ip)
 {
 	size_t i;
@@ -673,13 +764,6 @@ static const struct unpin_function *unpin_function(unsigned long ip)
 	return NULL;
 }
 
-/*
- * Does unpin_user_pages_dirty_lock() call unpin_user_pages() for clean pages, or has the
- * compiler put a copy into it? The task that finds out, and what it has found.
- */
-static const struct task_struct *tries_dirty_lock;
-static bool dirty_lock_nests;
-
 static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 			struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -688,9 +772,14 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 	void *what;
 	struct change c = { .site = NO_SITE };
 
-	if (!regs || !unpin || in_nmi() || inside_call())
+	if (!regs || in_nmi() || inside_call())
 		return;
 	what = (void *)regs_get_kernel_argument(regs, 0);
+	/* One of adders[]. */
+	if (!unpin) {
+		expect_more_pins(what);
+		return;
+	}
 	c.nr = regs_get_kernel_argument(regs, 1);
 	switch (unpin->arguments) {
 	case DIRTY_PAGE_ARRAY:
@@ -698,16 +787,16 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 			return;
 		fallthrough;
 	case PAGE_ARRAY:
+	case FOLIO_ARRAY:
 		/* Some callers pass an error on, which mm refuses with a warning. */
 		if (IS_ERR_VALUE(c.nr))
 			return;
-		if (in_task() && READ_ONCE(tries_dirty_lock) == current)
+		if (in_task() && READ_ONCE(trier) == current) {
+			seen_unpin = true;
 			dirty_lock_nests = unpin->arguments == PAGE_ARRAY;
+		}
 		c.array = what;
-		break;
-	case FOLIO_ARRAY:
-		c.array = what;
-		c.by_folio = true;
+		c.by_folio = unpin->arguments == FOLIO_ARRAY;
 		break;
 	case ONE_PAGE:
 		c.page = what;
@@ -729,7 +818,9 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 
 static struct ftrace_ops unpin_ops = {
 	.func = enter_unpin,
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION,
+	/* PERMANENT: kernel.ftrace_enabled stays 1, or this cannot be registered. */
+	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION |
+		 FTRACE_OPS_FL_PERMANENT,
 };
 
 /* ----------------------------------------------------------- on and off */
@@ -766,6 +857,8 @@ static void remove_probes(void)
 		gup_probes[i].probe = (struct kretprobe) {};
 	if (unpin_ops.flags & FTRACE_OPS_FL_ENABLED)
 		unregister_ftrace_function(&unpin_ops);
+	/* Frees the filter. */
+	ftrace_set_filter(&unpin_ops, NULL, 0, 1);
 	/* Calls that have not returned are not seen to: forget them. */
 	memset(inside, 0, sizeof(inside));
 }
@@ -797,26 +890,43 @@ static int add_unpin_functions(void)
 		ret = ftrace_set_filter_ip(&unpin_ops,
 					   (unsigned long)unpin_functions[i].function,
 					   0, 0);
-	return ret ? ret : register_ftrace_function(&unpin_ops);
+	for (i = 0; !ret && i < ARRAY_SIZE(adders); i++)
+		if (adder_addr(&adders[i]) != NO_ADDR)
+			ret = ftrace_set_filter_ip(&unpin_ops, adders[i].addr, 0, 0);
+	if (!ret)
+		ret = register_ftrace_function(&unpin_ops);
+	/* kernel.ftrace_enabled is 0. */
+	return ret == -EBUSY ? -ENODEV : ret;
+}
+
+/* Are the handlers called? See trier. */
+static int try_probes(void)
+{
+	struct page *none;
+
+	seen_gup = false;
+	seen_unpin = false;
+	dirty_lock_nests = false;
+	WRITE_ONCE(trier, current);
+	mmap_read_lock(current->mm);
+	ps_pin_user_pages(0, 0, 0, &none);
+	mmap_read_unlock(current->mm);
+	unpin_user_pages_dirty_lock(&none, 0, false);
+	WRITE_ONCE(trier, NULL);
+	return seen_gup && seen_unpin ? 0 : -ENODEV;
 }
 
 /* Unpins first: a pin that is seen, and its unpin not, would stay. */
 static int add_probes(void)
 {
-	struct page *none;
 	size_t i;
 	int ret = add_unpin_functions();
 
-	if (!ret) {
-		/* Of no pages: only to see whether one calls the other. */
-		dirty_lock_nests = false;
-		WRITE_ONCE(tries_dirty_lock, current);
-		unpin_user_pages_dirty_lock(&none, 0, false);
-		WRITE_ONCE(tries_dirty_lock, NULL);
-	}
 	for (i = 0; !ret && i < ARRAY_SIZE(gup_probes); i++)
 		if (references || takes_pins(&gup_probes[i]))
 			ret = add_gup_probe(&gup_probes[i]);
+	if (!ret)
+		ret = try_probes();
 	if (ret)
 		remove_probes();
 	return ret;
@@ -825,14 +935,22 @@ static int add_probes(void)
 /* Forgets all that was recorded. The probes are off. */
 static void forget(void)
 {
-	unsigned long pfn;
+	XA_STATE(xas, &folios, 0);
+	unsigned int batch = 0;
 	void *entry;
 	u32 i;
 
-	xa_for_each(&folios, pfn, entry)
-		if (!xa_is_value(entry))
-			kfree(entry);
-	xa_destroy(&folios);
+	xas_lock_irq(&xas);
+	xas_for_each(&xas, entry, ULONG_MAX) {
+		replace(&xas, entry, NULL);
+		if (++batch % 256)
+			continue;
+		xas_pause(&xas);
+		xas_unlock_irq(&xas);
+		cond_resched();
+		xas_lock_irq(&xas);
+	}
+	xas_unlock_irq(&xas);
 	for (i = 0; i < nr_sites; i++)
 		put_pid(sites[i].pid);
 	put_pid(starter);
@@ -925,7 +1043,7 @@ static bool has_pins(unsigned long pfn)
 	struct page *page = pfn_to_online_page(pfn);
 
 	/* Memory of devices is not online; its pins are recorded all the same. */
-	return !page || (!PageTail(page) && ps_folio_pincount((struct folio *)page) > 0);
+	return !page || ps_page_may_be_pinned(page);
 }
 
 /* Sums up for each site what it holds of the folios that begin from @pfn to @last. */
@@ -938,8 +1056,8 @@ static int count_held(unsigned long pfn, unsigned long last)
 	void *entry;
 	u32 i;
 
-	xas_lock_irq(&xas);
-	for (i = 0; i < nr_sites; i++) {
+	/* Only readers, who have track_mutex, look at these. */
+	for (i = 0; i < READ_ONCE(nr_sites); i++) {
 		struct pinscope_site *site = &sites[i].is;
 
 		site->held = 0;
@@ -947,14 +1065,17 @@ static int count_held(unsigned long pfn, unsigned long last)
 		site->oldest_ns = 0;
 		memset(site->ages, 0, sizeof(site->ages));
 	}
+	xas_lock_irq(&xas);
 	xas_for_each(&xas, entry, last) {
+		batch += nr_holders(entry);
 		/* Its last unpins may have come at the same time, see at the top. */
 		if (is_complete(entry) || has_pins(xas.xa_index))
 			count_entry(entry, now);
 		else
 			end_all(&xas, entry, folio_time(now));
-		if (++batch % 1024)
+		if (batch < 256)
 			continue;
+		batch = 0;
 		xas_pause(&xas);
 		xas_unlock_irq(&xas);
 		cond_resched();
@@ -986,7 +1107,11 @@ static void recycle_sites(struct work_struct *work)
 	struct pid *pid;
 	u32 i;
 
-	mutex_lock(&track_mutex);
+	/* Whoever has it may be copying to memory that takes long to come. */
+	if (!mutex_trylock(&track_mutex)) {
+		schedule_delayed_work(&recycle_work, HZ);
+		return;
+	}
 	if (!tracking)
 		goto unlock;
 	for (i = 0; i < nr_sites; i++) {
@@ -1019,9 +1144,10 @@ unlock:
 static struct pinscope_site site_record(u32 i)
 {
 	struct pinscope_site rec;
-	u64 now = ktime_get_ns(), gup_flags = 0;
+	u64 now, gup_flags = 0;
 
 	xa_lock_irq(&folios);
+	now = ktime_get_ns();	/* not before a time that the site has */
 	rec = sites[i].is;
 	xa_unlock_irq(&folios);
 	rec.id = i + 1;
@@ -1087,10 +1213,25 @@ int ps_cmd_track(struct ps_ucmd *ucmd)
 	return ret ? ret : ps_respond(ucmd);
 }
 
+/*
+ * May the caller know addresses of the kernel, which give away where it is? As in
+ * /proc/kallsyms, and as %pK decides, which prints zeros or an error when it must not.
+ */
+static bool may_see_addresses(void)
+{
+	char text[2 * sizeof(long) + 1];
+
+	if (!ns_capable_noaudit(&init_user_ns, CAP_SYSLOG))
+		return false;
+	snprintf(text, sizeof(text), "%pK", ERR_PTR(-1));
+	return text[strspn(text, "0")];
+}
+
 static int copy_sites(struct pinscope_holders *cmd)
 {
 	char __user *to = u64_to_user_ptr(cmd->records);
 	size_t known = min_t(size_t, cmd->record_size, sizeof(struct pinscope_site));
+	bool show_stack = may_see_addresses();
 	u32 done = 0, i;
 
 	for (i = cmd->next; i < nr_sites && done < cmd->nr; i++) {
@@ -1098,6 +1239,8 @@ static int copy_sites(struct pinscope_holders *cmd)
 
 		if (!rec.calls || (cmd->pfns && !rec.held))
 			continue;
+		if (!show_stack)
+			memset(rec.stack, 0, sizeof(rec.stack));
 		if (copy_to_user(to, &rec, known) ||
 		    clear_user(to + known, cmd->record_size - known))
 			return -EFAULT;
@@ -1169,8 +1312,7 @@ void ps_holders_fill(struct pinscope_page *records, unsigned int nr)
 			entry = xa_load(&folios, rec->folio_pfn);
 			if (!entry)
 				continue;
-			rec->sites = xa_is_value(entry) ? 1 :
-				     ((struct holders *)entry)->nr;
+			rec->sites = nr_holders(entry);
 			rec->tracked = min_t(u64, known_pins(entry), rec->pincount);
 		}
 		xa_unlock_irq(&folios);
@@ -1262,9 +1404,16 @@ static const struct seq_operations holders_ops = {
 	.show = holders_show,
 };
 
+/* As the ioctls: the opener's capability, and that of who writes. */
+static bool may_track(struct file *filp)
+{
+	return file_ns_capable(filp, &init_user_ns, CAP_SYS_ADMIN) &&
+	       ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+}
+
 static int holders_open(struct inode *inode, struct file *filp)
 {
-	return seq_open(filp, &holders_ops);
+	return may_track(filp) ? seq_open(filp, &holders_ops) : -EPERM;
 }
 
 const struct file_operations ps_holders_fops = {
@@ -1291,6 +1440,8 @@ static ssize_t tracking_write(struct file *filp, const char __user *buf, size_t 
 
 	if (ret)
 		return ret;
+	if (!may_track(filp))
+		return -EPERM;
 	if (mutex_lock_killable(&track_mutex))
 		return -EINTR;
 	if (on && !tracking)

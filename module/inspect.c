@@ -504,30 +504,46 @@ static int record_pin(struct record_buf *buf, struct ps_pin *pin,
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-/* Memory is online or not in units of so many pages. */
-#ifdef PAGES_PER_SECTION
-#define ONLINE_UNIT	PAGES_PER_SECTION
+/* The next page frame after @pfn, of no online page, that may have one. */
+static unsigned long next_online(unsigned long pfn)
+{
+#ifdef CONFIG_SPARSEMEM
+	unsigned long section = pfn_to_section_nr(pfn);
+
+	/* A section may have holes, and memory of devices. */
+	return ALIGN(pfn + 1, section < NR_MEM_SECTIONS && online_section_nr(section) ?
+			      PAGES_PER_SUBSECTION : PAGES_PER_SECTION);
 #else
-#define ONLINE_UNIT	pageblock_nr_pages
+	return ALIGN(pfn + 1, pageblock_nr_pages);
 #endif
+}
 
 /* No processor has more bits of physical addresses. */
 #define PHYSICAL_BITS	52
 
+/* How many pages to skip from @page on, which are of no pinned folio. */
+static unsigned long not_pinned(struct page *page)
+{
+	unsigned int order = PageHead(page) ? compound_order(page) : 0;
+
+	/* Without a reference, the order may be anything. */
+	return order <= PUD_SHIFT - PAGE_SHIFT && IS_ALIGNED(page_to_pfn(page), BIT(order)) ?
+	       BIT(order) : 1;
+}
+
 /*
  * Returns the folio of an online page, with a reference, if it may be pinned; else NULL.
- * Sets *@pages to the rest of the folio from @page on. Most folios have too few
- * references to be pinned; those are left alone, since even a short reference keeps
- * others from freeing, migrating or splitting the folio.
+ * Sets *@pages to how many pages to go on from @page. Other folios are left alone, since
+ * even a short reference keeps others from freeing, migrating or splitting the folio.
  */
 static struct folio *get_pinned_folio(struct page *page, unsigned long *pages)
 {
 	struct folio *folio = page_folio(page);
-	int least = PageHead(&folio->page) ? 1 : GUP_PIN_COUNTING_BIAS;
 
-	*pages = 1;
-	if (page_ref_count(&folio->page) < least || !folio_try_get(folio))
+	*pages = not_pinned(page);
+	if (!ps_page_may_be_pinned(&folio->page) || !folio_try_get(folio))
 		return NULL;
+	*pages = 1;
 	/* Was it freed or split in between? */
 	if (page_folio(page) == folio) {
 		*pages = ps_rest_of_folio(page);
@@ -554,7 +570,7 @@ static int record_physical(struct record_buf *buf, unsigned long *addr,
 	for (; n && pfn < last && budget > 0; budget--) {
 		page = pfn_to_online_page(pfn);
 		if (!page) {
-			pfn = min(last, ALIGN(pfn + 1, ONLINE_UNIT));
+			pfn = min(last, next_online(pfn));
 			continue;
 		}
 		folio = get_pinned_folio(page, &pages);

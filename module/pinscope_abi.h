@@ -516,6 +516,7 @@ struct pinscope_page {
  *
  * Errors: ENOENT the open file has no such pin; ERANGE the range extends beyond the
  * end of the pin; EPERM for TARGET_PHYSICAL, the caller does not have CAP_SYS_ADMIN;
+ * EFAULT the range of physical memory extends beyond 2^52 bytes;
  * those of the target.
  */
 struct pinscope_inspect {
@@ -760,14 +761,15 @@ enum pinscope_track_op {
  * @op: in: enum pinscope_track_op
  * @max_sites: in: for START, how many sites can be recorded, 16384 at most; 0:
  *	PINSCOPE_SITES_DEFAULT; out: how many
- * @sites: out: sites that have been recorded
+ * @sites: out: sites that have been recorded, those included that were forgotten
  * @on: out: 1 when tracking is on
  * @flags: in: for START, PINSCOPE_TRACK_* bits
  * @since_ns: out: nanoseconds since it was started
- * @missed: out: pins and unpins that could not be recorded: no memory, no room for
- *	the site, or too many calls at a time. Unless it is 0, what HOLDERS tells is not
- *	exact
- * @unknown: out: unpins of pins that were taken before the start, or missed
+ * @missed: out: pins and unpins that could not be recorded: no memory, or no room for
+ *	the site; and calls, when too many were under way. Unless it is 0, what HOLDERS
+ *	tells is not exact
+ * @unknown: out: unpins of pins that were taken before the start, or missed, or that
+ *	folio_add_pin() or folio_add_pins() have added, whose callers are not known
  * @forgotten: out: sites that were forgotten to make room for others; their processes
  *	have ended, and they held nothing
  *
@@ -776,8 +778,9 @@ enum pinscope_track_op {
  * recorded before. While it is on, each call of GUP and each unpin takes longer.
  *
  * Errors: EPERM the caller does not have CAP_SYS_ADMIN; EBUSY for START tracking is
- * on, for CLEAR it is, too; EOPNOTSUPP the kernel has no kretprobes or no ftrace with
- * registers, or it is a PREEMPT_RT kernel.
+ * on, for CLEAR it is, too; ENODEV somebody has turned ftrace (kernel.ftrace_enabled) or
+ * kprobes (/sys/kernel/debug/kprobes/enabled) off; EOPNOTSUPP the kernel has no kretprobes
+ * or no ftrace with registers, or it is a PREEMPT_RT kernel.
  */
 struct pinscope_track {
 	__u32 size;
@@ -808,7 +811,8 @@ struct pinscope_track {
  * @reserved: 0
  * @pid: process id in the caller's pid namespace; 0: not in it, or an interrupt
  * @comm: name of the thread that called first; not terminated if it has 16 bytes
- * @stack: return addresses, the caller of GUP first; 0 where there are no more
+ * @stack: return addresses, the caller of GUP first; 0 where there are no more, and
+ *	without CAP_SYSLOG, or as the sysctl kernel.kptr_restrict wants it
  * @calls: how many calls returned
  * @failed: how many of them pinned nothing
  * @pages: what all of them together pinned: pages, or folios with CALL_PIN_MEMFD

@@ -198,6 +198,22 @@ static inline int ps_folio_pincount(struct folio *folio)
 }
 
 /**
+ * ps_page_may_be_pinned() - whether a folio that begins with a page may be pinned
+ * @page: an online page, of which the caller need not have a reference
+ *
+ * Context: any. The page may be freed, or become part of another folio, meanwhile; the
+ * functions of folios assert that it does not.
+ * Return: false if it was not pinned, or was no first page of a folio.
+ */
+static inline bool ps_page_may_be_pinned(struct page *page)
+{
+	if (PageTail(page))
+		return false;
+	return page_ref_count(page) >= GUP_PIN_COUNTING_BIAS ||
+	       (PageHead(page) && atomic_read(&((struct folio *)page)->_pincount) > 0);
+}
+
+/**
  * ps_folio_takes_pins() - whether pins of a folio are counted
  * @folio: the folio
  *

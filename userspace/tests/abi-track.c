@@ -25,7 +25,7 @@ static void start(int fd, unsigned int flags, unsigned int max_sites)
 	stop(fd);
 	ret = pinscope_track(fd, PINSCOPE_TRACK_START, flags, max_sites, NULL);
 	if (ret == -EOPNOTSUPP)
-		tap_skip("the kernel lacks CONFIG_KRETPROBES or CONFIG_DYNAMIC_FTRACE_WITH_REGS");
+		tap_leave_out("the kernel lacks CONFIG_KRETPROBES or CONFIG_DYNAMIC_FTRACE_WITH_REGS");
 	need_ok(ret);
 }
 
@@ -118,7 +118,7 @@ static void test_calls(struct abi_fixture *f)
 		expect_ne(site.calls, 0);
 		expect_eq(site.failed, 0);
 		expect_ne(site.stack[0], 0);
-		expect_str(site.comm, "abi-test");
+		expect_str(site.comm, program_invocation_short_name);
 
 		need_ok(pinscope_unpin_part(f->ctl, id, page, 2 * page, 0, &left));
 		expect_held(f->ctl, call, WRITE, f->len / page - 2, f->len / page - 2);
@@ -137,7 +137,8 @@ static void test_file(struct abi_fixture *f)
 
 	start(f->ctl, 0, 0);
 	pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
-	snprintf(first, sizeof(first), "site 1: pid %d abi-test pin WRITE\n", getpid());
+	snprintf(first, sizeof(first), "site 1: pid %d %s pin WRITE\n", getpid(),
+		 program_invocation_short_name);
 	file = fopen("/sys/kernel/debug/pinscope/holders", "re");
 	need_sys(file);
 	while (fgets(line, sizeof(line), file)) {
@@ -328,7 +329,7 @@ static void test_memfd(struct abi_fixture *f)
 	struct pinscope_target target = pinscope_memfd(make_memfd(4 * page, 0));
 
 	if (!(get_info(f->ctl).calls & 1ULL << PINSCOPE_CALL_PIN_MEMFD))
-		tap_skip("the kernel has no memfd_pin_folios(): Linux 6.11 has it");
+		tap_leave_out("the kernel has no memfd_pin_folios(): Linux 6.11 has it");
 	cmd.target_type = target.target_type;
 	cmd.target_nr = target.target_nr;
 	start(f->ctl, 0, 0);
@@ -375,7 +376,7 @@ static void test_direct_io(struct abi_fixture *f)
 		need_sys(pread(fd, f->mem, f->len, 0) == (ssize_t)f->len);
 	site = site_of(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE);
 	if (!site.calls)
-		tap_skip("direct I/O takes references before Linux 6.5, no pins");
+		tap_leave_out("direct I/O takes references before Linux 6.5, no pins");
 	expect_eq(site.calls, 100);
 	expect_eq(site.pages, 100 * f->len / page);
 	expect_eq(site.held, 0);

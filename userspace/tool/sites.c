@@ -222,6 +222,9 @@ const char *track_advice(int err)
 			-EOPNOTSUPP,
 			": the kernel lacks CONFIG_KRETPROBES or CONFIG_DYNAMIC_FTRACE_WITH_REGS, or has CONFIG_PREEMPT_RT"
 		}, {
+			-ENODEV,
+			": ftrace or kprobes are off; see /proc/sys/kernel/ftrace_enabled and /sys/kernel/debug/kprobes/enabled"
+		}, {
 			-EPERM, ": it needs CAP_SYS_ADMIN"
 		},
 	};
