@@ -21,8 +21,9 @@ README = SCRIPTS.parent / "README.md"
 # How much dearer a row may have become, of its ratio.
 TOLERANCE = 0.05
 
-# How far two runs of the same thing are apart: a goal that is just reached stays reached.
-REPEATS = 0.005
+# How far two runs of the same thing are apart, when other pages are free: seen were 650 and
+# 657. A goal that is just reached stays reached.
+REPEATS = 0.02
 
 HEAD = """\
 # SPDX-License-Identifier: GPL-2.0-only
