@@ -25,7 +25,8 @@ static void start(int fd, unsigned int flags, unsigned int max_sites)
 	stop(fd);
 	ret = pinscope_track(fd, PINSCOPE_TRACK_START, flags, max_sites, NULL);
 	if (ret == -EOPNOTSUPP)
-		tap_leave_out("the kernel lacks CONFIG_KRETPROBES or CONFIG_DYNAMIC_FTRACE_WITH_REGS");
+		tap_leave_out("the kernel lacks CONFIG_KRETPROBES or %s",
+			      "CONFIG_DYNAMIC_FTRACE_WITH_REGS");
 	need_ok(ret);
 }
 
