@@ -105,6 +105,31 @@ for command in maps inspect explain watch pins who; do
 	ok "$command --help"
 done
 
+# ------------------------------------------------------- real users of GUP
+
+# A process that VFIO, io_uring, AF_XDP, udmabuf, and RDMA and V4L2 where the kernel has
+# them, hold pages of.
+users-test hold-all >/tmp/users 2>&1 &
+users=$!
+wait_for grep -q '^all ' /tmp/users
+sed 's/^/# /' /tmp/users
+grep -q '^holds io-uring-buffer' /tmp/users && grep -q '^holds vfio-' /tmp/users
+ok "a process with pins of real users of GUP"
+run 0 pinscope maps $users && has ' anon '
+ok "maps: of real users"
+run 0 pinscope inspect $users --all --filter maybe_pinned && has ' anon ' '^[1-9][0-9]* pages \('
+ok "inspect: pages that real users have pinned"
+pinned=$(awk '$4 == "anon" { print $1; exit }' $out)
+run 0 pinscope explain $users "$pinned" LONGTERM && has 'stays'
+ok "explain: of a page that a real user has pinned"
+run 0 pinscope watch $users "$pinned" -t 1
+ok "watch: of a page that a real user has pinned"
+run 0 pinscope who $users && has "mapped by $users users-test" "perhaps held by $users users-test: .*VFIO" \
+	"perhaps held by $users users-test: .*io_uring"
+ok "who: without tracking, VFIO and io_uring are candidates"
+kill $users
+wait $users 2>/dev/null
+
 # ------------------------------------------------------------------ every kind
 
 # A page has a kind by what can be seen of it; how it came to be so cannot.

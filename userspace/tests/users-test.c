@@ -6,6 +6,8 @@
  *
  * usage: users-test		all of that
  *        users-test hold	pin by io_uring, VFIO and direct I/O together, for a second
+ *        users-test hold-all	pin by all pinners that keep pins and are here, print a line
+ *				when done, and keep them until it is killed
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,8 +23,7 @@
 #define RELEASE_MS	2000
 #define HOLD_MS		1000
 
-/* Exit statuses of a child. */
-/* What this machine does not have is left out. */
+/* Exit statuses of a child. What this machine does not have is left out. */
 enum { PASS, FAIL, LEFT_OUT };
 
 /* What the functions are called that pin for a pinner, on all kernels. */
@@ -213,6 +214,23 @@ static int with_all(int fd, int (*run)(void))
 	return ret;
 }
 
+static int hold_all(int fd)
+{
+	static struct fixture f[64];
+	size_t i, nr = 0;
+
+	for (i = 0; pinners[i] && nr < ARRAY_SIZE(f); i++)
+		if (pinners[i]->name && !(pinners[i]->traits & PINNER_SHORT) &&
+		    !hold(&f[nr], fd, pinners[i])) {
+			printf("holds %s\n", pinners[i]->name);
+			nr++;
+		}
+	printf("all %zu\n", nr);
+	fflush(stdout);
+	pause();
+	return PASS;
+}
+
 static int wait_a_second(void)
 {
 	sys_sleep_ms(HOLD_MS);
@@ -269,6 +287,8 @@ int main(int argc, char **argv)
 		return 4;
 	if (argc > 1 && !strcmp(argv[1], "hold"))
 		return with_all(fd, wait_a_second);
+	if (argc > 1 && !strcmp(argv[1], "hold-all"))
+		return hold_all(fd);
 	for (i = 0; pinners[i]; i++) {
 		if (!pinners[i]->name)
 			continue;
