@@ -440,6 +440,10 @@ for command in maps inspect explain watch; do
 	says 2 'process id' pinscope $command nonsense "$@"
 	ok "$command: no process id"
 done
+says 4 'no process 123456.*ps -e' pinscope shell -p 123456 -c 'inspect 0 4k'
+ok "shell --pid: no such process"
+says 4 'kernel thread' pinscope shell -p 2 -c 'inspect 0 4k'
+ok "shell --pid: a kernel thread"
 for command in inspect watch; do
 	says 4 'nothing mapped at 0x1000.*pinscope maps' pinscope $command 1 1000
 	ok "$command: an address that is not mapped"

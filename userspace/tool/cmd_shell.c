@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../suite/fixture.h"
+#include "../suite/process.h"
 #include "../suite/run.h"
 #include "../suite/sys.h"
 #include "explain.h"
@@ -797,6 +798,18 @@ static const struct option_row options[] = {
 	{}
 };
 
+/* Says what is wrong with the process of --pid, as the other commands do. */
+static bool target_is_there(void)
+{
+	struct process process;
+	int ret = process_open(&process, pid);
+
+	if (ret)
+		fprintf(stderr, "pinscope shell: %s\n", process.why);
+	process_close(&process);
+	return !ret;
+}
+
 static int cmd_shell(const struct command *command, int argc, char **argv)
 {
 	static const char *const dirs[] = { "/var/tmp" };
@@ -821,6 +834,8 @@ static int cmd_shell(const struct command *command, int argc, char **argv)
 	if (sh.fd < 0)
 		return EXIT_CANNOT;
 	close(sh.fd);
+	if (pid && !target_is_there())
+		return EXIT_CANNOT;
 	sh.fd = pinscope_open_map();
 	sh.target = pid ? pinscope_pid(pid) : pinscope_self();
 	sh.kinds = kinds_expand(dirs, ARRAY_SIZE(dirs), &sh.nr_kinds);
