@@ -23,6 +23,7 @@
  * in the folio, and not recorded yet, or no longer), and for a small folio with 1024
  * references or more. It is never too low. So once it is not higher than what is recorded,
  * all pins of the folio are recorded, and it need not be read again: the folio is complete.
+ * That ends when folio_add_pin() or folio_add_pins() add pins, whose takers are not known.
  *
  * Owns the table of sites and the xarray of folios. Locks: track_mutex for starting,
  * stopping and reading; inside it the xa_lock of the folios, which the handlers take,
@@ -740,18 +741,21 @@ static struct adder {
 #define NO_ADDR		1UL
 
 /* Modules cannot take the address of a function that is not exported; kprobes know it. */
-static unsigned long adder_addr(struct adder *adder)
+static int find_adder(struct adder *adder)
 {
 	struct kprobe probe = { .symbol_name = adder->name };
+	int ret;
 
-	if (!adder->addr) {
+	if (adder->addr)
+		return 0;
+	ret = register_kprobe(&probe);
+	if (ret == -ENOENT)
 		adder->addr = NO_ADDR;
-		if (!register_kprobe(&probe)) {
-			adder->addr = (unsigned long)probe.addr;
-			unregister_kprobe(&probe);
-		}
-	}
-	return adder->addr;
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	adder->addr = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+	return 0;
 }
 
 static const struct unpin_function *unpin_function(unsigned long ip)
@@ -890,9 +894,11 @@ static int add_unpin_functions(void)
 		ret = ftrace_set_filter_ip(&unpin_ops,
 					   (unsigned long)unpin_functions[i].function,
 					   0, 0);
-	for (i = 0; !ret && i < ARRAY_SIZE(adders); i++)
-		if (adder_addr(&adders[i]) != NO_ADDR)
+	for (i = 0; !ret && i < ARRAY_SIZE(adders); i++) {
+		ret = find_adder(&adders[i]);
+		if (!ret && adders[i].addr != NO_ADDR)
 			ret = ftrace_set_filter_ip(&unpin_ops, adders[i].addr, 0, 0);
+	}
 	if (!ret)
 		ret = register_ftrace_function(&unpin_ops);
 	/* kernel.ftrace_enabled is 0. */
