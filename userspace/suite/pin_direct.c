@@ -3,14 +3,16 @@
  * Direct I/O that is in flight: the pages are pinned until the device is done. The device
  * is one that this process serves by ublk, so that it is done when the test is, and the
  * server can look at the pages meanwhile.
+ *
+ * The I/O is io_uring's, not that of io_submit(2): a process that is killed waits for the
+ * latter before its files are closed, and since Linux 6.15 ublk gives up a request only
+ * when its server's file is closed, so that this process would never end.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/aio_abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -37,8 +39,7 @@ struct disk {
 };
 
 /* Of the process: what the server waits with, and what the client does I/O with. */
-static struct io_uring ring;
-static aio_context_t aio;
+static struct io_uring server_ring, client_ring;
 
 static const char *direct_missing(void)
 {
@@ -52,11 +53,33 @@ static const char *direct_open(void)
 
 	if (why)
 		return why;
-	if (io_uring_queue_init(2, &ring, 0))
-		return "no io_uring could be made: sysctl kernel.io_uring_disabled=0";
-	aio = 0;
-	return syscall(SYS_io_setup, 1, &aio) ?
-	       "io_setup failed: the kernel needs CONFIG_AIO" : NULL;
+	return io_uring_queue_init(2, &server_ring, 0) || io_uring_queue_init(1, &client_ring, 0) ?
+	       "no io_uring could be made: sysctl kernel.io_uring_disabled=0" : NULL;
+}
+
+/*
+ * 1: *res is what became of a request of the ring; 0: none has an end in that time;
+ * negative: an error.
+ */
+static int next_result(struct io_uring *ring, long ms, int *res)
+{
+	struct __kernel_timespec time = { .tv_nsec = ms % 1000 * 1000000L, .tv_sec = ms / 1000 };
+	struct io_uring_cqe *cqe;
+	int ret = io_uring_wait_cqe_timeout(ring, &cqe, &time);
+
+	*res = 0;
+	if (ret)
+		return ret == -ETIME ? 0 : ret;
+	*res = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	return 1;
+}
+
+static int submit_to(struct io_uring *ring)
+{
+	int ret = io_uring_submit(ring);
+
+	return ret == 1 ? 0 : ret < 0 ? ret : -EIO;
 }
 
 /* ------------------------------------------------------------------ the server */
@@ -64,8 +87,7 @@ static const char *direct_open(void)
 static int serve(const struct disk *disk, uint32_t op, int result)
 {
 	const struct ublksrv_io_cmd cmd = { .result = result };
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	int ret;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&server_ring);
 
 	if (!sqe)
 		return -EBUSY;
@@ -74,22 +96,15 @@ static int serve(const struct disk *disk, uint32_t op, int result)
 	sqe->fd = disk->server;
 	sqe->off = op;
 	memcpy((char *)sqe + 48, &cmd, sizeof(cmd));
-	ret = io_uring_submit(&ring);
-	return ret == 1 ? 0 : ret < 0 ? ret : -EIO;
+	return submit_to(&server_ring);
 }
 
 /* 1: there is a request; 0: not in that time; negative: the device is going away. */
 static int next_request(long ms)
 {
-	struct __kernel_timespec time = { .tv_nsec = ms % 1000 * 1000000L, .tv_sec = ms / 1000 };
-	struct io_uring_cqe *cqe;
-	int ret = io_uring_wait_cqe_timeout(&ring, &cqe, &time);
+	int res, ret = next_result(&server_ring, ms, &res);
 
-	if (ret)
-		return ret == -ETIME ? 0 : ret;
-	ret = cqe->res;
-	io_uring_cqe_seen(&ring, cqe);
-	return ret < 0 ? ret : 1;
+	return ret == 1 && res < 0 ? res : ret;
 }
 
 /*
@@ -160,31 +175,38 @@ static int disk_make(struct disk *disk)
 		return ret;
 	snprintf(path, sizeof(path), "/dev/ublkb%d", disk->dev);
 	disk->client = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	return disk->client < 0 ? -errno : 0;
+	if (disk->client < 0)
+		return -errno;
+	/*
+	 * Where the look for partitions has left a page in the page cache, io_uring would
+	 * have a worker do the write.
+	 */
+	return -posix_fadvise(disk->client, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 /* ------------------------------------------------------------------ the client */
 
 static int submit(const struct disk *disk, char *addr, bool read)
 {
-	struct iocb io = {
-		.aio_lio_opcode = read ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE,
-		.aio_fildes = disk->client, .aio_buf = (uintptr_t)addr,
-		.aio_nbytes = sys_page_size(),
-	}, *ios = &io;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&client_ring);
 
-	return syscall(SYS_io_submit, aio, 1, &ios) == 1 ? 0 : -errno;
+	if (!sqe)
+		return -EBUSY;
+	if (read)
+		io_uring_prep_read(sqe, disk->client, addr, sys_page_size(), 0);
+	else
+		io_uring_prep_write(sqe, disk->client, addr, sys_page_size(), 0);
+	return submit_to(&client_ring);
 }
 
 /* What became of the I/O; ETIMEDOUT: it is still in flight. */
 static int reap(long ms)
 {
-	struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
-	struct io_event event;
+	int res, ret = next_result(&client_ring, ms, &res);
 
-	if (syscall(SYS_io_getevents, aio, 1, 1, &event, &time) != 1)
-		return -ETIMEDOUT;
-	return event.res == (long)sys_page_size() ? 0 : event.res < 0 ? event.res : -EIO;
+	if (ret != 1)
+		return ret ? ret : -ETIMEDOUT;
+	return res == (int)sys_page_size() ? 0 : res < 0 ? res : -EIO;
 }
 
 /* Waits until the server has the request. One that cannot be pinned has an end at once. */
