@@ -263,7 +263,7 @@ u8 pk_load(struct pk *p)
  */
 static unsigned long pin_timeout(const struct pk *p)
 {
-	return p->size < PUD_SIZE ? 10 * HZ : 120 * HZ;
+	return p->size < PUD_SIZE ? 5 * HZ : 120 * HZ;
 }
 
 /**
