@@ -366,11 +366,11 @@ static void with_workers(void (*run)(void))
 		expect_gt(s.good[i], 0, "command %d", i);
 }
 
-/* Each change some times, or as often as 15 seconds allow; at least once. */
+/* Each change some times, or as often as 8 seconds allow; at least once. */
 static void change_memory(void)
 {
 	const int nr = ARRAY_SIZE(changes);
-	time_t end = time(NULL) + 15;
+	time_t end = time(NULL) + 8;
 	int i;
 
 	for (i = 0; i < nr || (!s.once && i < 40 * nr && time(NULL) < end); i++)
