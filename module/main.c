@@ -165,11 +165,18 @@ static struct dentry *ps_dir;
 
 static int __init ps_init(void)
 {
+	int ret;
+
 	if (!ps_max_pages)
 		ps_max_pages = totalram_pages() / 4;
+	ret = ps_create_pin_cache();
+	if (ret)
+		return ret;
 	ps_dir = debugfs_create_dir("pinscope", NULL);
-	if (IS_ERR(ps_dir))
+	if (IS_ERR(ps_dir)) {
+		ps_destroy_pin_cache();
 		return PTR_ERR(ps_dir);
+	}
 	/*
 	 * debugfs_create_file() puts its own file_operations in front of ours,
 	 * and those have neither compat_ioctl nor mmap. What they add, files
@@ -191,6 +198,7 @@ static void __exit ps_exit(void)
 	ps_gup_test_exit();
 	debugfs_remove(ps_dir);
 	ps_holders_exit();
+	ps_destroy_pin_cache();
 }
 module_exit(ps_exit);
 

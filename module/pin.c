@@ -6,14 +6,15 @@
  * max_pages.
  *
  * PIN fills a new struct ps_pin that nothing else can reach, and adds it to the open
- * file's xarray, which holds a reference. A lookup finds it once the caller has the id.
+ * file's table, which holds a reference. A lookup finds it once the caller has the id.
  * Whoever wants to see all pins goes through the open files.
  *
  * The ranges of a pin never change after PIN. UNPIN of a part marks the pages in a
  * bitmap.
  *
- * Locks: ps_pin.lock, then the mmap lock. The xa_lock of a file's xarray is taken
- * inside the xa_lock of the list of files; no lock is taken inside that.
+ * Locks: ps_pin.lock, then the mmap lock. files_lock, of the list of files, then the
+ * lock of a file's table, which can be taken with ps_pin.lock held as well; no lock is
+ * taken inside that.
  */
 #include <linux/bitmap.h>
 #include <linux/capability.h>
@@ -25,6 +26,8 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include "pinscope.h"
 #include "trace.h"
@@ -35,8 +38,12 @@
 /* Base pages to release at a time, so that others can run in between. */
 #define RELEASE_BATCH	8192UL
 
-/* How many pointers to pages are kept on the stack instead of in allocated memory. */
-#define FEW_PAGES	16
+/*
+ * How many pointers to pages are kept on the stack, instead of in allocated memory when
+ * pinned, and for one call when released. A kernel that clears the stack clears them.
+ */
+#define FEW_PAGES	4
+#define RELEASE_PAGES	16
 
 /* Base pages per call of GUP by default: their pointers fill one page. */
 #define DEFAULT_BATCH	(PAGE_SIZE / sizeof(struct page *))
@@ -49,17 +56,24 @@ module_param_named(max_pages, ps_max_pages, ulong, 0644);
 MODULE_PARM_DESC(max_pages,
 		 "how many base pages may be pinned by all users together (default: a quarter of RAM)");
 
+/* The least number of slots in the table of a file's pins. */
+#define MIN_SLOTS	64U
+
 /*
- * Ids start at 1, so that an id that was never set names no pin. The index of a pin in
- * its file's xarray is larger by this: the indices 0 and 1 are always reserved, which
- * keeps the xarray from freeing its only node with the last pin, and from allocating
- * it again with the next.
+ * A slot of that table has a pin, or is free and has the id of the next free slot, which
+ * is marked by the lowest bit. Ids start at 1, so that an id that was never set names no
+ * pin: slot 0 has the first free id, and 0 ends the list.
  */
-#define ID_TO_INDEX	1
+#define FREE_SLOT(next)	((unsigned long)(next) << 1 | 1)
+#define NEXT_FREE(slot)	((u32)((slot) >> 1))
 
 /* The open files by serial number: in the order of their opening. */
 static DEFINE_XARRAY_ALLOC1(all_files);
+static DEFINE_MUTEX(files_lock);
 static u32 next_serial;
+
+/* Of pins. It has a constructor, so a kernel that clears memory on allocation does not. */
+static struct kmem_cache *pin_cache;
 
 /* Counts pages as pinned. Returns false, counting nothing, above the limit. */
 static bool charge_pages(unsigned long pages)
@@ -152,11 +166,13 @@ count:
 /* How many of @pages, @nr of them, are consecutive from the first one on. */
 static unsigned long run_length(struct page **pages, unsigned long nr)
 {
-	unsigned long n = 1;
+	struct page **end = pages + nr;
+	long left = 1 - (long)nr;
 
-	while (n < nr && ps_page_follows(pages[0], n, pages[n]))
-		n++;
-	return n;
+	/* A sum that is 0 needs no comparison: it takes a sixth of the loop. */
+	while (left && ps_page_follows(pages[0], nr + left, end[left]))
+		left++;
+	return nr + left;
 }
 
 /**
@@ -237,7 +253,7 @@ static void release_pages_at(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 {
 	unsigned long pfn, pages, released = 0;
 	bool by_folio = ps_gup_by_folio(pin->call);
-	struct page *few[FEW_PAGES];
+	struct page *few[RELEASE_PAGES];
 	unsigned int nr = 0;
 
 	dirty |= READ_ONCE(pin->written);
@@ -250,7 +266,7 @@ static void release_pages_at(struct ps_pin *pin, struct ps_pos pos, bool dirty)
 			continue;
 		}
 		few[nr++] = pfn_to_page(pfn);
-		if (nr == FEW_PAGES) {
+		if (nr == RELEASE_PAGES) {
 			ps_gup_release_pages(pin->call, few, nr, dirty);
 			nr = 0;
 			cond_resched();
@@ -270,11 +286,12 @@ static void free_pin(struct kref *ref)
 		release_pages_at(pin, ps_pin_seek(pin, 0, pin->pages), false);
 	if (pin->ranges != pin->few)
 		kvfree(pin->ranges);
-	kvfree(pin->released);
+	if (pin->released)
+		kvfree(pin->released);
 	if (pin->mm)
 		mmdrop(pin->mm);
 	put_pid(pin->pid);
-	kfree(pin);
+	kmem_cache_free(pin_cache, pin);
 }
 
 /**
@@ -291,17 +308,30 @@ void ps_pin_put(struct ps_pin *pin)
 	kref_put(&pin->ref, free_pin);
 }
 
-/*
- * Takes a reference to a pin, for ps_pin_put() to drop, unless it does not exist for
- * others yet. The xa_lock of its file's xarray is held.
- */
-static bool get_published(struct ps_pin *pin)
+/* The pin in a slot of @file's table, whose lock is held; or NULL. */
+static struct ps_pin *pin_in_slot(const struct ps_file *file, unsigned long id)
 {
+	unsigned long slot;
+
+	if (id >= file->nr_slots)
+		return NULL;
+	slot = file->slots[array_index_nospec(id, file->nr_slots)];
+	return slot & 1 ? NULL : (struct ps_pin *)slot;
+}
+
+/*
+ * Takes a reference to a pin, for ps_pin_put() to drop. Returns NULL if there is none, or
+ * if it does not exist for others yet.
+ */
+static struct ps_pin *get_published(const struct ps_file *file, unsigned long id)
+{
+	struct ps_pin *pin = pin_in_slot(file, id);
+
 	/* Pairs with publish_pin(): the id is set. */
-	if (!smp_load_acquire(&pin->published))
-		return false;
+	if (!pin || !smp_load_acquire(&pin->published))
+		return NULL;
 	kref_get(&pin->ref);
-	return true;
+	return pin;
 }
 
 /* Looks up a pin and takes a reference, for ps_pin_put() to drop. */
@@ -309,12 +339,57 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 {
 	struct ps_pin *pin;
 
-	xa_lock(&file->pins);
-	pin = xa_load(&file->pins, (unsigned long)id + ID_TO_INDEX);
-	if (pin && !get_published(pin))
-		pin = NULL;
-	xa_unlock(&file->pins);
+	mutex_lock(&file->lock);
+	pin = get_published(file, id);
+	mutex_unlock(&file->lock);
 	return pin;
+}
+
+/* Doubles the table, whose lock is held. It keeps its size until the file is released. */
+static int add_slots(struct ps_file *file)
+{
+	unsigned int nr = max(2 * file->nr_slots, MIN_SLOTS), id;
+	unsigned long *slots;
+
+	slots = kvmalloc_array(nr, sizeof(*slots), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!slots)
+		return -ENOMEM;
+	if (file->slots)
+		memcpy(slots, file->slots, file->nr_slots * sizeof(*slots));
+	kvfree(file->slots);
+	file->slots = slots;
+	/* The lowest new id is the first to be given out. */
+	for (id = nr - 1; id >= max(file->nr_slots, 1U); id--)
+		slots[id] = id < nr - 1 ? FREE_SLOT(id + 1) : FREE_SLOT(0);
+	slots[0] = FREE_SLOT(id + 1);
+	file->nr_slots = nr;
+	return 0;
+}
+
+/* Gives a pin an id, and the caller's reference to the table. */
+static int add_pin(struct ps_file *file, struct ps_pin *pin)
+{
+	int ret = 0;
+
+	mutex_lock(&file->lock);
+	if (!file->slots || file->slots[0] == FREE_SLOT(0))
+		ret = add_slots(file);
+	if (!ret) {
+		pin->id = NEXT_FREE(file->slots[0]);
+		file->slots[0] = file->slots[pin->id];
+		file->slots[pin->id] = (unsigned long)pin;
+	}
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+/* Takes a pin out of the table, for the caller to drop the table's reference. */
+static void remove_pin(struct ps_file *file, u32 id)
+{
+	mutex_lock(&file->lock);
+	file->slots[id] = file->slots[0];
+	file->slots[0] = FREE_SLOT(id);
+	mutex_unlock(&file->lock);
 }
 
 /**
@@ -330,35 +405,26 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index)
 {
 	unsigned long wanted = *serial;
+	struct ps_pin *pin = NULL;
 	struct ps_file *file;
-	struct ps_pin *pin;
-	bool published;
 
-	for (;;) {
-		/* A file leaves the list before its pins are released. */
-		xa_lock(&all_files);
-		file = xa_find(&all_files, serial, ULONG_MAX, XA_PRESENT);
-		if (!file) {
-			xa_unlock(&all_files);
-			return NULL;
-		}
+	/* A file leaves the list before its pins are released. */
+	mutex_lock(&files_lock);
+	xa_for_each_start(&all_files, *serial, file, wanted) {
 		if (*serial != wanted)
 			*index = 0;
-		wanted = *serial;
-		xa_lock(&file->pins);
-		pin = xa_find(&file->pins, index, ULONG_MAX, XA_PRESENT);
-		published = pin && get_published(pin);
-		xa_unlock(&file->pins);
-		xa_unlock(&all_files);
-		if (published)
-			return pin;
-		/* Go on behind this pin, or with the next file. */
+		mutex_lock(&file->lock);
+		while (!pin && *index < file->nr_slots)
+			pin = get_published(file, (*index)++);
+		mutex_unlock(&file->lock);
 		if (pin)
-			++*index;
-		else
-			++*serial;
+			break;
 		cond_resched();
 	}
+	mutex_unlock(&files_lock);
+	if (pin)
+		--*index;
+	return pin;
 }
 
 /**
@@ -567,24 +633,38 @@ static int pin_range(struct ps_file *file, struct ps_pin *pin,
 	return ret;
 }
 
+/* What a pin has when the cache gets memory for it, and when it is freed. */
+static void construct_pin(void *memory)
+{
+	struct ps_pin *pin = memory;
+
+	init_rwsem(&pin->lock);
+}
+
 static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 				struct mm_struct *mm)
 {
-	struct ps_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+	struct ps_pin *pin = kmem_cache_alloc(pin_cache, GFP_KERNEL);
 
 	if (!pin)
 		return NULL;
 	kref_init(&pin->ref);
-	init_rwsem(&pin->lock);
 	pin->call = cmd->call;
 	pin->gup_flags = cmd->gup_flags;
 	pin->addr = cmd->addr;
-	pin->ranges = pin->few;
+	pin->published = false;
+	pin->written = false;
+	pin->pages = 0;
+	pin->held = 0;
+	pin->released = NULL;
+	pin->nr_ranges = 0;
 	pin->max_ranges = PS_FEW_RANGES;
+	pin->ranges = pin->few;
+	pin->index = NULL;
 	if (mm)
 		mmgrab(mm);
 	pin->mm = mm;
-	pin->pid = get_task_pid(current, PIDTYPE_TGID);
+	pin->pid = get_pid(task_tgid(current));
 	/* Who changes it at the same time always leaves the last byte 0. */
 	memcpy(pin->comm, current->comm, sizeof(pin->comm));
 	return pin;
@@ -597,18 +677,14 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 static int publish_pin(struct ps_pin *pin, struct ps_ucmd *ucmd)
 {
 	struct pinscope_pin *cmd = ucmd->cmd;
-	u32 index;
-	int ret;
+	int ret = add_pin(ucmd->file, pin);
 
-	ret = xa_alloc(&ucmd->file->pins, &index, pin, xa_limit_31b,
-		       GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
-	cmd->id = index - ID_TO_INDEX;
-	pin->id = cmd->id;
+	cmd->id = pin->id;
 	ret = ps_respond(ucmd);
 	if (ret) {
-		xa_erase(&ucmd->file->pins, index);
+		remove_pin(ucmd->file, pin->id);
 		return ret;
 	}
 	/* Pairs with get_published(). */
@@ -767,8 +843,8 @@ static int unpin_locked(struct ps_file *file, struct ps_pin *pin,
 	trace_pinscope_unpin(cmd);
 	if (pin->held)
 		return 0;
-	xa_erase(&file->pins, pin->id + ID_TO_INDEX);
-	ps_pin_put(pin);	/* the xarray's; the caller has another one */
+	remove_pin(file, pin->id);
+	ps_pin_put(pin);	/* the table's; the caller has another one */
 	return 0;
 }
 
@@ -784,6 +860,7 @@ static int unpin_locked(struct ps_file *file, struct ps_pin *pin,
  */
 int ps_cmd_unpin(struct ps_ucmd *ucmd)
 {
+	struct pinscope_unpin __user *to = ucmd->uptr;
 	struct pinscope_unpin *cmd = ucmd->cmd;
 	struct ps_pin *pin;
 	int ret;
@@ -800,7 +877,10 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
 		up_write(&pin->lock);
 	}
 	ps_pin_put(pin);
-	return ret ? ret : ps_respond(ucmd);
+	/* The only field that is out. */
+	if (ret || ucmd->user_size < offsetofend(struct pinscope_unpin, left))
+		return ret;
+	return put_user(cmd->left, &to->left);
 }
 
 /**
@@ -812,18 +892,12 @@ int ps_cmd_unpin(struct ps_ucmd *ucmd)
  */
 int ps_init_pins(struct ps_file *file)
 {
-	unsigned long index;
-	int ret = 0;
+	int ret;
 
 	file->show_pfns = ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
-	xa_init_flags(&file->pins, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
-	for (index = 0; !ret && index <= ID_TO_INDEX; index++)
-		ret = xa_reserve(&file->pins, index, GFP_KERNEL_ACCOUNT);
-	if (!ret)
-		ret = xa_alloc_cyclic(&all_files, &file->serial, file, xa_limit_31b,
-				      &next_serial, GFP_KERNEL_ACCOUNT);
-	if (ret < 0)
-		xa_destroy(&file->pins);
+	mutex_init(&file->lock);
+	ret = xa_alloc_cyclic(&all_files, &file->serial, file, xa_limit_31b,
+			      &next_serial, GFP_KERNEL_ACCOUNT);
 	return ret < 0 ? ret : 0;
 }
 
@@ -836,13 +910,40 @@ int ps_init_pins(struct ps_file *file)
 void ps_release_pins(struct ps_file *file)
 {
 	struct ps_pin *pin;
-	unsigned long id;
+	u32 id;
 
+	mutex_lock(&files_lock);
 	xa_erase(&all_files, file->serial);
-	xa_for_each(&file->pins, id, pin) {
-		ps_pin_put(pin);
+	mutex_unlock(&files_lock);
+	for (id = 0; id < file->nr_slots; id++) {
+		pin = pin_in_slot(file, id);
+		if (pin)
+			ps_pin_put(pin);
 		cond_resched();
 	}
-	xa_destroy(&file->pins);
+	kvfree(file->slots);
 	kvfree(file->batch);
+}
+
+/**
+ * ps_create_pin_cache() - do what PIN needs once
+ *
+ * Context: may sleep.
+ * Return: 0, for ps_destroy_pin_cache() to undo, or -ENOMEM.
+ */
+int ps_create_pin_cache(void)
+{
+	pin_cache = kmem_cache_create("pinscope_pin", sizeof(struct ps_pin), 0,
+				      SLAB_ACCOUNT, construct_pin);
+	return pin_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * ps_destroy_pin_cache() - undo ps_create_pin_cache()
+ *
+ * Context: may sleep; there are no pins.
+ */
+void ps_destroy_pin_cache(void)
+{
+	kmem_cache_destroy(pin_cache);
 }

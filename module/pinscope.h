@@ -4,16 +4,16 @@
  * file offers to others. The functions are described where they are defined.
  *
  * Objects and their lifetime:
- * - struct ps_file: one for each open of ctl, map or gup_test. It owns an xarray
+ * - struct ps_file: one for each open of ctl, map or gup_test. It owns a table
  *   of pins by id, and for map the memory behind its mappings. It is freed when
  *   the file is released.
- * - struct ps_pin: reference counted. Its file's xarray holds one reference
+ * - struct ps_pin: reference counted. Its file's table holds one reference
  *   until UNPIN or the file's release; a running ioctl holds another one. The
  *   pages are released by UNPIN, or with the last reference.
  *
  * Lock order: ps_pin.lock, mmap lock, i_mmap_rwsem (hugetlb only), page table
- * lock. The locks of the xarrays, and those of gup_test.c and map.c, are
- * described there.
+ * lock. The locks of pin.c's tables, and those of gup_test.c and map.c,
+ * are described there.
  *
  * Dependencies point one way: main.c calls the handlers, the handlers call the
  * files that pin, walk and translate, all of them may call ucmd.c.
@@ -25,9 +25,9 @@
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
-#include <linux/xarray.h>
 
 #include "compat/compat.h"
 #include "pinscope_abi.h"
@@ -43,7 +43,9 @@ struct ps_map;
 
 /* The state of one open of ctl, map or gup_test. */
 struct ps_file {
-	struct xarray pins;	/* of struct ps_pin; the index is the id plus 1 */
+	struct mutex lock;	/* of the next two */
+	unsigned long *slots;	/* of pins, by id, see pin.c */
+	u32 nr_slots;
 	u32 serial;		/* in the list of open files, see pin.c */
 	bool show_pfns;		/* had who opened it CAP_SYS_ADMIN? */
 	struct page **batch;	/* of PIN, while none runs; or NULL */
@@ -269,6 +271,8 @@ struct ps_pos ps_pin_seek(const struct ps_pin *pin, unsigned long first,
 			  unsigned long pages);
 int ps_init_pins(struct ps_file *file);
 void ps_release_pins(struct ps_file *file);
+int ps_create_pin_cache(void);
+void ps_destroy_pin_cache(void);
 
 /* walk.c */
 
