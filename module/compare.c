@@ -71,14 +71,16 @@ static unsigned long pages_before(const struct comparison *c, unsigned long addr
 static unsigned long compare_entry(const struct ps_entry *entry, void *arg)
 {
 	struct comparison *c = arg;
-	unsigned long absent = pages_before(c, entry->addr);
+	unsigned long absent = pages_before(c, entry->addr), i, n;
 
 	/* After a long gap, let ps_compare() count it with no lock held. */
 	if (absent > MAX_ABSENT_LOCKED)
 		return 0;
 	compare_run(c, false, 0, absent);
-	compare_run(c, entry->state & PINSCOPE_STATE_PRESENT, entry->pfn,
-		    entry->pages);
+	n = entry->ptes ? 1 : entry->pages;
+	for (i = 0; i < entry->pages; i += n)
+		compare_run(c, entry->state & PINSCOPE_STATE_PRESENT,
+			    ps_entry_pfn(entry, i), n);
 	return entry->pages;
 }
 

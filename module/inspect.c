@@ -63,8 +63,8 @@
 /* What decides all that a record tells of a folio of one page, but for its PFN. */
 struct small_folio {
 	unsigned long flags;
-	unsigned int mapping;	/* the flags in ->mapping: anonymous, KSM */
-	bool charged;		/* to a memory cgroup */
+	unsigned long mapping;	/* the flags in ->mapping: anonymous, KSM */
+	unsigned long charged;	/* to a memory cgroup? */
 	int refcount;
 	int mapcount;		/* as in struct page */
 };
@@ -240,8 +240,6 @@ static unsigned long count_small(struct page *page, unsigned long nr,
 	struct small_folio next;
 	unsigned long n = 1;
 
-	if (nr == 1)
-		return 1;
 	/* All of one page block. */
 	nr = min(nr, pageblock_nr_pages -
 		     (page_to_pfn(page) & (pageblock_nr_pages - 1)));
@@ -290,12 +288,12 @@ static __always_inline bool extends_small(const struct record_buf *buf,
 
 /*
  * Adds a record for folios of one page from the page @done of an entry on, the first of
- * which is @small, or adds them to the last record. Returns how many, or 0 when the
- * buffer is full.
+ * which is @small, or adds them to the last record. At most @left pages. Returns how many,
+ * or 0 when the buffer is full.
  */
-static unsigned long record_small(struct record_buf *buf,
-				  const struct ps_entry *entry, unsigned long done,
-				  const struct small_folio *small)
+static __always_inline unsigned long
+record_small(struct record_buf *buf, const struct ps_entry *entry, unsigned long done,
+	     unsigned long left, const struct small_folio *small)
 {
 	struct pinscope_page *rec = &buf->records[buf->nr];
 	struct page *page = entry->page + done;
@@ -306,8 +304,9 @@ static unsigned long record_small(struct record_buf *buf,
 	*rec = buf->like;
 	rec->state = add_block_states(rec->state, (struct folio *)page);
 	rec->addr = entry->addr + (done << PAGE_SHIFT);
-	rec->pages = !buf->show_pfns || (buf->show_holders && rec->pincount) ? 1 :
-		     count_small(page, entry->pages - done, small);
+	rec->pages = 1;
+	if (left > 1 && buf->show_pfns && !(buf->show_holders && rec->pincount))
+		rec->pages = count_small(page, left, small);
 	rec->pfn = entry->pfn + done;
 	rec->folio_pfn = rec->pfn;
 	if (extends_small(buf, rec) && rec->addr != entry->vma_start) {
@@ -429,24 +428,53 @@ static unsigned long record_other(struct record_buf *buf,
 }
 
 /*
- * Adds records for the pages of an entry; the function that ps_walk() calls. Each is
- * made behind the last one of the buffer, where there is room for it even if the buffer
- * is full. Returns for how many pages.
+ * Adds records for the pages of an entry that are consecutive. Each is made behind the
+ * last one of the buffer, where there is room for it even if the buffer is full. Returns
+ * for how many pages.
  */
-static unsigned long record_entry(const struct ps_entry *entry, void *arg)
+static unsigned long record_consecutive(struct record_buf *buf,
+					const struct ps_entry *entry)
 {
 	struct small_folio small;
 	unsigned long done, n;
 
 	for (done = 0; done < entry->pages; done += n) {
 		if (entry->page && read_small_folio(entry->page + done, &small))
-			n = record_small(arg, entry, done, &small);
+			n = record_small(buf, entry, done, entry->pages - done, &small);
 		else
-			n = record_other(arg, entry, done);
+			n = record_other(buf, entry, done);
 		if (!n)
 			break;
 	}
 	return done;
+}
+
+/* Likewise for pages that are not consecutive: mostly folios of one page. */
+static unsigned long record_scattered(struct record_buf *buf, const struct ps_entry *entry)
+{
+	struct ps_entry one = *entry;
+	struct small_folio small;
+	unsigned long done, n;
+
+	one.pages = 1;
+	for (done = 0; done < entry->pages; done++) {
+		one.pfn = ps_entry_pfn(entry, done);
+		one.page = pfn_to_page(one.pfn);
+		if (read_small_folio(one.page, &small))
+			n = record_small(buf, &one, 0, 1, &small);
+		else
+			n = record_consecutive(buf, &one);
+		if (!n)
+			break;
+		one.addr += PAGE_SIZE;
+	}
+	return done;
+}
+
+/* Adds records for the pages of an entry; the function that ps_walk() calls. */
+static unsigned long record_entry(const struct ps_entry *entry, void *arg)
+{
+	return entry->ptes ? record_scattered(arg, entry) : record_consecutive(arg, entry);
 }
 
 /*

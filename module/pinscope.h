@@ -277,9 +277,9 @@ void ps_destroy_pin_cache(void);
 /* walk.c */
 
 /*
- * One non-empty page table entry, or several PTEs of pages with consecutive PFNs and
- * struct pages that are equal but for their PFNs. Read with the lock of their table
- * held.
+ * One non-empty page table entry, or several PTEs of pages that are equal but for their
+ * PFNs. Unless there are @ptes, the PFNs are consecutive, and the struct pages, too. Read
+ * with the lock of their table held.
  */
 struct ps_entry {
 	unsigned long addr;	/* inside the range that is walked */
@@ -287,11 +287,25 @@ struct ps_entry {
 	unsigned long pfn;	/* of @addr, where the ABI says it is valid */
 	u64 state;		/* PINSCOPE_STATE_* of the entry alone */
 	struct page *page;	/* of @addr; NULL: no struct page to look at */
+	pte_t *ptes;		/* for ps_entry_pfn(): their PFNs; or NULL */
 	unsigned int shift;	/* log2 of the bytes that one entry maps */
 	unsigned int swap_type;
 	unsigned long swap_offset;
 	unsigned long vma_start;
 };
+
+/**
+ * ps_entry_pfn() - get the PFN of a page of an entry
+ * @entry: the entry, which has a PFN
+ * @n: which of its pages, from 0
+ *
+ * Context: in a ps_entry_fn.
+ * Return: the PFN.
+ */
+static inline unsigned long ps_entry_pfn(const struct ps_entry *entry, unsigned long n)
+{
+	return entry->ptes ? pte_pfn(ptep_get(entry->ptes + n)) : entry->pfn + n;
+}
 
 /*
  * Called for each such entry with the lock of its page table held: must not sleep.

@@ -221,15 +221,34 @@ static unsigned long count_run(pte_t *pte, pte_t first, unsigned long pfn,
 }
 
 /*
+ * How many of @max PTEs from @first on, at @pte, are equal but for their PFNs. Ends where
+ * two are consecutive, for count_run() to go on.
+ */
+static unsigned long count_scattered(pte_t *pte, pte_t first, unsigned long max)
+{
+	u64 bits = pte_bits(first), last = pte_val(first), value;
+	unsigned long n;
+	pte_t next;
+
+	for (n = 1; n < max; n++, last = value) {
+		next = ptep_get(pte + n);
+		value = pte_val(next);
+		if (pte_bits(next) != bits || value == last + PAGE_SIZE)
+			break;
+	}
+	return n;
+}
+
+/*
  * Calls the walk's function for a PTE, and for those behind it that are equal but for
- * consecutive PFNs. @addr is the address of the first one. Returns where to go on;
+ * their PFNs. @addr is the address of the first one. Returns where to go on;
  * *@next is where to go on if the walk does not end.
  */
 static unsigned long emit_ptes(struct walk *w, pte_t *pte, pte_t entry,
 			       unsigned long addr, unsigned long end,
 			       unsigned long *next)
 {
-	unsigned long pfn;
+	unsigned long max = (end - addr) >> PAGE_SHIFT, pfn;
 
 	*next = addr + PAGE_SIZE;
 	if (!pte_present(entry) || pte_special(entry))
@@ -247,7 +266,12 @@ static unsigned long emit_ptes(struct walk *w, pte_t *pte, pte_t entry,
 	w->last.addr = addr;
 	w->last.pfn = pfn;
 	w->last.page = pfn_to_page(pfn);
-	w->last.pages = count_run(pte, entry, pfn, (end - addr) >> PAGE_SHIFT);
+	w->last.pages = count_run(pte, entry, pfn, max);
+	w->last.ptes = NULL;
+	if (w->last.pages == 1) {
+		w->last.pages = count_scattered(pte, entry, max);
+		w->last.ptes = pte;
+	}
 	*next = addr + (w->last.pages << PAGE_SHIFT);
 	return addr + (w->fn(&w->last, w->arg) << PAGE_SHIFT);
 }
