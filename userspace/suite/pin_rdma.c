@@ -4,9 +4,11 @@
  * another one of this process reads and writes it as a remote machine would.
  *
  * The devices are the kernel's two in software: RoCE (rdma_rxe) on the interface dummy0,
- * and iWARP (siw) on lo. What connects is the RDMA connection manager, since iWARP has
- * nothing else. The library of verbs is linked with the providers of these two devices,
- * so that no other file is needed.
+ * and iWARP (siw) on dummy1: the connection manager finds a device by the interface's
+ * address, and siw makes its GID of the hardware address, which lo does not have. What
+ * connects is the RDMA connection manager, since iWARP has nothing else. The library of
+ * verbs is linked with the providers of these two devices, so that no other file is
+ * needed.
  */
 #include <errno.h>
 #include <infiniband/verbs.h>
@@ -58,7 +60,7 @@ static struct rdma rxe = {
 };
 
 static struct rdma siw = {
-	.type = "siw", .module = "siw", .ndev = "lo", .dev = "siw_lo",
+	.type = "siw", .module = "siw", .ndev = "dummy1", .dev = "siw_dummy1",
 };
 
 static const char *says(struct rdma *rdma, const char *what, int error)
@@ -163,7 +165,9 @@ static const char *missing(const struct rdma *rdma)
 				      "no iWARP in software: modprobe -a siw rdma_ucm";
 	snprintf(path, sizeof(path), "/sys/class/net/%s", rdma->ndev);
 	if (access(path, F_OK))
-		return "no interface dummy0: make it (type dummy), with an IPv4 address, and up";
+		return rdma == &rxe ?
+			"no interface dummy0: make it (type dummy), with an IPv4 address, and up" :
+			"no interface dummy1: make it (type dummy), with an IPv4 address, and up";
 	return NULL;
 }
 
