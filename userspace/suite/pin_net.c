@@ -52,6 +52,12 @@ static const char *xsk_missing(void)
 	if (fd < 0)
 		return "no AF_XDP: the kernel needs CONFIG_XDP_SOCKETS";
 	close(fd);
+	/* What is sent is received by it. */
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return "no packet sockets: modprobe af_packet; the kernel needs CONFIG_PACKET";
+	if (fd >= 0)
+		close(fd);
 	return NULL;
 }
 
