@@ -31,6 +31,7 @@
  * sites.
  */
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/ftrace.h>
@@ -41,6 +42,7 @@
 #include <linux/ktime.h>
 #include <linux/memory_hotplug.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/stacktrace.h>
@@ -1146,6 +1148,25 @@ unlock:
 	mutex_unlock(&track_mutex);
 }
 
+/*
+ * Pages that are charged to the user of a process. The field is there if anything in the
+ * kernel charges to it, and CONFIG_NET does.
+ */
+static u64 user_locked(struct pid *pid)
+{
+	u64 pages = 0;
+#if IS_ENABLED(CONFIG_NET)
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task)
+		pages = atomic_long_read(&__task_cred(task)->user->locked_vm);
+	rcu_read_unlock();
+#endif
+	return pages;
+}
+
 /* A site as the ABI has it. */
 static struct pinscope_site site_record(u32 i)
 {
@@ -1161,6 +1182,7 @@ static struct pinscope_site site_record(u32 i)
 	ps_gup_flags_from_kernel(rec.kernel_flags, &gup_flags);
 	rec.gup_flags = gup_flags;
 	rec.pid = pid_vnr(sites[i].pid);
+	rec.user_locked = user_locked(sites[i].pid);
 	rec.first_ns = now - rec.first_ns;
 	rec.last_ns = now - rec.last_ns;
 	return rec;

@@ -826,6 +826,9 @@ struct pinscope_track {
  * @longest_ns: how long the longest pin was held that has been released
  * @slowest_ns: how long the slowest call took
  * @ages: pins held, by age: below 1 s, 10 s, 1 min, 10 min, 1 h, 1 d, and others
+ * @user_locked: pages that are charged to the user of the process, over all processes of
+ *	that user: what AF_XDP, io_uring and perf charge there unless they have
+ *	CAP_IPC_LOCK. No file shows it. 0: the process has ended
  */
 struct pinscope_site {
 	__u32 id;
@@ -848,6 +851,7 @@ struct pinscope_site {
 	__u64 longest_ns;
 	__u64 slowest_ns;
 	__u64 ages[PINSCOPE_AGES];
+	__u64 user_locked;
 };
 
 /**
