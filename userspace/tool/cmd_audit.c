@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../suite/sys.h"
+#include "accounts.h"
 #include "sites.h"
 
 static bool json, with_references;
@@ -36,6 +39,8 @@ static const struct option_row options[] = {
 #define SLOW_NS		1000000000ULL
 /* What a process holds may be released some time after its end. */
 #define SETTLE_MS	2000
+/* How often it looks at what is held; less often where that takes long. */
+#define LOOK_MS		250
 
 #define F(name)	PINSCOPE_FOLL_##name
 
@@ -54,12 +59,6 @@ static uint64_t held_for(const struct pinscope_site *site)
 static bool is_force_pin(const struct pinscope_site *site)
 {
 	return takes_pins(site) && site->gup_flags & F(FORCE);
-}
-
-/* memfd_pin_folios() pins for long without a flag that says so. */
-static bool is_longterm(const struct pinscope_site *site)
-{
-	return site->gup_flags & F(LONGTERM) || site->call == PINSCOPE_CALL_PIN_MEMFD;
 }
 
 static bool is_held(const struct pinscope_site *site)
@@ -91,7 +90,7 @@ static const struct finding {
 	{ "force-pin", is_force_pin,
 	  "FOLL_FORCE with a pin: the workaround that Linux 6.2 made needless. It copies pages that are only read, makes them dirty, and ignores write protection."
 	},
-	{ "longterm", is_longterm, NULL },
+	{ "longterm", site_is_longterm, NULL },
 	{ "held", is_held,
 	  "The pins were held for long without FOLL_LONGTERM: meanwhile memory of ZONE_MOVABLE and CMA cannot be migrated, and a write may replace the page in the process."
 	},
@@ -178,6 +177,51 @@ static json_t *json_site(const struct pinscope_site *site)
 	return object;
 }
 
+static void print_account(const struct account *account)
+{
+	const struct charged *charged = &account->charged;
+	char text[400], limit[60];
+
+	snprintf(text, sizeof(text),
+		 "process %d %.16s: %llu KiB were pinned with FOLL_LONGTERM for more than a second, and less is accounted: VmPin %llu KiB, VmLck %llu KiB, its user %llu KiB. No limit applies to the rest; %s.",
+		 account->pid, account->comm, (unsigned long long)account->held,
+		 (unsigned long long)charged->pinned, (unsigned long long)charged->locked,
+		 (unsigned long long)account->user,
+		 limit_text(charged, limit, sizeof(limit)));
+	print_wrapped(stdout, "", text, 4);
+}
+
+static json_t *json_account(const struct account *account)
+{
+	json_t *comm = json_stringn(account->comm,
+				    strnlen(account->comm, sizeof(account->comm)));
+
+	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:b}", "pid", account->pid,
+			 "comm", comm ? comm : json_string(""),
+			 "held_kib", (json_int_t)account->held,
+			 "vm_pin_kib", (json_int_t)account->charged.pinned,
+			 "vm_lck_kib", (json_int_t)account->charged.locked,
+			 "user_kib", (json_int_t)account->user,
+			 "accounted", !uncharged(account));
+}
+
+/* Prints the processes that hold more than is charged; returns how many. */
+static size_t print_accounts(const struct accounts *accounts, json_t *list)
+{
+	size_t i, wrong = 0;
+
+	for (i = 0; i < accounts->nr; i++) {
+		const struct account *account = &accounts->account[i];
+
+		wrong += !!uncharged(account);
+		if (json)
+			json_array_append_new(list, json_account(account));
+		else if (uncharged(account))
+			print_account(account);
+	}
+	return wrong;
+}
+
 static int by_pages(const void *a, const void *b)
 {
 	const struct pinscope_site *x = a, *y = b;
@@ -185,25 +229,33 @@ static int by_pages(const void *a, const void *b)
 	return x->pages < y->pages ? 1 : x->pages > y->pages ? -1 : 0;
 }
 
-static void print_totals(const struct pinscope_track *track, size_t shown, size_t wrong)
+static void print_totals(const struct pinscope_track *track, size_t shown, size_t wrong,
+			 size_t uncharged)
 {
 	if (track->missed)
 		printf("%llu pins or unpins were missed: the numbers are not exact.\n",
 		       track->missed);
-	if (!shown)
+	if (!shown) {
 		printf("nothing was pinned\n");
-	else if (!wrong)
-		printf("%zu site%s, nothing wrong\n", shown, shown == 1 ? "" : "s");
+		return;
+	}
+	printf("%zu site%s, ", shown, shown == 1 ? "" : "s");
+	if (wrong)
+		printf("%zu wrong", wrong);
 	else
-		printf("%zu site%s, %zu wrong\n", shown, shown == 1 ? "" : "s", wrong);
+		printf("nothing wrong");
+	if (uncharged)
+		printf("; %zu process%s with pins that are not accounted", uncharged,
+		       uncharged == 1 ? "" : "es");
+	printf("\n");
 }
 
-/* Prints the sites; returns the exit status. */
+/* Prints the sites and the accounts; returns the exit status. */
 static int report(const struct pinscope_track *track, struct pinscope_site *sites,
-		  size_t nr, bool all)
+		  size_t nr, const struct accounts *accounts, bool all)
 {
-	json_t *list = json_array(), *root;
-	size_t i, shown = 0, wrong = 0;
+	json_t *list = json_array(), *processes = json_array(), *root;
+	size_t i, shown = 0, wrong = 0, uncharged;
 
 	qsort(sites, nr, sizeof(*sites), by_pages);
 	for (i = 0; i < nr; i++) {
@@ -218,18 +270,20 @@ static int report(const struct pinscope_track *track, struct pinscope_site *site
 			print_site(&sites[i]);
 		shown++;
 	}
+	uncharged = print_accounts(accounts, processes);
 	if (!json) {
 		json_decref(list);
-		print_totals(track, shown, wrong);
-		return wrong ? EXIT_BAD : EXIT_GOOD;
+		json_decref(processes);
+		print_totals(track, shown, wrong, uncharged);
+		return wrong || uncharged ? EXIT_BAD : EXIT_GOOD;
 	}
-	root = json_pack("{s:o, s:I, s:I}", "sites", list,
+	root = json_pack("{s:o, s:o, s:I, s:I}", "sites", list, "processes", processes,
 			 "missed", (json_int_t)track->missed,
 			 "unknown", (json_int_t)track->unknown);
 	json_dumpf(root, stdout, JSON_INDENT(1));
 	printf("\n");
 	json_decref(root);
-	return wrong ? EXIT_BAD : EXIT_GOOD;
+	return wrong || uncharged ? EXIT_BAD : EXIT_GOOD;
 }
 
 /* ---------------------------------------------------------------- tracking */
@@ -246,10 +300,31 @@ static void become(char **argv, int fd)
 	_exit(127);
 }
 
-/* Runs the command. Returns its wait status, or -1 after it said what is wrong. */
-static int run_command(char **argv)
+/*
+ * Looks at what is held again and again, in a tenth of the time at most: until @fd can be
+ * read, or for @ms.
+ */
+static void look_until(struct accounts *accounts, int ctl, int fd, long ms, bool all)
 {
-	int fds[2], status = -1, err = 0;
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	long now = sys_now_ms(), end = now + ms, begin, pause = LOOK_MS;
+
+	while (fd >= 0 || now < end) {
+		if (fd < 0 && end - now < pause)
+			pause = end - now;
+		if (poll(&poll_fd, 1, pause) > 0)
+			break;
+		begin = sys_now_ms();
+		accounts_look(accounts, ctl, all);
+		now = sys_now_ms();
+		pause = 10 * (now - begin) > LOOK_MS ? 10 * (now - begin) : LOOK_MS;
+	}
+}
+
+/* Runs the command. Returns its wait status, or -1 after it said what is wrong. */
+static int run_command(char **argv, struct accounts *accounts, int ctl)
+{
+	int fds[2], status = -1, err = 0, pidfd;
 	pid_t pid;
 
 	/* Orphans of the command stay below this process, so that they are counted. */
@@ -269,6 +344,11 @@ static int run_command(char **argv)
 	/* A signal that ends the command is for the command; the table is still wanted. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
+	pidfd = pid > 0 && !err ? syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (pidfd >= 0) {
+		look_until(accounts, ctl, pidfd, 0, false);
+		close(pidfd);
+	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return err ? -1 : status;
@@ -314,29 +394,32 @@ static int audit(int fd, char **argv)
 {
 	struct pinscope_site *sites = NULL;
 	struct pinscope_track track = {};
+	struct accounts accounts = {};
 	int status = 0, ret;
 	size_t nr;
 
 	if (start_tracking(fd))
 		return EXIT_CANNOT;
 	if (*argv)
-		status = run_command(argv);
+		status = run_command(argv, &accounts, fd);
 	else
-		poll(NULL, 0, (seconds ? seconds : 10) * 1000);
+		look_until(&accounts, fd, -1, (seconds ? seconds : 10) * 1000L, true);
 	ret = settled_sites(fd, &sites, &nr);
 	pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, &track);
 	pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
 	if (ret)
 		fprintf(stderr, "pinscope audit: HOLDERS: %s\n", pinscope_errno(ret));
 	if (ret || status == -1) {
-		free(sites);
-		return EXIT_CANNOT;
+		ret = EXIT_CANNOT;
+		goto out;
 	}
 	if (status)
 		fprintf(stderr, "pinscope audit: the command ended with %s %d\n",
 			WIFSIGNALED(status) ? "signal" : "status",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	ret = report(&track, sites, nr, !*argv);
+	ret = report(&track, sites, nr, &accounts, !*argv);
+out:
+	free(accounts.account);
 	free(sites);
 	return ret;
 }
@@ -369,7 +452,8 @@ const struct command command_audit = {
 "children: the call, its FOLL flags, how many calls and pages, what is still held, and how\n"
 "long the longest pin was held. Without COMMAND it watches all processes for a while.\n"
 "'?' behind a number: at most so many are held, since others have pinned the same folio.\n"
-"The exit status is 1 when something is wrong with a site.\n",
+"The exit status is 1 when something is wrong with a site, or a process has held\n"
+"long-term pins for more than a second that are accounted neither to it nor to its user.\n",
 	.options = options,
 	.max_args = 100000,
 	.run = cmd_audit,

@@ -160,6 +160,12 @@ const char *site_name(const struct pinscope_site *site)
 	return name ? name : "?";
 }
 
+bool site_is_longterm(const struct pinscope_site *site)
+{
+	return site->gup_flags & PINSCOPE_FOLL_LONGTERM ||
+	       site->call == PINSCOPE_CALL_PIN_MEMFD;
+}
+
 const char *site_flags(const struct pinscope_site *site, char *buf, size_t size)
 {
 	if (site->gup_flags)

@@ -41,6 +41,9 @@ uint64_t site_caller(const struct pinscope_site *site);
 /* Its name, as symbol_of(); "?" when it is not known. */
 const char *site_name(const struct pinscope_site *site);
 
+/* Does it pin for long? memfd_pin_folios() does, without a flag that says so. */
+bool site_is_longterm(const struct pinscope_site *site);
+
 /* The FOLL flags of a site, "LONGTERM|WRITE", or "0". Returns @buf. */
 const char *site_flags(const struct pinscope_site *site, char *buf, size_t size);
 
