@@ -117,4 +117,9 @@ bool who_mappings_of(const struct who *w, uint64_t pfn, uint64_t pages, size_t *
  */
 void who_candidates(pid_t pid, void (*tell)(void *arg, const char *what), void *arg);
 
+/* --------------------------------------------------------------- who_rdma.c */
+
+/* Likewise: the memory regions that a process has of RDMA devices, a sentence a device. */
+void who_rdma(pid_t pid, void (*tell)(void *arg, const char *what), void *arg);
+
 #endif

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "who.h"
 
 #ifndef AF_XDP
@@ -122,28 +123,27 @@ static void look_at_files(pid_t pid, void (*tell)(void *arg, const char *what), 
 		closedir(dir);
 }
 
-/* What drivers account: RDMA and others in VmPin, VFIO in VmLck. */
-static void look_at_status(pid_t pid, void (*tell)(void *arg, const char *what), void *arg)
+static void tell_charge(uint64_t kib, const char *what, const struct charged *charged,
+			void (*tell)(void *arg, const char *what), void *arg)
 {
-	char path[64], line[128], text[160];
-	unsigned long long kib;
-	FILE *file;
+	char text[160], limit[60];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "VmPin: %llu", &kib) == 1 && kib)
-			snprintf(text, sizeof(text), "%llu KiB are accounted as pinned (VmPin)",
-				 kib);
-		else if (sscanf(line, "VmLck: %llu", &kib) == 1 && kib)
-			snprintf(text, sizeof(text), "%llu KiB are accounted as locked (VmLck)",
-				 kib);
-		else
-			continue;
-		tell(arg, text);
-	}
-	if (file)
-		fclose(file);
+	if (!kib)
+		return;
+	snprintf(text, sizeof(text), "%llu KiB are accounted as %s; %s",
+		 (unsigned long long)kib, what, limit_text(charged, limit, sizeof(limit)));
+	tell(arg, text);
+}
+
+/* What drivers account: RDMA and others in VmPin, VFIO in VmLck. */
+static void look_at_charges(pid_t pid, void (*tell)(void *arg, const char *what), void *arg)
+{
+	struct charged charged;
+
+	if (!charged_to(pid, &charged))
+		return;
+	tell_charge(charged.pinned, "pinned (VmPin)", &charged, tell, arg);
+	tell_charge(charged.locked, "locked (VmLck)", &charged, tell, arg);
 }
 
 static void look_at_pins(pid_t pid, void (*tell)(void *arg, const char *what), void *arg)
@@ -167,5 +167,6 @@ void who_candidates(pid_t pid, void (*tell)(void *arg, const char *what), void *
 {
 	look_at_pins(pid, tell, arg);
 	look_at_files(pid, tell, arg);
-	look_at_status(pid, tell, arg);
+	who_rdma(pid, tell, arg);
+	look_at_charges(pid, tell, arg);
 }
