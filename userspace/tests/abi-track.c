@@ -412,6 +412,243 @@ static void test_exit(struct abi_fixture *f)
 	stop(f->ctl);
 }
 
+/* ------------------------------------- the process whose page somebody else pins */
+
+/* A child, which has a page of its own. */
+struct life {
+	char *mem;
+	atomic_bool ready, go;
+};
+
+static void forks(char *mem)
+{
+	pid_t child = must_fork();
+
+	if (!child) {
+		mem[0] = 'x';
+		_exit(0);
+	}
+	mem[0] = 'y';
+	status_of(child);
+}
+
+static void executes(char *mem)
+{
+	(void)mem;
+	execl("/bin/sleep", "sleep", "1000", NULL);
+}
+
+static void exits(char *mem)
+{
+	(void)mem;
+	_exit(0);
+}
+
+static void is_killed(char *mem)
+{
+	(void)mem;
+	raise(SIGKILL);
+}
+
+static void unmaps(char *mem)
+{
+	need_sys(!munmap(mem, page));
+}
+
+static void remaps(char *mem)
+{
+	void *to = map_anon(page, PROT_NONE, 0);
+
+	need_sys(mremap(mem, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+}
+
+static const struct {
+	const char *name;
+	void (*does)(char *mem);
+} lives[] = {
+	{ "fork", forks }, { "exec", executes }, { "exit", exits }, { "kill", is_killed },
+	{ "munmap", unmaps }, { "mremap", remaps },
+};
+
+/* The other end of the pipe is closed once the child has done it, or has ended. */
+static pid_t life_start(struct life *life, void (*does)(char *mem), int *done)
+{
+	int ends[2];
+	pid_t child;
+
+	need_sys(!pipe2(ends, O_CLOEXEC));
+	life->ready = false;
+	life->go = false;
+	child = must_fork();
+	if (!child) {
+		life->mem = map_anon(page, RW, 0);
+		life->mem[0] = 'c';
+		life->ready = true;
+		while (!life->go)
+			usleep(1000);
+		does(life->mem);
+		close(ends[1]);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	*done = ends[0];
+	while (!life->ready)
+		usleep(1000);
+	return child;
+}
+
+/* The pin is on record whatever becomes of the page in the process. */
+static void pin_life(struct abi_fixture *f, struct life *life, pid_t child, int done)
+{
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_REMOTE, .gup_flags = WRITE | LONGTERM,
+		.addr = pinscope_addr(life->mem), .len = page,
+		.target_type = PINSCOPE_TARGET_PID, .target_nr = child,
+	};
+	struct pinscope_site *sites;
+	struct records r;
+	size_t nr;
+	char byte;
+
+	need_ok(pinscope_pin_cmd(f->ctl, &cmd));
+	life->go = true;
+	expect_eq(read(done, &byte, 1), 0);
+	r = inspect(f->ctl, pinscope_pinned(cmd.id), 0, page);
+	need_eq(r.nr, 1);
+	expect_eq(r.rec->pincount, 1);
+	expect_eq(r.rec->sites, 1);
+	expect_eq(r.rec->tracked, 1);
+	need_ok(pinscope_holders(f->ctl, r.rec->folio_pfn, 1, &sites, &nr));
+	need_eq(nr, 1);
+	expect_eq(sites[0].pid, getpid(), "who has pinned, not whose page it is");
+	expect_eq(sites[0].held_surely, 1);
+	free(sites);
+	free(r.rec);
+	need_ok(pinscope_unpin(f->ctl, cmd.id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_REMOTE, WRITE | LONGTERM, 0, 0);
+}
+
+static void expect_exact(int fd)
+{
+	struct pinscope_track track;
+
+	need_ok(pinscope_track(fd, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.unknown, 0);
+	expect_eq(track.missed, 0);
+}
+
+static void test_lives(struct abi_fixture *f)
+{
+	struct life *life = mmap(NULL, page, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+	size_t i;
+	int done;
+
+	need_sys(life != MAP_FAILED);
+	for (i = 0; i < ARRAY_SIZE(lives); i++) {
+		tap_context("%s", lives[i].name);
+		start(f->ctl, 0, 0);
+		child = life_start(life, lives[i].does, &done);
+		pin_life(f, life, child, done);
+		expect_exact(f->ctl);
+		kill_child(child);
+		close(done);
+	}
+	stop(f->ctl);
+}
+
+/* Tries to migrate a page to a node; returns the one where it is then. */
+static int move_page(void *addr, int node)
+{
+	int status = -EIO;
+
+	drain_lru();
+	/* Of what it could not migrate, the status means nothing. */
+	need_sys(syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status, 2 /* MPOL_MF_MOVE */) >=
+		 0);
+	need_sys(!syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &status, 0));
+	return status;
+}
+
+/* A page that is pinned is not migrated, and the attempt changes no record. */
+static void test_migration_refused(struct abi_fixture *f)
+{
+	int node = state_of(f->ctl, f->mem).node - 1, other = !node;
+	uint32_t id;
+
+	start(f->ctl, 0, 0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, page);
+	expect_eq(move_page(f->mem, other), node);
+	expect_eq(state_of(f->ctl, f->mem).node, node + 1);
+	expect_eq(state_of(f->ctl, f->mem).sites, 1);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, 1, 1);
+	need_ok(pinscope_unpin(f->ctl, id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, 0, 0);
+	expect_eq(move_page(f->mem, other), other, "it is not pinned any more");
+	expect_eq(state_of(f->ctl, f->mem).sites, 0);
+	expect_exact(f->ctl);
+	stop(f->ctl);
+}
+
+/* A THP that is pinned is not split, and stays on record as one folio. */
+static void test_split_refused(struct abi_fixture *f)
+{
+	struct kind_memory *m = get_memory(f->ctl, "thp");
+	struct pinscope_page rec;
+	char command[64];
+	uint32_t id;
+
+	snprintf(command, sizeof(command), "%d,0x%llx,0x%llx", getpid(),
+		 (unsigned long long)pinscope_addr(m->addr),
+		 (unsigned long long)(pinscope_addr(m->addr) + pmd_size));
+	start(f->ctl, 0, 0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, m->addr + page, 2 * page);
+	drain_lru();
+	/* It succeeds whether or not it could split anything. */
+	need_write_file("/sys/kernel/debug/split_huge_pages", command);
+	rec = state_of(f->ctl, m->addr);
+	expect_eq(rec.folio_order, pmd_shift - page_shift);
+	expect_eq(rec.sites, 1);
+	expect_eq(rec.tracked, 2);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 2, 2);
+	need_ok(pinscope_unpin(f->ctl, id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	drain_lru();
+	need_write_file("/sys/kernel/debug/split_huge_pages", command);
+	rec = state_of(f->ctl, m->addr);
+	expect_eq(rec.folio_order, 0, "it is not pinned any more");
+	expect_eq(rec.sites, 0);
+	/* A page of what was one folio, by its own number. */
+	id = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, m->addr + page, page);
+	expect_eq(state_of(f->ctl, m->addr).sites, 0);
+	expect_eq(state_of(f->ctl, m->addr + page).sites, 1);
+	need_ok(pinscope_unpin(f->ctl, id));
+	expect_exact(f->ctl);
+	stop(f->ctl);
+}
+
+/* What finds no room for its site is missed, and counted; the others stay right. */
+static void test_no_room(struct abi_fixture *f)
+{
+	struct pinscope_track track;
+	uint32_t first, second;
+
+	start(f->ctl, 0, 1);
+	first = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
+	second = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem + page, 2 * page);
+	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.missed, 2);
+	expect_eq(track.sites, 1);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 1);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, 0, 0);
+	need_ok(pinscope_unpin(f->ctl, second));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 1);
+	need_ok(pinscope_unpin(f->ctl, first));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
+	stop(f->ctl);
+}
+
 /* Sites of processes that have ended make room. */
 static void test_recycle(struct abi_fixture *f)
 {
@@ -493,6 +730,10 @@ const struct test track_tests[] = {
 	TEST("TRACK: pages that GUP migrates", test_migrated),
 	TEST_POPULATED("TRACK: direct I/O, unpinned by an interrupt", test_direct_io, 16),
 	TEST_POPULATED("TRACK: a process that exits", test_exit, 4),
+	TEST("TRACK: fork, exec, exit, kill, munmap, mremap of another's page", test_lives),
+	TEST_POPULATED("TRACK: migration is refused", test_migration_refused, 1),
+	TEST("TRACK: a THP is not split", test_split_refused),
+	TEST_POPULATED("TRACK: no room for a site", test_no_room, 3),
 	TEST_POPULATED("TRACK: room for other sites", test_recycle, 1),
 	TEST_POPULATED("TRACK: start and stop under load", test_start_and_stop, 16),
 	{ },
