@@ -5,13 +5,22 @@
  * the functions that pin are printed; some are compared.
  *
  * usage: users-test		all of that
- *        users-test hold	pin by io_uring, VFIO and direct I/O together, for a second
+ *        users-test hold [PINNER]...
+ *				pin by these pinners together, or by io_uring, VFIO and direct
+ *				I/O, for three seconds
+ *        users-test hold-limited [PINNER]...
+ *				likewise, without CAP_IPC_LOCK
+ *        users-test hold-on NODE PINNER
+ *				likewise by one pinner, a page of that node, until it is killed
  *        users-test hold-all	pin by all pinners that keep pins and are here, print a line
  *				when done, and keep them until it is killed
  */
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/mempolicy.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +30,8 @@
 
 /* How long what a pinner held may stay pinned after it has let it go. */
 #define RELEASE_MS	2000
-#define HOLD_MS		1000
+/* Longer than what audit takes for long. */
+#define HOLD_MS		3000
 
 /* Exit statuses of a child. What this machine does not have is left out. */
 enum { PASS, FAIL, LEFT_OUT };
@@ -44,12 +54,18 @@ static const struct {
 };
 
 /* Three users at a time, of different drivers. */
-static const struct pinner *const together[] = {
+static const struct pinner *const three[] = {
 	&by_io_uring, &by_vfio_write, &by_direct_read,
 };
 
+/* At most so many hold pages together. */
+#define TOGETHER_MAX	8
+
 static struct kind *kinds;
 static size_t nr_kinds;
+
+/* The NUMA node that the page has to be on; -1: any. */
+static int wanted_node = -1;
 
 /* Anonymous memory, or the first kind that the pinner takes. */
 static const struct kind *kind_for(const struct pinner *pinner)
@@ -63,6 +79,17 @@ static const struct kind *kind_for(const struct pinner *pinner)
 		kind = &kinds[i];
 	}
 	return NULL;
+}
+
+/* Moves the page under test. Of the process's other memory, nothing goes there. */
+static const char *move_to_node(struct fixture *f)
+{
+	unsigned long nodes = 1UL << wanted_node;
+
+	if (wanted_node < 0 || !syscall(SYS_mbind, f->addr, sys_page_size(), MPOL_BIND, &nodes,
+					8 * sizeof(nodes), MPOL_MF_MOVE | MPOL_MF_STRICT))
+		return NULL;
+	return "the page cannot be moved to that node";
 }
 
 /* Makes memory, and lets the pinner pin it. Unless it returns PASS, it has said why. */
@@ -80,6 +107,8 @@ static int hold(struct fixture *f, int fd, const struct pinner *pinner)
 	if (!why) {
 		fixture_begin(f, &scenario, fd);
 		why = fixture_make(f);
+		if (!why)
+			why = move_to_node(f);
 		ret = why ? -EIO : pinner_pin(f);
 		if (ret && !why)
 			why = ret == -ENODEV && *f->why ? f->why : pinscope_errno(ret);
@@ -136,14 +165,14 @@ static int check_function(const struct pinner *pinner, const struct pinscope_sit
 	return PASS;
 }
 
-/* Is nothing held any more? Some release pages a while later. */
-static bool is_released(int fd, const struct request *request)
+/* Is nothing there held any more? Some release pages a while later. */
+static bool is_released(int fd, const struct request *request, uint64_t pfn, uint64_t pfns)
 {
 	struct pinscope_site site = {};
 	long end = sys_now_ms() + RELEASE_MS;
 
 	do {
-		if (find_site(fd, request, 0, 0, &site) && !site.held)
+		if (!find_site(fd, request, pfn, pfns, &site) || !site.held)
 			return true;
 		sys_sleep_ms(20);
 	} while (sys_now_ms() < end);
@@ -170,7 +199,8 @@ static int check_pinner(int fd, const struct pinner *pinner)
 	    (!find_site(fd, request, page.folio_pfn, 1, &site) || !site.held))
 		ret = failed("the site does not hold the page");
 	pinner->unpin(&f);
-	if (!ret && !is_released(fd, request))
+	/* RDMA has another page pinned, until the process ends. */
+	if (!ret && !is_released(fd, request, page.folio_pfn, 1))
 		ret = failed("the pinner has let the page go, and the site holds it");
 	fixture_end(&f);
 	return ret;
@@ -191,17 +221,20 @@ static int in_child(int fd, const struct pinner *pinner)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return FAIL;
-	return WEXITSTATUS(status);
+	status = WEXITSTATUS(status);
+	if (status == PASS && !is_released(fd, request_by(pinner), 0, 0))
+		return failed("the process of the pinner has ended, and the site holds pages");
+	return status;
 }
 
-/* Holds pages by all of them together while a function runs. */
-static int with_all(int fd, int (*run)(void))
+/* Holds pages by some pinners together while a function runs. */
+static int with(int fd, const struct pinner *const *together, size_t wanted, int (*run)(void))
 {
-	struct fixture f[ARRAY_SIZE(together)];
+	struct fixture f[TOGETHER_MAX];
 	size_t i, nr;
 	int ret = PASS;
 
-	for (nr = 0; !ret && nr < ARRAY_SIZE(together); nr++)
+	for (nr = 0; !ret && nr < wanted; nr++)
 		ret = hold(&f[nr], fd, together[nr]);
 	if (!ret)
 		ret = run();
@@ -231,16 +264,103 @@ static int hold_all(int fd)
 	return PASS;
 }
 
-static int wait_a_second(void)
+static int wait_for_ever(void)
+{
+	printf("holds\n");
+	fflush(stdout);
+	pause();
+	return PASS;
+}
+
+static int wait_a_while(void)
 {
 	sys_sleep_ms(HOLD_MS);
 	return PASS;
 }
 
+/* As a process to which RLIMIT_MEMLOCK applies. */
+static bool drop_ipc_lock(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	if (syscall(SYS_capget, &header, caps))
+		return false;
+	caps[0].effective &= ~(1U << CAP_IPC_LOCK);
+	return !syscall(SYS_capset, &header, caps);
+}
+
+/* Holds pages by the pinners with these names, or by three, while a function runs. */
+static int with_named(int fd, char **names, size_t nr, int (*run)(void))
+{
+	const struct pinner *together[TOGETHER_MAX];
+	size_t i, k;
+
+	if (!nr)
+		return with(fd, three, ARRAY_SIZE(three), run);
+	if (nr > ARRAY_SIZE(together))
+		return failed("too many pinners");
+	for (i = 0; i < nr; i++) {
+		for (k = 0; pinners[k]; k++)
+			if (pinners[k]->name && !strcmp(pinners[k]->name, names[i]))
+				break;
+		if (!pinners[k])
+			return failed("no such pinner");
+		together[i] = pinners[k];
+	}
+	return with(fd, together, nr, run);
+}
+
+/* How many memory regions, and of how many bytes, does `pinscope who` find here? */
+static int count_regions(unsigned int *nr, unsigned long long *bytes)
+{
+	char line[512], command[40], text[80];
+	const char *found;
+	FILE *who;
+
+	*nr = 0;
+	*bytes = 0;
+	snprintf(command, sizeof(command), "pinscope who %d", getpid());
+	snprintf(text, sizeof(text), "perhaps held by %d %s: ", getpid(),
+		 program_invocation_short_name);
+	who = popen(command, "re");
+	while (who && fgets(line, sizeof(line), who)) {
+		printf("# %s", line);
+		found = strstr(line, text);
+		if (found && strstr(found, "memory region"))
+			sscanf(found + strlen(text),
+			       "%u memory regions of RDMA device rxe_dummy0, %llu bytes", nr,
+			       bytes);
+	}
+	return who && !pclose(who) ? PASS : failed("pinscope who failed");
+}
+
+/* The page under test, and the page that the pinner copies to. */
+static int expect_regions(void)
+{
+	unsigned long long bytes;
+	unsigned int nr;
+
+	if (count_regions(&nr, &bytes))
+		return FAIL;
+	return nr == 2 && bytes == 2 * sys_page_size() ? PASS :
+	       failed("expected two memory regions of a page each");
+}
+
+static int expect_no_regions(void)
+{
+	unsigned long long bytes;
+	unsigned int nr;
+
+	if (count_regions(&nr, &bytes))
+		return FAIL;
+	return nr ? failed("expected no memory region") : PASS;
+}
+
 /* Does `pinscope who --all` name all three? */
 static int ask_who(void)
 {
-	bool named[ARRAY_SIZE(together)] = {}, mapped = false;
+	bool named[ARRAY_SIZE(three)] = {}, mapped = false;
 	FILE *who = popen("pinscope who --all", "re");
 	char line[512], self[40];
 	size_t i, k;
@@ -249,15 +369,15 @@ static int ask_who(void)
 	while (who && fgets(line, sizeof(line), who)) {
 		printf("# %s", line);
 		mapped |= !!strstr(line, self);
-		for (i = 0; i < ARRAY_SIZE(together); i++)
+		for (i = 0; i < ARRAY_SIZE(three); i++)
 			for (k = 0; k < ARRAY_SIZE(functions); k++)
-				named[i] |= !strcmp(functions[k].pinner, together[i]->name) &&
+				named[i] |= !strcmp(functions[k].pinner, three[i]->name) &&
 					    strstr(line, "held by ") &&
 					    strstr(line, functions[k].function);
 	}
 	if (!who || pclose(who))
 		return failed("pinscope who --all failed");
-	for (i = 0; i < ARRAY_SIZE(together); i++)
+	for (i = 0; i < ARRAY_SIZE(three); i++)
 		if (!named[i])
 			return failed("a holder is missing");
 	return mapped ? PASS : failed("it is not said who maps the pages");
@@ -276,8 +396,27 @@ static unsigned int result(const char *name, int status)
 	return status == FAIL;
 }
 
+/* Returns the exit status, LEFT_OUT for what the machine does not have. */
+static int hold_as_told(int fd, int argc, char **argv)
+{
+	const char *how = argv[1];
+
+	if (!strcmp(how, "hold"))
+		return with_named(fd, argv + 2, argc - 2, wait_a_while);
+	if (!strcmp(how, "hold-limited") && drop_ipc_lock())
+		return with_named(fd, argv + 2, argc - 2, wait_a_while);
+	if (!strcmp(how, "hold-on") && argc == 4) {
+		wanted_node = atoi(argv[2]);
+		return with_named(fd, argv + 3, 1, wait_for_ever);
+	}
+	if (!strcmp(how, "hold-all"))
+		return hold_all(fd);
+	return failed("wrong usage");
+}
+
 int main(int argc, char **argv)
 {
+	const struct pinner *const rdma = &by_rdma_rxe_read;
 	unsigned int bad = 0;
 	int fd = pinscope_open(), ret;
 	size_t i;
@@ -285,10 +424,8 @@ int main(int argc, char **argv)
 	kinds = kinds_expand(NULL, 0, &nr_kinds);
 	if (fd < 0 || !kinds)
 		return 4;
-	if (argc > 1 && !strcmp(argv[1], "hold"))
-		return with_all(fd, wait_a_second);
-	if (argc > 1 && !strcmp(argv[1], "hold-all"))
-		return hold_all(fd);
+	if (argc > 1)
+		return hold_as_told(fd, argc, argv);
 	for (i = 0; pinners[i]; i++) {
 		if (!pinners[i]->name)
 			continue;
@@ -302,9 +439,12 @@ int main(int argc, char **argv)
 	}
 	ret = pinscope_track(fd, PINSCOPE_TRACK_START, 0, 0, NULL);
 	bad += result("three at a time", ret == -EOPNOTSUPP ? LEFT_OUT : ret ? FAIL :
-		      with_all(fd, ask_who));
+		      with(fd, three, ARRAY_SIZE(three), ask_who));
 	pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL);
 	pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
+	bad += result("no memory region of RDMA", with(fd, three, 1, expect_no_regions));
+	bad += result("memory regions of RDMA without tracking",
+		      with(fd, &rdma, 1, expect_regions));
 	printf("1..%u\n", nr_results);
 	return !!bad;
 }
