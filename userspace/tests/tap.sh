@@ -31,3 +31,24 @@ run()
 	echo "exit status $got instead of $want: $*" >>$err
 	return 1
 }
+
+# has PATTERN...: each is in the output
+has()
+{
+	for pattern; do
+		grep -qE -e "$pattern" $out && continue
+		echo "not in the output: $pattern" >>$err
+		return 1
+	done
+}
+
+# wait_for COMMAND...: until it succeeds, but not for ever
+wait_for()
+{
+	for _ in $(seq 300); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	echo "it did not come to this: $*" >>$err
+	return 1
+}
