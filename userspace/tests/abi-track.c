@@ -701,7 +701,7 @@ static void test_start_and_stop(struct abi_fixture *f)
 
 	for (i = 0; i < 3; i++)
 		need_sys(!pthread_create(&threads[i], NULL, pin_all_the_time, f));
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 8; i++) {
 		start(f->ctl, i % 2, i % 3);
 		usleep(20000);
 		site_of(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE);
