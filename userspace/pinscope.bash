@@ -39,6 +39,11 @@ _pinscope_value()
 	*' --diff '*)	mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*' --by '*)	_pinscope_reply "${word%"${word##*,}"}" '' "$(_pinscope_table pinners)" ;;
 	*' --pid '*)	_pinscope_processes ;;
+	*' --replay '*)	mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	*' --kinds '*)	_pinscope_reply "${word%"${word##*,}"}" '' "$(_pinscope_kinds)" ;;
+	*' --only '* | *' --without '*)
+		_pinscope_reply "${word%"${word##*,}"}" '' "$("$pinscope" exercise --list |
+			sed -n 's/^\([a-z-]\{1,\}\).*/\1/p')" ;;
 	*' --filter '*)
 		_pinscope_reply "${word%"${word##*[,!]}"}" '' "$("$pinscope" inspect --legend |
 			tr ' ' '\n' | sed 's/^.://')" ;;

@@ -10,9 +10,9 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&command_check, &command_test, &command_matrix, &command_bench, &command_info,
-	&command_maps, &command_inspect, &command_explain, &command_watch, &command_pins,
-	&command_who, &command_audit, &command_shell,
+	&command_check, &command_test, &command_matrix, &command_exercise, &command_bench,
+	&command_info, &command_maps, &command_inspect, &command_explain, &command_watch,
+	&command_pins, &command_who, &command_audit, &command_shell,
 };
 
 int tool_open(struct pinscope_info *info)

@@ -79,10 +79,10 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command command_audit, command_bench, command_check, command_explain,
-			    command_info, command_inspect, command_maps, command_matrix,
-			    command_pins, command_shell, command_test, command_watch,
-			    command_who;
+extern const struct command command_audit, command_bench, command_check, command_exercise,
+			    command_explain, command_info, command_inspect, command_maps,
+			    command_matrix, command_pins, command_shell, command_test,
+			    command_watch, command_who;
 
 /* What --help of each command ends with. */
 extern const char exit_statuses[];

@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random sequences of operations, see exercise.h: rounds of them, what makes a failing
+ * one shorter, and scripts.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "errata.h"
+#include "exercise.h"
+#include "sys.h"
+
+enum {
+	ROUND_STEPS = 120,
+	BASE_PAGES = 16,	/* of kinds that can have any length */
+	HUGETLB_PAGES = 2,
+	SHRINK_TRIES = 500,
+	SHRINK_MS = 60000,
+	PROGRESS_MS = 1000,
+	DRAWS = 300,		/* for a step that is possible */
+};
+
+static struct ex_world world;
+static struct ex_board *board;
+static volatile sig_atomic_t stopped;
+
+static void stop(int sig)
+{
+	stopped = sig;
+}
+
+/* ----------------------------------------------------------------- numbers */
+
+static uint64_t state;
+
+/* splitmix64: any seed is as good as any other. */
+static uint64_t draw(void)
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+static unsigned int draw_below(unsigned int n)
+{
+	return n ? draw() % n : 0;
+}
+
+/* ------------------------------------------------------------------- kinds */
+
+/* Of the suite's kinds, those that a process can do with as it likes. */
+static bool is_usable(const char *name)
+{
+	static const char *const globs[] = {
+		"anon", "zeropage", "huge-zeropage", "thp", "thp-pte-mapped", "base-pages",
+		"mthp\\[64K\\]", "anon-swapped", "memfd-private", "memfd-shared",
+		"tmpfs-private", "hugetlb-*\\[2M\\]", "file-private\\[*", "file-shared\\[*",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(globs); i++)
+		if (!fnmatch(globs[i], name, 0))
+			return true;
+	return false;
+}
+
+struct kind *exercise_kinds(const struct dirs *dirs, size_t *nr)
+{
+	struct kind *all = kinds_expand(dirs->dirs, dirs->nr, nr), *kind;
+	size_t i, kept = 0;
+
+	for (i = 0; all && i < *nr; i++) {
+		kind = &all[i];
+		if (!is_usable(kind->name))
+			continue;
+		if (kind->hugetlb_shift)
+			kind->len = HUGETLB_PAGES * kind->page;
+		else if (kind->mapping && !kind->mapping->thp)
+			kind->len = BASE_PAGES * kind->page;
+		all[kept++] = *kind;
+	}
+	*nr = kept;
+	return all;
+}
+
+/* Do R/O long-term pins of what is not a process's own get stale on this kernel? */
+static bool is_stale(const struct kind *kind)
+{
+	const char *name = kind->mapping && kind->mapping->backing ? kind->name : "zeropage";
+	char test_case[CASE_NAME_MAX];
+
+	snprintf(test_case, sizeof(test_case), "%s.fresh/pin+LONGTERM:reliable", name);
+	return errata_find(test_case);
+}
+
+static void set_regions(const struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	const struct kind *kind;
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS; i++) {
+		kind = kind_find(kinds, nr, e->regions[i]);
+		if (!kind)
+			continue;
+		world.regions[i].kind = *kind;
+		world.regions[i].stale = !e->known && is_stale(kind);
+		world.regions[i].no_fork_readonly = !e->known && kind->hugetlb_shift &&
+						    errata_find("exercise/hugetlb-fork");
+	}
+}
+
+/* Several kinds, but hugetlb once, since there may be few huge pages. */
+static void choose_regions(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	unsigned int i, want = 1 + draw_below(EX_REGIONS);
+	const struct kind *kind;
+	bool hugetlb = false;
+
+	memset(e->regions, 0, sizeof(e->regions));
+	for (i = 0; i < want; i++) {
+		kind = &kinds[draw_below(nr)];
+		if (kind->hugetlb_shift && hugetlb)
+			continue;
+		hugetlb |= kind->hugetlb_shift;
+		snprintf(e->regions[i], sizeof(e->regions[i]), "%s", kind->name);
+	}
+}
+
+/* ------------------------------------------------------------------- steps */
+
+static unsigned int nr_args(const struct ex_operation *op)
+{
+	unsigned int nr = 0;
+
+	while (op->args && op->args[nr])
+		nr++;
+	return nr ? nr : 1;
+}
+
+/* Often one page, and often all. */
+static unsigned int draw_length(unsigned int most)
+{
+	switch (draw_below(6)) {
+	case 0:
+	case 1:
+		return 1;
+	case 2:
+		return 1 + draw_below(most < 4 ? most : 4);
+	case 3:
+	case 4:
+		return most;
+	default:
+		return 1 + draw_below(most);
+	}
+}
+
+static void draw_range(struct ex_step *s, unsigned int first, unsigned int nr)
+{
+	s->page = first + (draw_below(2) ? draw_below(nr) : 0);
+	s->nr = draw_length(first + nr - s->page);
+}
+
+static unsigned int draw_operation(const unsigned int *weights)
+{
+	unsigned int sum = 0, i, at;
+
+	for (i = 0; i < nr_ex_operations; i++)
+		sum += weights[i];
+	at = draw_below(sum);
+	for (i = 0; i + 1 < nr_ex_operations && at >= weights[i]; i++)
+		at -= weights[i];
+	return i;
+}
+
+static void draw_step(struct ex_step *s, const unsigned int *weights)
+{
+	const struct ex_operation *op;
+	const struct ex_pin *pin;
+
+	*s = (struct ex_step) { .op = draw_operation(weights) };
+	op = &ex_operations[s->op];
+	s->process = draw_below(EX_PROCESSES);
+	s->region = draw_below(EX_REGIONS);
+	s->arg = draw_below(nr_args(op));
+	if (op->uses & EX_USES_PIN) {
+		s->other = draw_below(EX_PINS);
+		pin = &world.pins[s->other];
+		s->region = pin->region;
+		if (pin->used)
+			draw_range(s, pin->page, pin->nr);
+	} else if (op->uses & EX_USES_RANGE) {
+		if (world.regions[s->region].nr)
+			draw_range(s, 0, world.regions[s->region].nr);
+		if (op->uses & EX_MAKES_PIN)
+			s->other = draw_below(EX_PINS);
+	}
+	if (op->uses & EX_USES_PROCESS)
+		s->other = draw_below(EX_PROCESSES);
+}
+
+static void set_weights(const struct exercise *e, unsigned int *weights)
+{
+	unsigned int i;
+	bool wanted;
+
+	for (i = 0; i < nr_ex_operations; i++) {
+		wanted = globs_match(e->only, ex_operations[i].name) &&
+			 !(e->without->nr && globs_match(e->without, ex_operations[i].name));
+		weights[i] = wanted ? ex_operations[i].weight : 0;
+	}
+}
+
+/* ------------------------------------------------------------------ rounds */
+
+/* Each kind once. */
+static void note_unmade(struct exercise *e)
+{
+	size_t len = strlen(e->unmade);
+	char name[60];
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS; i++) {
+		snprintf(name, sizeof(name), "%s: ", e->regions[i]);
+		if (!*board->made[i].why || strstr(e->unmade, name))
+			continue;
+		snprintf(e->unmade + len, sizeof(e->unmade) - len, "%s%.*s\n", name,
+			 REASON_MAX, board->made[i].why);
+		len = strlen(e->unmade);
+	}
+}
+
+static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	memset(&world, 0, sizeof(world));
+	world.board = board;
+	world.max_processes = e->processes;
+	set_regions(e, kinds, nr);
+	world_begin(&world);
+	note_unmade(e);
+}
+
+static void record_step(struct exercise *e, const struct ex_step *s, int last)
+{
+	e->steps[e->nr_steps++] = *s;
+	e->ops++;
+	e->done[s->op]++;
+	if (last >= 0)
+		e->pairs[last * nr_ex_operations + s->op]++;
+}
+
+static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, uint64_t seed)
+{
+	unsigned int weights[nr_ex_operations], draws;
+	struct ex_step s;
+	int last = -1;
+
+	state = seed;
+	e->nr_steps = 0;
+	set_weights(e, weights);
+	choose_regions(e, kinds, nr);
+	begin_world(e, kinds, nr);
+	while (!*world.why && !stopped && e->nr_steps < ROUND_STEPS &&
+	       (!e->max_ops || e->ops < e->max_ops)) {
+		for (draws = 0; draws < DRAWS; draws++) {
+			draw_step(&s, weights);
+			if (world_step(&world, &s))
+				break;
+		}
+		if (draws == DRAWS)
+			break;
+		record_step(e, &s, last);
+		last = s.op;
+	}
+	if (!*world.why && !stopped)
+		model_check_all(&world);
+	memcpy(e->why, world.why, sizeof(e->why));
+	world_end(&world);
+	e->rounds++;
+}
+
+/* Does a sequence fail? @e gets it without what was not possible, or not reached. */
+static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
+		  const struct ex_step *steps, unsigned int nr_steps, bool print)
+{
+	unsigned int i, kept = 0;
+	static struct ex_step done[EX_STEPS];
+	bool failed;
+
+	begin_world(e, kinds, nr);
+	for (i = 0; i < nr_steps && !*world.why; i++)
+		if (world_step(&world, &steps[i]))
+			done[kept++] = steps[i];
+	if (!*world.why)
+		model_check_all(&world);
+	failed = *world.why;
+	if (failed) {
+		memcpy(e->why, world.why, sizeof(e->why));
+		memcpy(e->steps, done, sizeof(done));
+		e->nr_steps = kept;
+	}
+	for (i = 0; i < EX_REGIONS && print; i++)
+		model_print(&world, i, e->out);
+	world_end(&world);
+	e->tries++;
+	return failed;
+}
+
+/* Leaves out steps, many at a time and then one, as long as it still fails. */
+static void shrink(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	static struct ex_step some[EX_STEPS];
+	long end = sys_now_ms() + SHRINK_MS;
+	unsigned int chunk, at, left;
+	bool again = true;
+
+	if (!fails(e, kinds, nr, memcpy(some, e->steps, sizeof(some)), e->nr_steps, false))
+		return;
+	for (chunk = e->nr_steps / 2; chunk || again; chunk /= 2) {
+		again = false;
+		chunk = chunk ? chunk : 1;
+		for (at = 0; at < e->nr_steps && !stopped;) {
+			if (e->tries > SHRINK_TRIES || sys_now_ms() > end)
+				return;
+			left = e->nr_steps - at;
+			left -= left < chunk ? left : chunk;
+			memcpy(some, e->steps, at * sizeof(*some));
+			memcpy(some + at, e->steps + e->nr_steps - left,
+			       left * sizeof(*some));
+			if (fails(e, kinds, nr, some, at + left, false))
+				again = chunk == 1;
+			else
+				at += chunk;
+		}
+	}
+}
+
+/* Then fewer pages, and regions that no step uses are not made. */
+static void simplify(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	static struct ex_step some[EX_STEPS];
+	char region[sizeof(e->regions[0])];
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS; i++) {
+		memcpy(region, e->regions[i], sizeof(region));
+		if (!*region)
+			continue;
+		*e->regions[i] = '\0';
+		memcpy(some, e->steps, sizeof(some));
+		if (!fails(e, kinds, nr, some, e->nr_steps, false))
+			memcpy(e->regions[i], region, sizeof(region));
+	}
+	for (i = 0; i < e->nr_steps && !stopped; i++) {
+		memcpy(some, e->steps, sizeof(some));
+		if (some[i].nr < 2)
+			continue;
+		some[i].nr = 1;
+		fails(e, kinds, nr, some, e->nr_steps, false);
+	}
+}
+
+/* -------------------------------------------------------- before and after */
+
+static long vmstat(const char *name)
+{
+	FILE *file = fopen("/proc/vmstat", "re");
+	char line[100];
+	long value = 0;
+
+	/* Without that, processors keep a part of the counts for themselves. */
+	sys_write_file("/proc/sys/vm/stat_refresh", "1");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ' ')
+			value = atol(line + strlen(name));
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static long pins_held(void)
+{
+	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+}
+
+static bool prepare(struct exercise *e)
+{
+	const struct sigaction stops = { .sa_handler = stop };
+
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	e->done = calloc(nr_ex_operations, sizeof(*e->done));
+	e->pairs = calloc(nr_ex_operations * nr_ex_operations, sizeof(*e->pairs));
+	if (board == MAP_FAILED || !e->done || !e->pairs)
+		return false;
+	if (!e->dirs->nr)
+		*e->dirs = (struct dirs) { { "/var/tmp" }, 1 };
+	sigaction(SIGINT, &stops, NULL);
+	sigaction(SIGTERM, &stops, NULL);
+	/* Whoever is left of a round is waited for by nobody else. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	signal(SIGCHLD, SIG_IGN);
+	knobs_save();
+	knobs_stop_khugepaged();
+	return true;
+}
+
+static size_t filter_kinds(struct kind *kinds, size_t nr, const struct globs *globs)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < nr; i++)
+		if (globs_match(globs, kinds[i].name))
+			kinds[kept++] = kinds[i];
+	return kept;
+}
+
+static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	long begin = sys_now_ms(), shown = begin, now = begin, held = pins_held();
+
+	while (!*e->why && !stopped && (!e->max_ops || e->ops < e->max_ops) &&
+	       (!e->seconds || now - begin < e->seconds * 1000L)) {
+		e->fail_seed = e->seed + e->rounds;
+		run_round(e, kinds, nr, e->fail_seed);
+		now = sys_now_ms();
+		if (e->progress && now - shown >= PROGRESS_MS) {
+			e->progress(e);
+			shown = now;
+		}
+	}
+	if (!*e->why && pins_held() != held) {
+		snprintf(e->why, sizeof(e->why),
+			 "/proc/vmstat: %ld pins were acquired and not released",
+			 pins_held() - held);
+		e->nr_steps = 0;
+	}
+}
+
+int exercise_run(struct exercise *e)
+{
+	unsigned int weights[nr_ex_operations], i, any = 0;
+	struct kind *kinds;
+	size_t nr;
+
+	set_weights(e, weights);
+	for (i = 0; i < nr_ex_operations; i++)
+		any += weights[i];
+	if (!prepare(e))
+		return -ENOMEM;
+	kinds = exercise_kinds(e->dirs, &nr);
+	nr = kinds ? filter_kinds(kinds, nr, e->kinds) : 0;
+	if (nr && any) {
+		/* At once: it is needed if the kernel does not survive. */
+		fprintf(e->out, "# seed %llu\n", (unsigned long long)e->seed);
+		fflush(e->out);
+		run_rounds(e, kinds, nr);
+		if (*e->why && e->nr_steps) {
+			shrink(e, kinds, nr);
+			simplify(e, kinds, nr);
+			exercise_print(e, kinds, nr);
+		}
+	}
+	knobs_restore();
+	free(kinds);
+	return nr && any ? 0 : -ENOENT;
+}
+
+/* ----------------------------------------------------------------- scripts */
+
+static void print_step(const struct ex_step *s, FILE *out)
+{
+	const struct ex_operation *op = &ex_operations[s->op];
+
+	fprintf(out, "%s p%u", op->name, s->process);
+	if (op->uses & (EX_USES_RANGE | EX_USES_PIN))
+		fprintf(out, " r%u %u+%u", s->region, s->page, s->nr);
+	if (op->args)
+		fprintf(out, " %s", op->args[s->arg]);
+	if (op->uses & EX_USES_PROCESS)
+		fprintf(out, " p%u", s->other);
+	if (op->uses & (EX_USES_PIN | EX_MAKES_PIN))
+		fprintf(out, " pin%u", s->other);
+	fprintf(out, "\n");
+}
+
+void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	static struct ex_step steps[EX_STEPS];
+	unsigned int i, nr_steps = e->nr_steps;
+
+	memcpy(steps, e->steps, sizeof(steps));
+	for (i = 0; i < EX_REGIONS; i++)
+		if (*e->regions[i])
+			fprintf(e->out, "region r%u %s\n", i, e->regions[i]);
+	for (i = 0; i < nr_steps; i++)
+		print_step(&steps[i], e->out);
+	fprintf(e->out, "# %s\n", e->why);
+	fprintf(e->out, "# The model and the page table entries, when it is done once more:\n");
+	if (!fails(e, kinds, nr, steps, nr_steps, true))
+		fprintf(e->out, "# This time it did not fail.\n");
+}
+
+/* "p1", "r0" and the like. */
+static bool number_after(const char *word, const char *prefix, unsigned int below,
+			 unsigned int *value)
+{
+	size_t len = strlen(prefix);
+	char *end;
+
+	if (strncmp(word, prefix, len) || word[len] < '0' || word[len] > '9')
+		return false;
+	*value = strtoul(word + len, &end, 10);
+	return !*end && *value < below;
+}
+
+static bool parse_word(struct ex_step *s, const char *word, bool *has_process)
+{
+	const struct ex_operation *op = &ex_operations[s->op];
+	char rest;
+
+	if (number_after(word, "pin", EX_PINS, &s->other) ||
+	    number_after(word, "r", EX_REGIONS, &s->region))
+		return true;
+	if (number_after(word, "p", EX_PROCESSES, *has_process ? &s->other : &s->process)) {
+		*has_process = true;
+		return true;
+	}
+	if (sscanf(word, "%u+%u%c", &s->page, &s->nr, &rest) == 2)
+		return s->page < EX_PAGES && s->nr <= EX_PAGES;
+	for (s->arg = 0; op->args && op->args[s->arg]; s->arg++)
+		if (!strcmp(op->args[s->arg], word))
+			return true;
+	s->arg = 0;
+	return false;
+}
+
+/* A line of a script; returns whether it is right. */
+static bool parse_line(struct exercise *e, char *line)
+{
+	char *save, *word = strtok_r(line, " \t\n", &save);
+	struct ex_step *s = &e->steps[e->nr_steps];
+	bool has_process = false;
+	unsigned int region;
+
+	if (!word || *word == '#')
+		return true;
+	if (!strcmp(word, "region")) {
+		word = strtok_r(NULL, " \t\n", &save);
+		if (!word || !number_after(word, "r", EX_REGIONS, &region))
+			return false;
+		word = strtok_r(NULL, " \t\n", &save);
+		snprintf(e->regions[region], sizeof(e->regions[region]), "%s",
+			 word ? word : "");
+		return word;
+	}
+	*s = (struct ex_step) {};
+	while (s->op < nr_ex_operations && strcmp(ex_operations[s->op].name, word))
+		s->op++;
+	if (s->op == nr_ex_operations || e->nr_steps == EX_STEPS - 1)
+		return false;
+	while ((word = strtok_r(NULL, " \t\n", &save)))
+		if (!parse_word(s, word, &has_process))
+			return false;
+	e->nr_steps++;
+	return true;
+}
+
+static bool read_script(struct exercise *e, FILE *file, const struct kind *kinds, size_t nr)
+{
+	char line[200], copy[200];
+	unsigned int number = 0, i;
+
+	while (fgets(line, sizeof(line), file)) {
+		number++;
+		snprintf(copy, sizeof(copy), "%s", line);
+		if (parse_line(e, copy))
+			continue;
+		snprintf(e->why, sizeof(e->why), "line %u: expected an operation, found '%.*s'",
+			 number, (int)strcspn(line, "\n"), line);
+		return false;
+	}
+	for (i = 0; i < EX_REGIONS; i++) {
+		if (!*e->regions[i] || kind_find(kinds, nr, e->regions[i]))
+			continue;
+		snprintf(e->why, sizeof(e->why), "there is no kind '%s' here", e->regions[i]);
+		return false;
+	}
+	return true;
+}
+
+int exercise_replay(struct exercise *e, FILE *file)
+{
+	struct ex_step steps[EX_STEPS];
+	struct kind *kinds;
+	int ret = -EINVAL;
+	size_t nr;
+
+	if (!prepare(e))
+		return -ENOMEM;
+	kinds = exercise_kinds(e->dirs, &nr);
+	if (kinds && read_script(e, file, kinds, nr)) {
+		memcpy(steps, e->steps, sizeof(steps));
+		e->ops = e->nr_steps;
+		if (fails(e, kinds, nr, steps, e->nr_steps, false))
+			exercise_print(e, kinds, nr);
+		ret = 0;
+	}
+	knobs_restore();
+	free(kinds);
+	return ret;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Random sequences of operations by several processes on several kinds of memory,
+ * compared with a model:
+ *
+ *	exercise.c		rounds, random sequences, shrinking
+ *	exercise_ops.c		the table of operations
+ *	exercise_model.c	what each byte must be, and what each pin promises
+ *	exercise_world.c	the processes and their memory
+ *
+ * A round begins with one process that has a region of memory of each chosen kind. One
+ * scheduler, the caller, chooses an operation, lets one process do it, changes the model
+ * accordingly, and compares. What happens in a round therefore depends on its seed alone.
+ */
+#ifndef PINSCOPE_EXERCISE_H
+#define PINSCOPE_EXERCISE_H
+
+#include <stdio.h>
+
+#include "fixture.h"
+#include "run.h"
+#include "suite.h"
+
+enum {
+	EX_PROCESSES = 6,
+	EX_REGIONS = 4,
+	EX_PINS = 6,
+	EX_PAGES = 512,		/* of a region */
+	EX_WORDS = 4,		/* of a page that the model knows */
+	EX_STEPS = 400,		/* of a round */
+};
+
+/* What a process may do with a page of a region. */
+enum ex_access { EX_NONE, EX_READ, EX_WRITE };
+
+/**
+ * struct ex_content - what a page has in it
+ * @word: of equal parts of the page, the first four bytes each. Nothing else is written
+ */
+struct ex_content {
+	uint32_t word[EX_WORDS];
+};
+
+/**
+ * struct ex_page - a page of a region, as one process has it
+ * @mapped: it is
+ * @moved: it is at the second address of the region
+ * @own: a private mapping has a page of its own here, and no longer what the file has
+ * @locked: mlock()
+ * @mergeable: MADV_MERGEABLE
+ * @access: enum ex_access
+ * @content: of a page with @own
+ */
+struct ex_page {
+	bool mapped, moved, own, locked, mergeable;
+	uint8_t access;
+	struct ex_content content;
+};
+
+/**
+ * struct ex_region - memory of one kind, which the processes have from the first one
+ * @kind: which
+ * @shared: MAP_SHARED
+ * @fd: of the file; -1: anonymous memory
+ * @at: its two addresses
+ * @page: bytes of a page: of a huge page for hugetlb
+ * @nr: how many pages; 0: there is no region
+ * @stale: an erratum says that R/O long-term pins of what is not a process's own get
+ *	stale on this kernel, and known bugs are avoided
+ * @no_fork_readonly: likewise, that fork maps its copy of a pinned page writable where the
+ *	mapping is not
+ * @file: what the file has; zeroes for anonymous memory
+ */
+struct ex_region {
+	struct kind kind;
+	bool shared;
+	int fd;
+	char *at[2];
+	size_t page;
+	unsigned int nr;
+	bool stale, no_fork_readonly;
+	struct ex_content file[EX_PAGES];
+};
+
+struct ex_process {
+	pid_t pid;		/* 0: there is none */
+	int pidfd;
+	struct ex_page pages[EX_REGIONS][EX_PAGES];
+};
+
+/* What a pinned page must be. */
+enum ex_held {
+	EX_RELEASED,		/* UNPIN has released it */
+	EX_UNKNOWN,		/* nothing was promised */
+	EX_OF_PROCESS,		/* the page of the process, exclusive */
+	EX_OF_FILE,		/* the page of the file */
+	EX_ALONE,		/* a page that was taken away: only the pin has it */
+};
+
+struct ex_pin {
+	bool used;
+	uint32_t id;
+	uint64_t gup_flags;
+	unsigned int process, region, page, nr;
+	uint8_t held[EX_PAGES];			/* enum ex_held */
+	uint32_t alone[EX_PAGES];		/* which page; others may have pinned it, too */
+	struct ex_content content[EX_PAGES];	/* of what is EX_ALONE */
+};
+
+/**
+ * struct ex_step - an operation with its operands
+ * @op: index in ex_operations[]
+ * @process: who does it
+ * @region: on which memory
+ * @page: the first page
+ * @nr: how many pages
+ * @arg: what the operation makes of it, below its @args
+ * @other: another process, or a pin
+ */
+struct ex_step {
+	unsigned int op, process, region, page, nr, arg, other;
+};
+
+/* What a process is told to do; the scheduler knows the addresses. */
+struct ex_request {
+	struct ex_step step;
+	char *addr, *to;	/* of the first page, and where a move leads to */
+	size_t len;
+	uint32_t word;		/* to be written */
+	uint32_t id;		/* of a pin */
+	size_t offset;		/* in the pin, in bytes */
+	pid_t pid;		/* of the other process */
+};
+
+struct ex_answer {
+	int ret;		/* 0, a negative errno, or EX_DIED */
+	int signal;
+	void *addr;		/* that got the signal */
+	uint32_t id;
+	pid_t pid;
+};
+
+#define EX_DIED	(-1000)
+#define EX_CHILD	(-1001)	/* of act(): this is a child, which has nothing to answer */
+
+/* What all processes and the scheduler share. */
+struct ex_board {
+	struct {
+		char *at[2];
+		size_t len;
+		int fd;
+		char why[REASON_MAX];
+	} made[EX_REGIONS];
+	struct ex_content window[EX_PAGES];	/* what was read */
+};
+
+struct ex_world {
+	struct ex_board *board;
+	int fd;				/* the module's, for this round */
+	int socks[EX_PROCESSES][2];	/* the scheduler's end and the process's */
+	unsigned int max_processes;
+	uint32_t last_word;		/* each write has another one */
+	uint32_t last_alone;		/* each page that only pins have has another one */
+	struct ex_region regions[EX_REGIONS];
+	struct ex_process processes[EX_PROCESSES];
+	struct ex_pin pins[EX_PINS];
+	char why[800];			/* what is wrong; "" while nothing is */
+};
+
+/* Which operands an operation uses, besides the process. */
+enum ex_uses {
+	EX_USES_RANGE	= 1 << 0,	/* region, pages */
+	EX_USES_PROCESS	= 1 << 1,	/* another process, or a free place for one */
+	EX_USES_PIN	= 1 << 2,	/* a pin and pages of it */
+	EX_MAKES_PIN	= 1 << 3,	/* a free place for a pin */
+};
+
+/**
+ * struct ex_operation - an operation
+ * @name: of it
+ * @what: a sentence
+ * @weight: how often it is chosen, relative to the others
+ * @uses: enum ex_uses
+ * @args: the names of its variants, ended by NULL; NULL: there is one
+ * @possible: whether the model allows it; NULL: always
+ * @act: does it, in the process; returns 0 or a negative errno
+ * @effect: what it does to the model, and what must be true of its result; NULL: nothing
+ */
+struct ex_operation {
+	const char *name;
+	const char *what;
+	unsigned int weight;
+	unsigned int uses;
+	const char *const *args;
+	bool (*possible)(const struct ex_world *w, const struct ex_step *s);
+	int (*act)(struct ex_world *w, const struct ex_request *r, struct ex_answer *a);
+	void (*effect)(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a);
+};
+
+extern const struct ex_operation ex_operations[];
+extern const size_t nr_ex_operations;
+
+/* ------------------------------------------------------- exercise_world.c */
+
+/**
+ * world_begin() - make the regions, and the first process
+ * @w: @board, @max_processes and the kinds of @regions are set; the rest is 0
+ *
+ * A region whose memory cannot be made gets no pages, and the board says why.
+ *
+ * Return: whether there is a world; otherwise w->why says why not. world_end() it in
+ * either case.
+ */
+bool world_begin(struct ex_world *w);
+
+/* End all processes, and release all pins. */
+void world_end(struct ex_world *w);
+
+/**
+ * world_ask() - let a process do something, and wait for it
+ * @w: the world
+ * @r: what
+ * @act: index of the operation whose act() does it
+ * @a: out
+ */
+void world_ask(struct ex_world *w, const struct ex_request *r, unsigned int act,
+	       struct ex_answer *a);
+
+/* A process that another one has forked joins. */
+void world_adopt(struct ex_world *w, unsigned int process, pid_t pid);
+
+/* End a process; when this returns, its memory is gone. */
+void world_kill(struct ex_world *w, unsigned int process);
+
+/* A process goes on as another one, in the child of a fork(). */
+void world_become(struct ex_world *w, unsigned int process);
+
+/**
+ * world_step() - do a step, change the model, and compare
+ * @w: the world; w->why says what is wrong after it
+ * @s: the step
+ *
+ * Return: whether the step was possible.
+ */
+bool world_step(struct ex_world *w, const struct ex_step *s);
+
+/* ------------------------------------------------------- exercise_model.c */
+
+/* Something is wrong; of several reasons the first is kept. */
+void world_fails(struct ex_world *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What a process must see at a page. */
+const struct ex_content *model_view(const struct ex_world *w, unsigned int process,
+				    unsigned int region, unsigned int page);
+
+/**
+ * model_write() - a page that a process sees gets other content
+ * @w: the world
+ * @process: who writes; unless the mapping is shared, only it sees that
+ * @region: where
+ * @page: the page
+ * @word: which word of the page; EX_WORDS: all of them
+ * @value: of the word
+ */
+void model_write(struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page, unsigned int word, uint32_t value);
+
+/* A page that only pins have gets a word; all pins of it have that. */
+void model_write_alone(struct ex_world *w, uint32_t alone, unsigned int word, uint32_t value);
+
+/* A process loses pages, or maps others there: pins keep what was there. */
+void model_let_go(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr);
+
+/* Pages that a private mapping has became the process's own, without a change. */
+void model_own(struct ex_world *w, unsigned int process, unsigned int region,
+	       unsigned int page, unsigned int nr);
+
+/* Must a process have an anonymous page here, and no zeropage? */
+bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page);
+
+/* See by INSPECT which pages of a private mapping are the process's own. */
+void model_learn(struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page, unsigned int nr);
+
+/* Compare page states and pins with the model, without touching the memory. */
+void model_look(struct ex_world *w);
+
+/* Likewise, after all processes have read all they may, and the files were read. */
+void model_check_all(struct ex_world *w);
+
+/* Compare what a process has read, in the window, with the model. */
+void model_compare_window(struct ex_world *w, const struct ex_step *s);
+
+/* The address of a page in a process that has it mapped. */
+char *model_addr(const struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page);
+
+/* Print page states of a region, and the model beside them. */
+void model_print(struct ex_world *w, unsigned int region, FILE *out);
+
+/* ------------------------------------------------------------- exercise.c */
+
+/**
+ * struct exercise - a run
+ * @seed: of the first round
+ * @max_ops: how many operations; 0: until @seconds are over
+ * @seconds: how long
+ * @processes: at a time, at most
+ * @kinds: which kinds
+ * @only: which operations
+ * @without: which operations not
+ * @known: known kernel bugs are not avoided
+ * @dirs: directories for files
+ * @out: where a script is printed to
+ * @progress: called now and then; or NULL
+ * @ops: out: operations done
+ * @rounds: out: how many rounds
+ * @done: out: operations by index
+ * @pairs: out: how often an operation followed another
+ * @unmade: out: a line for each kind that cannot be made here, with the reason
+ * @why: out: what was wrong, or ""
+ * @fail_seed: out: seed of the round that failed
+ * @steps: out: the steps that matter, once it was shrunk
+ * @nr_steps: out: how many
+ * @tries: out: how often the failing round was repeated to shrink it
+ * @regions: out: the kinds of the failing round
+ */
+struct exercise {
+	uint64_t seed;
+	unsigned int max_ops, seconds, processes;
+	struct globs *kinds, *only, *without;
+	bool known;
+	struct dirs *dirs;
+	FILE *out;
+	void (*progress)(const struct exercise *e);
+	unsigned long ops, rounds;
+	unsigned long *done, *pairs;
+	char unmade[2000];
+	char why[800];
+	uint64_t fail_seed;
+	struct ex_step steps[EX_STEPS];
+	unsigned int nr_steps, tries;
+	char regions[EX_REGIONS][48];
+};
+
+/**
+ * exercise_run() - do random sequences of operations until one fails
+ * @e: the run
+ *
+ * Return: 0, also when something was wrong; or a negative errno, and e->why says why:
+ * -ENOENT nothing matches.
+ */
+int exercise_run(struct exercise *e);
+
+/**
+ * exercise_replay() - do the steps of a script
+ * @e: the run; @why, @steps and @regions are set
+ * @file: the script
+ *
+ * Return: as exercise_run(); -EINVAL the script is wrong.
+ */
+int exercise_replay(struct exercise *e, FILE *file);
+
+/* Print the failing sequence as a script, and page states beside the model at its end. */
+void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr);
+
+/* The kinds of memory that exercise can use; for free(). */
+struct kind *exercise_kinds(const struct dirs *dirs, size_t *nr);
+
+#endif

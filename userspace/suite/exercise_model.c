@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The model of exercise, see exercise.h: what each page must have in it, what each pin
+ * promises, and whether the kernel agrees. The promises are those of rules.c: a pin of an
+ * anonymous page, a pin for writing and a long-term pin hold the page that the process
+ * goes on to see; other pins of what a private mapping shares promise nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exercise.h"
+#include "sys.h"
+
+#define S(name)		PINSCOPE_STATE_##name
+
+/* Pages of a pin that are read after each step; a check of all reads the others. */
+enum { FEW_PAGES = 4 };
+
+void world_fails(struct ex_world *w, const char *format, ...)
+{
+	va_list args;
+
+	if (*w->why)
+		return;
+	va_start(args, format);
+	vsnprintf(w->why, sizeof(w->why), format, args);
+	va_end(args);
+}
+
+/* -------------------------------------------------------------- the model */
+
+char *model_addr(const struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page)
+{
+	const struct ex_region *r = &w->regions[region];
+
+	return r->at[w->processes[process].pages[region][page].moved] + page * r->page;
+}
+
+const struct ex_content *model_view(const struct ex_world *w, unsigned int process,
+				    unsigned int region, unsigned int page)
+{
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+
+	return p->own ? &p->content : &w->regions[region].file[page];
+}
+
+void model_own(struct ex_world *w, unsigned int process, unsigned int region,
+	       unsigned int page, unsigned int nr)
+{
+	struct ex_page *p;
+
+	for (; nr; page++, nr--) {
+		p = &w->processes[process].pages[region][page];
+		if (!w->regions[region].shared && !p->own)
+			p->content = w->regions[region].file[page];
+		p->own = !w->regions[region].shared;
+	}
+}
+
+bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page)
+{
+	static const struct ex_content zeroes;
+	const struct ex_region *r = &w->regions[region];
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+
+	/* Since Linux 6.12 a THP that is split leaves zeropages where it has zeroes. */
+	return p->own && (r->fd >= 0 || memcmp(&p->content, &zeroes, sizeof(zeroes)));
+}
+
+void model_write(struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page, unsigned int word, uint32_t value)
+{
+	struct ex_content *content;
+	unsigned int i;
+
+	model_own(w, process, region, page, 1);
+	content = (struct ex_content *)model_view(w, process, region, page);
+	for (i = 0; i < EX_WORDS; i++)
+		if (word == EX_WORDS || word == i)
+			content->word[i] = value;
+}
+
+void model_let_go(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr)
+{
+	struct ex_pin *pin;
+	unsigned int i, at;
+
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
+		if (!pin->used || pin->process != process || pin->region != region)
+			continue;
+		for (i = 0; i < pin->nr; i++) {
+			at = pin->page + i;
+			if (pin->held[i] != EX_OF_PROCESS || at < page || at >= page + nr)
+				continue;
+			pin->held[i] = EX_ALONE;
+			pin->alone[i] = w->last_alone + 1 + at - page;
+			pin->content[i] = *model_view(w, process, region, at);
+		}
+	}
+	w->last_alone += nr;
+}
+
+void model_write_alone(struct ex_world *w, uint32_t alone, unsigned int word, uint32_t value)
+{
+	struct ex_pin *pin;
+	unsigned int i;
+
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+		for (i = 0; i < pin->nr && pin->used; i++)
+			if (pin->held[i] == EX_ALONE && pin->alone[i] == alone)
+				pin->content[i].word[word] = value;
+}
+
+/* What a pinned page must have in it; NULL: anything. */
+static const struct ex_content *pin_view(const struct ex_world *w, const struct ex_pin *pin,
+					 unsigned int i)
+{
+	switch (pin->held[i]) {
+	case EX_OF_PROCESS:
+		return model_view(w, pin->process, pin->region, pin->page + i);
+	case EX_OF_FILE:
+		return &w->regions[pin->region].file[pin->page + i];
+	case EX_ALONE:
+		return &pin->content[i];
+	default:
+		return NULL;
+	}
+}
+
+/* ------------------------------------------------------------ page states */
+
+/* The page of a region that a record begins with, and how many of it follow. */
+static unsigned int pages_of(const struct ex_region *region, const char *base,
+			     const struct pinscope_page *rec, unsigned int *nr)
+{
+	uint64_t bytes = rec->pages * sys_page_size();
+
+	*nr = (bytes + region->page - 1) / region->page;
+	return (rec->addr - pinscope_addr(base)) / region->page;
+}
+
+/* Calls @each for each record of a region, at both of its addresses. */
+static void inspect(struct ex_world *w, unsigned int process, unsigned int region,
+		    void (*each)(struct ex_world *w, unsigned int process,
+				 unsigned int region, const char *base,
+				 const struct pinscope_page *rec))
+{
+	const struct ex_region *r = &w->regions[region];
+	struct pinscope_page *recs;
+	size_t nr, i;
+	int moved, ret;
+
+	for (moved = 0; moved < 2; moved++) {
+		ret = pinscope_inspect(w->fd, pinscope_pid(w->processes[process].pid),
+				       pinscope_addr(r->at[moved]), r->nr * r->page, &recs,
+				       &nr);
+		if (ret) {
+			world_fails(w, "INSPECT: %s", pinscope_errno(ret));
+			return;
+		}
+		for (i = 0; i < nr && !*w->why; i++)
+			each(w, process, region, r->at[moved], &recs[i]);
+		free(recs);
+	}
+}
+
+static unsigned int learn_first, learn_end;
+
+static void learn_record(struct ex_world *w, unsigned int process, unsigned int region,
+			 const char *base, const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+
+	for (; nr; page++, nr--)
+		if (page >= learn_first && page < learn_end && !r->shared &&
+		    base == r->at[w->processes[process].pages[region][page].moved] &&
+		    (rec->state & (S(ANON) | S(SWAP))))
+			model_own(w, process, region, page, 1);
+}
+
+void model_learn(struct ex_world *w, unsigned int process, unsigned int region,
+		 unsigned int page, unsigned int nr)
+{
+	learn_first = page;
+	learn_end = page + nr;
+	inspect(w, process, region, learn_record);
+}
+
+static void fail_state(struct ex_world *w, unsigned int process, unsigned int region,
+		       unsigned int page, const struct pinscope_page *rec, const char *what)
+{
+	char names[NAMES_MAX];
+
+	world_fails(w, "process %u, region %u (%s), page %u: %s: %s", process, region,
+		    w->regions[region].kind.name, page, what,
+		    pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
+}
+
+/* What must be true of each entry, whatever has happened. */
+static void check_record(struct ex_world *w, unsigned int process, unsigned int region,
+			 const char *base, const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+	const uint64_t zero = S(ZEROPAGE) | S(HUGE_ZEROPAGE);
+	const struct ex_page *p;
+	uint64_t state = rec->state;
+
+	if ((state & S(WRITABLE)) && (state & zero))
+		fail_state(w, process, region, page, rec, "the zeropage is writable");
+	if ((state & S(WRITABLE)) && (state & S(ANON)) && !(state & S(EXCLUSIVE)))
+		fail_state(w, process, region, page, rec,
+			   "an anonymous page that is not exclusive is writable");
+	if ((state & S(WRITABLE)) && (state & S(KSM)))
+		fail_state(w, process, region, page, rec, "a page of KSM is writable");
+	if ((state & S(WRITABLE)) && !(state & S(ANON)) && !r->shared)
+		fail_state(w, process, region, page, rec,
+			   "a private mapping may write to a page that is not its own");
+	if ((state & (S(ANON) | S(SWAP) | zero)) && r->shared)
+		fail_state(w, process, region, page, rec,
+			   "a shared mapping has a page that is not the file's");
+	for (; nr; page++, nr--) {
+		p = &w->processes[process].pages[region][page];
+		if (!p->mapped || base != r->at[p->moved])
+			fail_state(w, process, region, page, rec,
+				   "nothing is mapped here, and yet there is an entry");
+		if ((state & S(WRITABLE)) && p->access != EX_WRITE)
+			fail_state(w, process, region, page, rec,
+				   "the mapping is read-only, the entry is writable");
+		if (model_is_own(w, process, region, page) && (state & S(PRESENT)) &&
+		    !(state & S(ANON)))
+			fail_state(w, process, region, page, rec,
+				   "expected a page of the process's own");
+	}
+}
+
+/* ------------------------------------------------------------------- pins */
+
+static bool is_thorough;
+
+static void fail_pin(struct ex_world *w, const struct ex_pin *pin, unsigned int i,
+		     const char *what)
+{
+	char flags[NAMES_MAX];
+
+	world_fails(w, "pin %u (%s) of process %u, region %u (%s), page %u: %s",
+		    (unsigned int)(pin - w->pins),
+		    pinscope_names(pinscope_gup_flags_names, pin->gup_flags, flags,
+				   sizeof(flags)), pin->process, pin->region,
+		    w->regions[pin->region].kind.name, pin->page + i, what);
+}
+
+static void check_pin_content(struct ex_world *w, const struct ex_pin *pin, unsigned int i)
+{
+	const struct ex_region *r = &w->regions[pin->region];
+	const struct ex_content *want = pin_view(w, pin, i);
+	char what[120];
+	uint32_t word;
+	unsigned int k;
+	int ret;
+
+	for (k = 0; want && k < EX_WORDS; k++) {
+		ret = pinscope_read(w->fd, pin->id, i * r->page + k * r->page / EX_WORDS,
+				    &word, sizeof(word));
+		if (!ret && word == want->word[k])
+			continue;
+		if (ret)
+			snprintf(what, sizeof(what), "READ: %s", pinscope_errno(ret));
+		else
+			snprintf(what, sizeof(what),
+				 "word %u is %u in the pinned page, expected %u", k, word,
+				 want->word[k]);
+		fail_pin(w, pin, i, what);
+	}
+}
+
+/*
+ * Compares the whole pin with what is mapped at one of the addresses of its region. The
+ * page table of a process other than the pin's must never have its own pages.
+ */
+static void compare_pin(struct ex_world *w, const struct ex_pin *pin, unsigned int process,
+			bool moved)
+{
+	const struct ex_region *r = &w->regions[pin->region];
+	const struct ex_page *pages = w->processes[process].pages[pin->region];
+	uint64_t bitmap[EX_PAGES * 512 / 64] = {};
+	struct pinscope_compare c = {
+		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
+	};
+	unsigned int i, bit;
+	int ret;
+
+	ret = pinscope_compare(w->fd, pin->id, pinscope_pid(w->processes[process].pid),
+			       pinscope_addr(r->at[moved]) + pin->page * r->page, &c);
+	if (ret) {
+		fail_pin(w, pin, 0, pinscope_errno(ret));
+		return;
+	}
+	for (i = 0; i < pin->nr; i++) {
+		const struct ex_page *p = &pages[pin->page + i];
+		bool own = pin->held[i] == EX_OF_PROCESS, same;
+
+		bit = i * (r->page / sys_page_size());
+		same = bitmap[bit / 64] >> (bit % 64) & 1;
+		if (p->moved != moved || !p->mapped)
+			continue;
+		if (own && process == pin->process && !same)
+			fail_pin(w, pin, i, "the process has another page mapped now");
+		if (own && process != pin->process && same)
+			fail_pin(w, pin, i, "another process has the page mapped, too");
+		if (pin->held[i] == EX_ALONE && same)
+			fail_pin(w, pin, i, "expected that it is mapped no longer");
+		if (pin->held[i] == EX_OF_FILE && is_thorough && p->access && !same)
+			fail_pin(w, pin, i, "the mapping has another page of the file now");
+	}
+}
+
+static void check_pin(struct ex_world *w, const struct ex_pin *pin)
+{
+	unsigned int i;
+
+	for (i = 0; i < pin->nr && !*w->why; i++)
+		if (is_thorough || i < FEW_PAGES || i == pin->nr - 1)
+			check_pin_content(w, pin, i);
+	for (i = 0; i < EX_PROCESSES && !*w->why; i++)
+		if (w->processes[i].pid && (is_thorough || i == pin->process)) {
+			compare_pin(w, pin, i, false);
+			compare_pin(w, pin, i, true);
+		}
+}
+
+/* Records of pages that a pin holds: they are exclusive. */
+static void check_pinned_record(struct ex_world *w, unsigned int process,
+				unsigned int region, const char *base,
+				const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+	const struct ex_pin *pin;
+
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
+		unsigned int i;
+
+		if (!pin->used || pin->process != process || pin->region != region)
+			continue;
+		for (i = 0; i < pin->nr; i++)
+			if (pin->held[i] == EX_OF_PROCESS && pin->page + i >= page &&
+			    pin->page + i < page + nr && !(rec->state & S(EXCLUSIVE)))
+				fail_state(w, process, region, pin->page + i, rec,
+					   "the pinned page is not an exclusive anonymous page");
+	}
+}
+
+void model_look(struct ex_world *w)
+{
+	unsigned int p, r;
+
+	for (p = 0; p < EX_PROCESSES; p++)
+		for (r = 0; r < EX_REGIONS && w->processes[p].pid && !*w->why; r++) {
+			if (!w->regions[r].nr)
+				continue;
+			inspect(w, p, r, check_record);
+			inspect(w, p, r, check_pinned_record);
+		}
+	for (p = 0; p < EX_PINS && !*w->why; p++)
+		if (w->pins[p].used)
+			check_pin(w, &w->pins[p]);
+}
+
+/* -------------------------------------------------------------- check all */
+
+void model_compare_window(struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_content *want, *seen;
+	unsigned int i, k;
+
+	for (i = 0; i < s->nr; i++) {
+		want = model_view(w, s->process, s->region, s->page + i);
+		seen = &w->board->window[i];
+		for (k = 0; k < EX_WORDS; k++)
+			if (seen->word[k] != want->word[k])
+				world_fails(w,
+					    "process %u, region %u (%s), page %u: the process sees %u in word %u, expected %u",
+					    s->process, s->region,
+					    w->regions[s->region].kind.name, s->page + i,
+					    seen->word[k], k, want->word[k]);
+	}
+}
+
+/* Operations 0 and 1 of the table: read memory, read the file. */
+static void read_run(struct ex_world *w, const struct ex_step *s, unsigned int act)
+{
+	const struct ex_region *r = &w->regions[s->region];
+	const struct ex_request request = {
+		.step = *s, .len = s->nr * r->page,
+		.addr = model_addr(w, s->process, s->region, s->page),
+	};
+	struct ex_answer a;
+
+	world_ask(w, &request, act, &a);
+	if (!*w->why && ex_operations[act].effect)
+		ex_operations[act].effect(w, s, &request, &a);
+}
+
+/* A process reads all that it may of a region, in runs of pages at one address. */
+static void read_region(struct ex_world *w, unsigned int process, unsigned int region)
+{
+	const struct ex_page *p = w->processes[process].pages[region];
+	struct ex_step s = { .process = process, .region = region };
+	unsigned int nr = w->regions[region].nr;
+
+	while (s.page < nr && !*w->why) {
+		if (!p[s.page].mapped || !p[s.page].access) {
+			s.page++;
+			continue;
+		}
+		for (s.nr = 1; s.page + s.nr < nr; s.nr++)
+			if (!p[s.page + s.nr].mapped || !p[s.page + s.nr].access ||
+			    p[s.page + s.nr].moved != p[s.page].moved)
+				break;
+		read_run(w, &s, 0);
+		s.page += s.nr;
+	}
+}
+
+void model_check_all(struct ex_world *w)
+{
+	struct ex_step s = {};
+	unsigned int p;
+
+	for (p = 0; p < EX_PROCESSES; p++) {
+		if (!w->processes[p].pid)
+			continue;
+		s.process = p;
+		for (s.region = 0; s.region < EX_REGIONS && !*w->why; s.region++)
+			read_region(w, p, s.region);
+	}
+	for (s.region = 0; s.region < EX_REGIONS && !*w->why; s.region++) {
+		s.nr = w->regions[s.region].nr;
+		if (s.nr && w->regions[s.region].fd >= 0)
+			read_run(w, &s, 1);
+	}
+	is_thorough = true;
+	if (!*w->why)
+		model_look(w);
+	is_thorough = false;
+}
+
+/* ------------------------------------------------------------------ print */
+
+static FILE *print_to;
+
+static void print_record(struct ex_world *w, unsigned int process, unsigned int region,
+			 const char *base, const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+	const struct ex_content *want = model_view(w, process, region, page);
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+	char names[NAMES_MAX];
+
+	fprintf(print_to, "#   p%u r%u %u+%u: model: %s, %s, %u %u %u %u\n", process, region,
+		page, nr, p->own ? "its own" : r->shared ? "shared" : "not its own",
+		p->access == EX_WRITE ? "rw" : p->access ? "r" : "none", want->word[0],
+		want->word[1], want->word[2], want->word[3]);
+	fprintf(print_to, "#       entry: pfn 0x%llx, mapcount %d, pincount %d, %s\n", rec->pfn,
+		rec->mapcount, rec->pincount,
+		pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
+}
+
+void model_print(struct ex_world *w, unsigned int region, FILE *out)
+{
+	char why[sizeof(w->why)];
+	unsigned int p;
+
+	/* It is shown although something is wrong. */
+	memcpy(why, w->why, sizeof(why));
+	*w->why = '\0';
+	print_to = out;
+	for (p = 0; p < EX_PROCESSES; p++)
+		if (w->processes[p].pid && w->regions[region].nr)
+			inspect(w, p, region, print_record);
+	memcpy(w->why, why, sizeof(why));
+}

@@ -1,0 +1,1121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of operations of exercise, see exercise.h. An operation is a row: when the
+ * model allows it, how a process does it, and what it does to the model.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "exercise.h"
+#include "sys.h"
+
+#define F(name)		PINSCOPE_FOLL_##name
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
+#endif
+
+/* What ksmd may take to merge all that it can. */
+#define MERGE_MS	2000
+
+static struct ex_page *page_of(struct ex_world *w, const struct ex_step *s, unsigned int i)
+{
+	return &w->processes[s->process].pages[s->region][s->page + i];
+}
+
+static const struct ex_region *region_of(const struct ex_world *w, const struct ex_step *s)
+{
+	return &w->regions[s->region];
+}
+
+static size_t word_offset(const struct ex_world *w, const struct ex_step *s,
+			  unsigned int page, unsigned int word)
+{
+	size_t size = region_of(w, s)->page;
+
+	return page * size + word * (size / EX_WORDS);
+}
+
+/* --------------------------------------------------------------- possible */
+
+/* All pages are mapped, and the process may do at least that. */
+static bool may(const struct ex_world *w, const struct ex_step *s, enum ex_access access)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (!p[i].mapped || p[i].access < access)
+			return false;
+	return true;
+}
+
+static bool is_mapped(const struct ex_world *w, const struct ex_step *s)
+{
+	return may(w, s, EX_NONE);
+}
+
+static bool is_readable(const struct ex_world *w, const struct ex_step *s)
+{
+	return may(w, s, EX_READ);
+}
+
+static bool is_writable(const struct ex_world *w, const struct ex_step *s)
+{
+	return may(w, s, EX_WRITE);
+}
+
+static bool is_unmapped(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (p[i].mapped)
+			return false;
+	return true;
+}
+
+static bool is_unlocked(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (p[i].locked)
+			return false;
+	return is_mapped(w, s);
+}
+
+/* One VMA of mremap(): what splits it is the same for all pages. */
+static bool is_movable(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (p[i].locked != p->locked || p[i].access != p->access)
+			return false;
+	return is_mapped(w, s);
+}
+
+/* Not hugetlb, to which this does not apply. */
+static bool is_ordinary(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_mapped(w, s) && !region_of(w, s)->kind.hugetlb_shift;
+}
+
+static bool is_unlocked_ordinary(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_unlocked(w, s) && !region_of(w, s)->kind.hugetlb_shift;
+}
+
+/* KSM takes no other mapping. */
+static bool is_private(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_ordinary(w, s) && !region_of(w, s)->shared;
+}
+
+static bool is_anonymous(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_ordinary(w, s) && region_of(w, s)->fd < 0;
+}
+
+static bool is_readable_ordinary(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_readable(w, s) && is_ordinary(w, s);
+}
+
+static bool is_writable_ordinary(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_writable(w, s) && is_ordinary(w, s);
+}
+
+/* Hugetlb files take no write(), and their holes take private copies away as well. */
+static bool has_file(const struct ex_world *w, const struct ex_step *s)
+{
+	return region_of(w, s)->fd >= 0 && !region_of(w, s)->kind.hugetlb_shift;
+}
+
+/* Without memory to scan, ksmd never ends a scan. */
+static bool has_mergeable(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[0][0];
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
+		if (p[i].mergeable)
+			return true;
+	return false;
+}
+
+static bool is_other_process(const struct ex_world *w, const struct ex_step *s)
+{
+	return s->other < EX_PROCESSES && s->other != s->process &&
+	       w->processes[s->other].pid;
+}
+
+static bool is_free_process(const struct ex_world *w, const struct ex_step *s)
+{
+	return s->other < w->max_processes && !w->processes[s->other].pid;
+}
+
+/* An erratum is avoided: fork of pinned pages that are mapped read-only. */
+static bool may_fork(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_pin *pin;
+	const struct ex_page *p;
+	unsigned int i;
+
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
+		if (!pin->used || pin->process != s->process ||
+		    !w->regions[pin->region].no_fork_readonly)
+			continue;
+		for (i = 0; i < pin->nr; i++) {
+			p = &w->processes[s->process].pages[pin->region][pin->page + i];
+			if (pin->held[i] != EX_RELEASED && p->access != EX_WRITE)
+				return false;
+		}
+	}
+	return is_free_process(w, s);
+}
+
+/* Somebody must stay. */
+static bool is_not_alone(const struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < EX_PROCESSES; i++)
+		if (i != s->process && w->processes[i].pid)
+			return true;
+	return false;
+}
+
+/* ----------------------------------------------------- reading and writing */
+
+static int act_read(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	unsigned int i, k;
+
+	(void)a;
+	for (i = 0; i < r->step.nr; i++)
+		for (k = 0; k < EX_WORDS; k++)
+			w->board->window[i].word[k] = *(volatile uint32_t *)
+				(r->addr + word_offset(w, &r->step, i, k));
+	return 0;
+}
+
+static void effect_read(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	(void)a;
+	model_compare_window(w, s);
+}
+
+static int act_read_file(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	unsigned int i, k;
+	size_t at;
+
+	(void)a;
+	for (i = 0; i < r->step.nr; i++)
+		for (k = 0; k < EX_WORDS; k++) {
+			at = word_offset(w, &r->step, r->step.page + i, k);
+			if (pread(region_of(w, &r->step)->fd, &w->board->window[i].word[k],
+				  sizeof(uint32_t), at) != sizeof(uint32_t))
+				return errno ? -errno : -EIO;
+		}
+	return 0;
+}
+
+/* A file changes only by what is written to it, or through shared mappings. */
+static void effect_read_file(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	const struct ex_region *region = region_of(w, s);
+	unsigned int i, k;
+
+	(void)r;
+	if (a->ret)
+		world_fails(w, "read of the file of region %u (%s): %s", s->region,
+			    region->kind.name, pinscope_errno(a->ret));
+	for (i = 0; i < s->nr; i++)
+		for (k = 0; k < EX_WORDS; k++)
+			if (w->board->window[i].word[k] != region->file[s->page + i].word[k])
+				world_fails(w,
+					    "region %u (%s), page %u: word %u is %u in the file, expected %u",
+					    s->region, region->kind.name, s->page + i, k,
+					    w->board->window[i].word[k],
+					    region->file[s->page + i].word[k]);
+}
+
+static int act_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)a;
+	for (i = 0; i < r->step.nr; i++)
+		*(volatile uint32_t *)(r->addr + word_offset(w, &r->step, i, r->step.arg)) =
+			r->word;
+	return 0;
+}
+
+static void effect_write(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)a;
+	for (i = 0; i < s->nr; i++)
+		model_write(w, s->process, s->region, s->page + i, s->arg, r->word);
+}
+
+/* All words of all pages get one value, so that KSM finds equal pages. */
+static int act_fill(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	unsigned int i, k;
+
+	(void)a;
+	for (i = 0; i < r->step.nr; i++)
+		for (k = 0; k < EX_WORDS; k++)
+			*(volatile uint32_t *)(r->addr + word_offset(w, &r->step, i, k)) =
+				r->word;
+	return 0;
+}
+
+static void effect_fill(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)a;
+	for (i = 0; i < s->nr; i++)
+		model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
+}
+
+static int act_vm_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	uint32_t word = r->word;
+	struct iovec from = { &word, sizeof(word) };
+	struct iovec to = { r->addr + word_offset(w, &r->step, 0, r->step.arg), sizeof(word) };
+
+	(void)a;
+	return process_vm_writev(r->pid, &from, 1, &to, 1, 0) == sizeof(word) ? 0 : -errno;
+}
+
+/* The first page alone; the other process has it at the same address. */
+static bool may_vm_write(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *from = &w->processes[s->process].pages[s->region][s->page];
+	const struct ex_page *to = &w->processes[s->other].pages[s->region][s->page];
+
+	return is_other_process(w, s) && to->mapped && to->moved == from->moved;
+}
+
+static void effect_vm_write(struct ex_world *w, const struct ex_step *s,
+			    const struct ex_request *r, const struct ex_answer *a)
+{
+	bool allowed = w->processes[s->other].pages[s->region][s->page].access == EX_WRITE;
+
+	if (!a->ret)
+		model_write(w, s->other, s->region, s->page, s->arg, r->word);
+	if (!a->ret != allowed)
+		world_fails(w,
+			    "process_vm_writev() to process %u, region %u, page %u: expected %s, found %s",
+			    s->other, s->region, s->page, allowed ? "success" : "EFAULT",
+			    a->ret ? pinscope_errno(a->ret) : "success");
+}
+
+/* FOLL_FORCE writes to what is mapped read-only, but not to shared mappings. */
+static bool may_mem_write(const struct ex_world *w, const struct ex_step *s)
+{
+	return may_vm_write(w, s) && !region_of(w, s)->kind.hugetlb_shift;
+}
+
+static int act_mem_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	uintptr_t at = (uintptr_t)r->addr + word_offset(w, &r->step, 0, r->step.arg);
+	int fd, ret = 0;
+	char path[40];
+
+	(void)a;
+	snprintf(path, sizeof(path), "/proc/%d/mem", r->pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (pwrite(fd, &r->word, sizeof(r->word), at) != sizeof(r->word))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The administrator may forbid FOLL_FORCE here (proc_mem.force_override=). */
+static void effect_mem_write(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	bool writable = w->processes[s->other].pages[s->region][s->page].access == EX_WRITE;
+
+	if (!a->ret)
+		model_write(w, s->other, s->region, s->page, s->arg, r->word);
+	if (!a->ret && !writable && region_of(w, s)->shared)
+		world_fails(w,
+			    "write to /proc/PID/mem of process %u, region %u, page %u: expected an error, found success",
+			    s->other, s->region, s->page);
+	if (a->ret && writable)
+		world_fails(w,
+			    "write to /proc/PID/mem of process %u, region %u, page %u: expected success, found %s",
+			    s->other, s->region, s->page, pinscope_errno(a->ret));
+}
+
+/* ---------------------------------------------------------------- processes */
+
+static int act_fork(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	a->pid = fork();
+	if (a->pid)
+		return a->pid < 0 ? -errno : 0;
+	/* The child's answer is to its first request. */
+	world_become(w, r->step.other);
+	return EX_CHILD;
+}
+
+static void effect_fork(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_process *child = &w->processes[s->other];
+	unsigned int region, page;
+
+	(void)r;
+	if (a->ret)
+		return;
+	memcpy(child->pages, w->processes[s->process].pages, sizeof(child->pages));
+	for (region = 0; region < EX_REGIONS; region++)
+		for (page = 0; page < EX_PAGES; page++)
+			child->pages[region][page].locked = false;
+	world_adopt(w, s->other, a->pid);
+}
+
+static int act_nothing(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	(void)a;
+	return 0;
+}
+
+static void effect_exit(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int region;
+
+	(void)r;
+	(void)a;
+	for (region = 0; region < EX_REGIONS; region++)
+		model_let_go(w, s->process, region, 0, w->regions[region].nr);
+	world_kill(w, s->process);
+}
+
+/* ----------------------------------------------------------------- mappings */
+
+static int act_protect(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	static const int prot[] = {
+		[EX_NONE] = PROT_NONE, [EX_READ] = PROT_READ,
+		[EX_WRITE] = PROT_READ | PROT_WRITE,
+	};
+
+	(void)w;
+	(void)a;
+	return mprotect(r->addr, r->len, prot[r->step.arg]) ? -errno : 0;
+}
+
+static void effect_protect(struct ex_world *w, const struct ex_step *s,
+			   const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "mprotect: %s", pinscope_errno(a->ret));
+		return;
+	}
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->access = s->arg;
+	/* mm breaks COW of locked pages as soon as they may be written. */
+	model_learn(w, s->process, s->region, s->page, s->nr);
+}
+
+/* Nothing else may be mapped where a page was or will be. */
+static void reserve_again(void *addr, size_t len)
+{
+	mmap(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+	     -1, 0);
+}
+
+static int act_move(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	int ret = mremap(r->addr, r->len, r->len, MREMAP_MAYMOVE | MREMAP_FIXED,
+			 r->to) == MAP_FAILED ? -errno : 0;
+
+	(void)w;
+	(void)a;
+	reserve_again(ret ? r->to : r->addr, r->len);
+	return ret;
+}
+
+static void effect_move(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	/* It fails when there are several VMAs. */
+	for (i = 0; i < s->nr && !a->ret; i++)
+		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
+}
+
+static int act_unmap(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	if (munmap(r->addr, r->len))
+		return -errno;
+	reserve_again(r->addr, r->len);
+	return 0;
+}
+
+static void effect_unmap(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "munmap: %s", pinscope_errno(a->ret));
+		return;
+	}
+	model_let_go(w, s->process, s->region, s->page, s->nr);
+	for (i = 0; i < s->nr; i++)
+		*page_of(w, s, i) = (struct ex_page) { .moved = page_of(w, s, i)->moved };
+}
+
+static int act_map(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct ex_region *region = region_of(w, &r->step);
+	int flags = (region->shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED;
+
+	(void)a;
+	if (region->fd < 0)
+		flags |= MAP_ANONYMOUS;
+	if (region->kind.hugetlb_shift && region->fd < 0)
+		flags |= MAP_HUGETLB | region->kind.hugetlb_shift << MAP_HUGE_SHIFT;
+	if (mmap(r->addr, r->len, PROT_READ | PROT_WRITE, flags, region->fd,
+		 r->step.page * region->page) != MAP_FAILED)
+		return 0;
+	reserve_again(r->addr, r->len);
+	return -errno;
+}
+
+static void effect_map(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	for (i = 0; i < s->nr && !a->ret; i++)
+		*page_of(w, s, i) = (struct ex_page) {
+			.mapped = true, .access = EX_WRITE, .moved = page_of(w, s, i)->moved,
+		};
+}
+
+/* ------------------------------------------------------------------- advice */
+
+static int advise(const struct ex_request *r, int advice)
+{
+	return madvise(r->addr, r->len, advice) ? -errno : 0;
+}
+
+/* An operation that is one madvise() and changes no content. */
+#define ADVICE(name, advice)							\
+static int act_##name(struct ex_world *w, const struct ex_request *r,		\
+		      struct ex_answer *a)					\
+{										\
+	(void)w;								\
+	(void)a;								\
+	return advise(r, advice);						\
+}
+
+ADVICE(dontneed, MADV_DONTNEED)
+ADVICE(pageout, MADV_PAGEOUT)
+ADVICE(cold, MADV_COLD)
+ADVICE(collapse, MADV_COLLAPSE)
+ADVICE(hugepage, MADV_HUGEPAGE)
+ADVICE(nohugepage, MADV_NOHUGEPAGE)
+ADVICE(mergeable, MADV_MERGEABLE)
+ADVICE(populate_read, MADV_POPULATE_READ)
+ADVICE(populate_write, MADV_POPULATE_WRITE)
+
+static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
+			    const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "MADV_DONTNEED: %s", pinscope_errno(a->ret));
+		return;
+	}
+	model_let_go(w, s->process, s->region, s->page, s->nr);
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->own = false;
+}
+
+/* A write fault, or what is as good: the pages are the process's own, if it worked. */
+static void effect_own(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (!a->ret)
+		model_own(w, s->process, s->region, s->page, s->nr);
+	else
+		model_learn(w, s->process, s->region, s->page, s->nr);
+}
+
+static void effect_learn(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	(void)a;
+	model_learn(w, s->process, s->region, s->page, s->nr);
+}
+
+static int act_lock(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return mlock(r->addr, r->len) ? -errno : 0;
+}
+
+/* mlock() breaks COW where the mapping may be written, and else may do so as well. */
+static void effect_lock(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->locked = true;
+	effect_learn(w, s, r, a);
+}
+
+static int act_unlock(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return munlock(r->addr, r->len) ? -errno : 0;
+}
+
+static void effect_unlock(struct ex_world *w, const struct ex_step *s,
+			  const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	for (i = 0; i < s->nr && !a->ret; i++)
+		page_of(w, s, i)->locked = false;
+}
+
+/* ----------------------------------------------- what mm does by itself */
+
+static int act_split(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	char text[80];
+
+	(void)w;
+	(void)a;
+	snprintf(text, sizeof(text), "%d,0x%llx,0x%llx", getpid(),
+		 (unsigned long long)pinscope_addr(r->addr),
+		 (unsigned long long)pinscope_addr(r->addr + r->len));
+	return sys_write_file(PINSCOPE_DEBUGFS "/split_huge_pages", text);
+}
+
+static int act_move_node(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	static void *addrs[EX_PAGES];
+	static int nodes[EX_PAGES], status[EX_PAGES];
+	unsigned int i;
+
+	(void)a;
+	for (i = 0; i < r->step.nr; i++) {
+		addrs[i] = r->addr + word_offset(w, &r->step, i, 0);
+		nodes[i] = r->step.arg;
+	}
+	return syscall(SYS_move_pages, 0, (unsigned long)r->step.nr, addrs, nodes, status,
+		       MPOL_MF_MOVE_ALL) < 0 ? -errno : 0;
+}
+
+static int act_compact(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	(void)a;
+	return sys_write_file("/proc/sys/vm/compact_memory", "1");
+}
+
+static int act_drop_caches(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	(void)a;
+	return sys_write_file("/proc/sys/vm/drop_caches", "1");
+}
+
+static void effect_mergeable(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	for (i = 0; i < s->nr && !a->ret; i++)
+		page_of(w, s, i)->mergeable = true;
+}
+
+/* A page that was seen unchanged in two scans is merged in the second. */
+static int act_merge(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	long scans = sys_read_number(SYS_KSM_DIR "full_scans"), begin = sys_now_ms();
+	int ret = sys_write_file(SYS_KSM_DIR "sleep_millisecs", "0");
+
+	(void)w;
+	(void)r;
+	(void)a;
+	if (!ret)
+		ret = sys_write_file(SYS_KSM_DIR "run", "1");
+	while (!ret && sys_read_number(SYS_KSM_DIR "full_scans") < scans + 3 &&
+	       sys_now_ms() - begin < MERGE_MS)
+		sys_sleep_ms(1);
+	sys_write_file(SYS_KSM_DIR "run", "0");
+	return ret;
+}
+
+static int act_clear_refs(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	(void)a;
+	return sys_clear_soft_dirty();
+}
+
+/* -------------------------------------------------------------------- files */
+
+static int act_file_write(struct ex_world *w, const struct ex_request *r,
+			  struct ex_answer *a)
+{
+	size_t at = word_offset(w, &r->step, r->step.page, r->step.arg);
+
+	(void)a;
+	return pwrite(region_of(w, &r->step)->fd, &r->word, sizeof(r->word), at) ==
+	       sizeof(r->word) ? 0 : -errno;
+}
+
+static void effect_file_write(struct ex_world *w, const struct ex_step *s,
+			      const struct ex_request *r, const struct ex_answer *a)
+{
+	if (!a->ret)
+		w->regions[s->region].file[s->page].word[s->arg] = r->word;
+}
+
+static int act_sync(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)a;
+	return fsync(region_of(w, &r->step)->fd) ? -errno : 0;
+}
+
+static int act_punch(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)a;
+	return fallocate(region_of(w, &r->step)->fd,
+			 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 word_offset(w, &r->step, r->step.page, 0), r->len) ? -errno : 0;
+}
+
+/* The file has zeroes there. Whether a pin has another page than the file is open. */
+static void file_loses(struct ex_world *w, unsigned int region, unsigned int page,
+		       unsigned int nr)
+{
+	struct ex_pin *pin;
+	unsigned int i;
+
+	memset(&w->regions[region].file[page], 0, nr * sizeof(struct ex_content));
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+		for (i = 0; i < pin->nr && pin->used && pin->region == region; i++)
+			if (pin->held[i] == EX_OF_FILE && pin->page + i >= page &&
+			    pin->page + i < page + nr)
+				pin->held[i] = EX_UNKNOWN;
+}
+
+/* Private copies stay. */
+static void effect_punch(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (!a->ret)
+		file_loses(w, s->region, s->page, s->nr);
+}
+
+static int act_truncate(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct ex_region *region = region_of(w, &r->step);
+
+	(void)a;
+	if (ftruncate(region->fd, word_offset(w, &r->step, r->step.page, 0)) ||
+	    ftruncate(region->fd, region->nr * region->page))
+		return -errno;
+	return 0;
+}
+
+/* Private copies go, too, in all processes. */
+static void effect_truncate(struct ex_world *w, const struct ex_step *s,
+			    const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int nr = region_of(w, s)->nr - s->page, p, i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "ftruncate: %s", pinscope_errno(a->ret));
+		return;
+	}
+	for (p = 0; p < EX_PROCESSES; p++) {
+		if (!w->processes[p].pid)
+			continue;
+		model_let_go(w, p, s->region, s->page, nr);
+		for (i = 0; i < nr; i++)
+			w->processes[p].pages[s->region][s->page + i].own = false;
+	}
+	file_loses(w, s->region, s->page, nr);
+}
+
+/* --------------------------------------------------------------------- pins */
+
+static const uint64_t pin_flags[] = {
+	0, F(LONGTERM), F(WRITE), F(WRITE) | F(LONGTERM), F(WRITE) | F(LONGTERM) | F(FORCE),
+};
+
+static const char *const pin_args[] = {
+	"0", "LONGTERM", "WRITE", "WRITE+LONGTERM", "WRITE+LONGTERM+FORCE", NULL,
+};
+
+/* An erratum is avoided: long-term pins for reading of what is not the process's own. */
+static bool may_pin(const struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	/*
+	 * What FOLL_FORCE means for hugetlb depends on the kernel; and it takes what is
+	 * reserved where a page was unmapped.
+	 */
+	if ((pin_flags[s->arg] & F(FORCE)) &&
+	    (region_of(w, s)->kind.hugetlb_shift || !is_mapped(w, s)))
+		return false;
+	for (i = 0; i < s->nr && region_of(w, s)->stale; i++)
+		if (!model_is_own(w, s->process, s->region, s->page + i) &&
+		    pin_flags[s->arg] == F(LONGTERM))
+			return false;
+	return true;
+}
+
+static int pin_by(struct ex_world *w, const struct ex_request *r, struct ex_answer *a,
+		  unsigned int call)
+{
+	return pinscope_pin(w->fd, call, pin_flags[r->step.arg], r->addr, r->len, &a->id);
+}
+
+static int act_pin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_PIN);
+}
+
+static int act_pin_fast(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_PIN_FAST);
+}
+
+static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
+{
+	uint64_t flags = pin_flags[s->arg];
+	bool forced = (flags & F(FORCE)) && !region_of(w, s)->shared;
+
+	return may(w, s, forced ? EX_NONE : flags & F(WRITE) ? EX_WRITE : EX_READ);
+}
+
+/* Memory may be short, above all where a page has to be moved: only EFAULT tells. */
+static bool is_pin_good(const struct ex_world *w, const struct ex_step *s, int ret)
+{
+	const struct ex_region *region = region_of(w, s);
+	uint64_t flags = pin_flags[s->arg];
+
+	if (!is_pin_allowed(w, s))
+		return ret;
+	/* File systems that track writes: since Linux 6.5. */
+	if (region->shared && (region->kind.traits & KIND_WRITE_NOTIFY) &&
+	    (flags & F(WRITE)) && (flags & F(LONGTERM)))
+		return true;
+	return ret != -EFAULT;
+}
+
+static void effect_pin(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+	uint64_t flags = pin_flags[s->arg];
+	char names[NAMES_MAX];
+	unsigned int i;
+
+	(void)r;
+	if (!is_pin_good(w, s, a->ret)) {
+		world_fails(w,
+			    "process %u, region %u (%s), page %u+%u: expected %s of a pin with %s, found %s",
+			    s->process, s->region, region_of(w, s)->kind.name, s->page, s->nr,
+			    is_pin_allowed(w, s) ? "success" : "EFAULT",
+			    pinscope_names(pinscope_gup_flags_names, flags, names,
+					   sizeof(names)),
+			    a->ret ? pinscope_errno(a->ret) : "success");
+		return;
+	}
+	if (a->ret) {
+		model_learn(w, s->process, s->region, s->page, s->nr);
+		return;
+	}
+	*pin = (struct ex_pin) {
+		.used = true, .id = a->id, .gup_flags = flags, .process = s->process,
+		.region = s->region, .page = s->page, .nr = s->nr,
+	};
+	for (i = 0; i < s->nr; i++)
+		pin->held[i] = region_of(w, s)->shared ? EX_OF_FILE :
+			       flags || model_is_own(w, s->process, s->region, s->page + i) ?
+			       EX_OF_PROCESS : EX_UNKNOWN;
+	if (flags)
+		model_own(w, s->process, s->region, s->page, s->nr);
+}
+
+static bool may_pin_write(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_pin *pin = &w->pins[s->other];
+
+	/* What the pin has of a file after a hole was made may still be the file's. */
+	return (pin->gup_flags & F(WRITE)) &&
+	       pin->held[s->page - pin->page] != EX_RELEASED &&
+	       pin->held[s->page - pin->page] != EX_UNKNOWN;
+}
+
+static int act_pin_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	size_t offset = r->offset + word_offset(w, &r->step, 0, r->step.arg);
+
+	(void)a;
+	return pinscope_write(w->fd, r->id, offset, &r->word, sizeof(r->word));
+}
+
+static void effect_pin_write(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+	unsigned int i = s->page - pin->page;
+
+	if (a->ret)
+		world_fails(w, "WRITE through pin %u: %s", s->other, pinscope_errno(a->ret));
+	else if (pin->held[i] == EX_OF_PROCESS)
+		model_write(w, pin->process, pin->region, s->page, s->arg, r->word);
+	else if (pin->held[i] == EX_OF_FILE)
+		w->regions[pin->region].file[s->page].word[s->arg] = r->word;
+	else
+		model_write_alone(w, pin->alone[i], s->arg, r->word);
+}
+
+static int act_unpin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)a;
+	return pinscope_unpin(w->fd, r->id);
+}
+
+static void effect_unpin(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret)
+		world_fails(w, "UNPIN of pin %u: %s", s->other, pinscope_errno(a->ret));
+	w->pins[s->other].used = false;
+}
+
+static bool may_unpin_part(const struct ex_world *w, const struct ex_step *s)
+{
+	return !s->arg || (w->pins[s->other].gup_flags & F(WRITE));
+}
+
+static int act_unpin_part(struct ex_world *w, const struct ex_request *r,
+			  struct ex_answer *a)
+{
+	uint64_t left;
+	int ret = pinscope_unpin_part(w->fd, r->id, r->offset, r->len,
+				      r->step.arg ? PINSCOPE_UNPIN_DIRTY : 0, &left);
+
+	a->id = left;
+	return ret;
+}
+
+static void effect_unpin_part(struct ex_world *w, const struct ex_step *s,
+			      const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+
+	(void)r;
+	if (a->ret)
+		world_fails(w, "UNPIN of a part of pin %u: %s", s->other,
+			    pinscope_errno(a->ret));
+	memset(&pin->held[s->page - pin->page], EX_RELEASED, s->nr);
+	pin->used = a->id;
+}
+
+static const char *const dirty_args[] = { "clean", "dirty", NULL };
+
+/* ------------------------------------------------------------------- faults */
+
+static const uint64_t fault_flags[] = { 0, PINSCOPE_FAULT_UNSHARE, PINSCOPE_FAULT_WRITE };
+
+static const char *const fault_args[] = { "read", "UNSHARE", "WRITE", NULL };
+
+static bool may_fault(const struct ex_world *w, const struct ex_step *s)
+{
+	return may(w, s, fault_flags[s->arg] & PINSCOPE_FAULT_WRITE ? EX_WRITE : EX_READ);
+}
+
+static int act_fault(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)a;
+	return pinscope_fault(w->fd, pinscope_self(), pinscope_addr(r->addr), r->len,
+			      fault_flags[r->step.arg] | PINSCOPE_FAULT_ALLOW_RETRY, NULL,
+			      NULL);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static bool never(const struct ex_world *w, const struct ex_step *s)
+{
+	(void)w;
+	(void)s;
+	return false;
+}
+
+static void effect_check(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)s;
+	(void)r;
+	(void)a;
+	model_check_all(w);
+}
+
+static const char *const word_args[] = { "word0", "word1", "word2", "word3", NULL };
+static const char *const protect_args[] = { "none", "read", "write", NULL };
+static const char *const node_args[] = { "node0", "node1", "node2", NULL };
+
+#define RANGE		EX_USES_RANGE
+
+/* The first two are what a check of all does. */
+const struct ex_operation ex_operations[] = {
+	{ "read", "The process reads pages.",
+	  12, RANGE, NULL, is_readable, act_read, effect_read },
+	{ "read-file", "The process reads the file of a region.",
+	  0, RANGE, NULL, never, act_read_file, effect_read_file },
+	{ "check",
+	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",
+	  3, 0, NULL, NULL, act_nothing, effect_check },
+	{ "write", "The process writes one word to each page.",
+	  24, RANGE, word_args, is_writable, act_write, effect_write },
+	{ "fill", "The process writes all words of each page, the same everywhere.",
+	  8, RANGE, NULL, is_writable, act_fill, effect_fill },
+	{ "vm-write",
+	  "process_vm_writev(): the process writes a word to the memory of another one.",
+	  8, RANGE | EX_USES_PROCESS, word_args, may_vm_write, act_vm_write,
+	  effect_vm_write },
+	{ "mem-write", "The process writes a word to /proc/PID/mem of another one: FOLL_FORCE.",
+	  8, RANGE | EX_USES_PROCESS, word_args, may_mem_write, act_mem_write,
+	  effect_mem_write },
+	{ "fork", "The process forks: the child has the same pages by COW.",
+	  4, EX_USES_PROCESS, NULL, may_fork, act_fork, effect_fork },
+	{ "exit", "The process ends.",
+	  2, 0, NULL, is_not_alone, act_nothing, effect_exit },
+	{ "mprotect", "mprotect(): PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE.",
+	  16, RANGE, protect_args, is_mapped, act_protect, effect_protect },
+	{ "mremap", "mremap() moves pages to the other address of the region, or back.",
+	  8, RANGE, NULL, is_movable, act_move, effect_move },
+	{ "munmap", "munmap() of pages.",
+	  4, RANGE, NULL, is_mapped, act_unmap, effect_unmap },
+	{ "mmap", "mmap() of pages that were unmapped.",
+	  12, RANGE, NULL, is_unmapped, act_map, effect_map },
+	{ "dontneed", "MADV_DONTNEED drops pages.",
+	  6, RANGE, NULL, is_unlocked, act_dontneed, effect_dontneed },
+	{ "pageout", "MADV_PAGEOUT reclaims pages: anonymous ones are swapped out.",
+	  12, RANGE, NULL, is_unlocked_ordinary, act_pageout, NULL },
+	{ "cold", "MADV_COLD deactivates pages.",
+	  2, RANGE, NULL, is_unlocked_ordinary, act_cold, NULL },
+	{ "collapse", "MADV_COLLAPSE replaces anonymous base pages by a THP.",
+	  6, RANGE, NULL, is_anonymous, act_collapse, NULL },
+	{ "hugepage", "MADV_HUGEPAGE allows THPs.",
+	  2, RANGE, NULL, is_anonymous, act_hugepage, NULL },
+	{ "nohugepage", "MADV_NOHUGEPAGE forbids THPs.",
+	  2, RANGE, NULL, is_anonymous, act_nohugepage, NULL },
+	{ "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
+	  6, RANGE, NULL, is_private, act_mergeable, effect_mergeable },
+	{ "merge", "ksmd scans until it has merged all that it can.",
+	  1, 0, NULL, has_mergeable, act_merge, NULL },
+	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
+	  4, RANGE, NULL, is_readable_ordinary, act_populate_read, NULL },
+	{ "populate-write", "MADV_POPULATE_WRITE faults pages in for writing.",
+	  4, RANGE, NULL, is_writable_ordinary, act_populate_write, effect_own },
+	{ "mlock", "mlock() of pages.",
+	  4, RANGE, NULL, is_ordinary, act_lock, effect_lock },
+	{ "munlock", "munlock() of pages.",
+	  4, RANGE, NULL, is_ordinary, act_unlock, effect_unlock },
+	{ "split", "debugfs' split_huge_pages splits THPs.",
+	  6, RANGE, NULL, is_ordinary, act_split, NULL },
+	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
+	  8, RANGE, node_args, is_ordinary, act_move_node, NULL },
+	{ "compact", "Compaction of all memory.",
+	  1, 0, NULL, NULL, act_compact, NULL },
+	{ "drop-caches", "The page cache forgets what is clean and not mapped.",
+	  1, 0, NULL, NULL, act_drop_caches, NULL },
+	{ "clear-refs",
+	  "The soft-dirty bits of the process are cleared: all its entries become read-only.",
+	  1, 0, NULL, NULL, act_clear_refs, NULL },
+	{ "file-write", "write() of a word to a page of the file.",
+	  8, RANGE, word_args, has_file, act_file_write, effect_file_write },
+	{ "fsync", "The file is written back: entries of shared mappings become read-only.",
+	  4, RANGE, NULL, has_file, act_sync, NULL },
+	{ "punch", "fallocate() punches a hole into the file; private copies stay.",
+	  4, RANGE, NULL, has_file, act_punch, effect_punch },
+	{ "truncate", "The file is truncated at a page and extended again; private copies go, too.",
+	  2, RANGE, NULL, has_file, act_truncate, effect_truncate },
+	{ "pin", "pin_user_pages() of pages.",
+	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin, act_pin, effect_pin },
+	{ "pin-fast", "pin_user_pages_fast() of pages.",
+	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin, act_pin_fast, effect_pin },
+	{ "pin-write", "WRITE of a word through a pin, as a device would.",
+	  16, EX_USES_PIN, word_args, may_pin_write, act_pin_write, effect_pin_write },
+	{ "unpin", "UNPIN releases a pin.",
+	  8, EX_USES_PIN, NULL, NULL, act_unpin, effect_unpin },
+	{ "unpin-part", "UNPIN releases a part of a pin.",
+	  6, EX_USES_PIN, dirty_args, may_unpin_part, act_unpin_part, effect_unpin_part },
+	{ "fault", "FAULT calls handle_mm_fault() on each page: a read fault, UNSHARE, or WRITE.",
+	  10, RANGE, fault_args, may_fault, act_fault, effect_learn },
+};
+
+const size_t nr_ex_operations = ARRAY_SIZE(ex_operations);

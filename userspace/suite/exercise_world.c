@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The processes of exercise and their memory, see exercise.h. All processes descend from
+ * one that makes the memory. Each waits for requests on a socket of its own.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exercise.h"
+#include "make.h"
+#include "sys.h"
+
+/* What a process may take for one operation; under emulation nothing is fast. */
+#define ANSWER_MS	60000
+
+/* ------------------------------------------------------------ in a process */
+
+/* The process that this is. */
+static int my_sock = -1;
+
+static void tell(const struct ex_answer *a)
+{
+	if (send(my_sock, a, sizeof(*a), MSG_NOSIGNAL) != sizeof(*a))
+		_exit(0);
+}
+
+/* An access that the model allows must not end like this. */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	const struct ex_answer a = { .ret = EX_DIED, .signal = sig, .addr = info->si_addr };
+
+	(void)context;
+	tell(&a);
+	_exit(1);
+}
+
+void world_become(struct ex_world *w, unsigned int process)
+{
+	my_sock = w->socks[process][1];
+}
+
+__attribute__((noreturn))
+static void serve(struct ex_world *w)
+{
+	struct ex_request r;
+	struct ex_answer a;
+
+	while (recv(my_sock, &r, sizeof(r), 0) == sizeof(r)) {
+		a = (struct ex_answer) {};
+		a.ret = ex_operations[r.step.op].act(w, &r, &a);
+		if (a.ret != EX_CHILD)
+			tell(&a);
+	}
+	_exit(0);
+}
+
+/* Where a move leads to: room with the same alignment, which nothing else can get. */
+static char *reserve(const struct fixture *f, size_t align)
+{
+	char *room = mmap(NULL, f->len + 2 * align, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (room == MAP_FAILED)
+		return NULL;
+	room += -(uintptr_t)room & (align - 1);
+	return room + ((uintptr_t)f->addr & (align - 1));
+}
+
+/* What the scheduler and the processes must know of a region that was made. */
+static void describe_region(struct ex_world *w, unsigned int nr)
+{
+	struct ex_region *region = &w->regions[nr];
+
+	region->page = region->kind.hugetlb_shift ? region->kind.page : sys_page_size();
+	region->nr = w->board->made[nr].len / region->page;
+	if (region->nr > EX_PAGES)
+		region->nr = EX_PAGES;
+	region->fd = w->board->made[nr].fd;
+	memcpy(region->at, w->board->made[nr].at, sizeof(region->at));
+	region->shared = region->kind.traits & KIND_SHARED;
+}
+
+static void make_region(struct ex_world *w, unsigned int nr)
+{
+	const struct ex_region *region = &w->regions[nr];
+	const struct scenario scenario = { .kind = &region->kind };
+	size_t align = region->kind.hugetlb_shift ? region->kind.page : sys_thp_size();
+	static struct fixture fixtures[EX_REGIONS];
+	struct fixture *f = &fixtures[nr];
+
+	if (!region->kind.name[0])
+		return;
+	fixture_begin(f, &scenario, w->fd);
+	if (!fixture_make(f)) {
+		w->board->made[nr].at[0] = f->addr;
+		w->board->made[nr].at[1] = reserve(f, align ? align : sys_page_size());
+		w->board->made[nr].len = w->board->made[nr].at[1] ? f->len : 0;
+		w->board->made[nr].fd = f->m.fd;
+		describe_region(w, nr);
+		return;
+	}
+	snprintf(w->board->made[nr].why, REASON_MAX, "%s", f->why);
+	fixture_end(f);
+}
+
+__attribute__((noreturn))
+static void first_process(struct ex_world *w)
+{
+	const struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
+	const struct ex_answer ready = {};
+	unsigned int nr;
+
+	/* Who has the other end of a socket is told when the scheduler ends. */
+	for (nr = 0; nr < EX_PROCESSES; nr++)
+		close(w->socks[nr][0]);
+	world_become(w, 0);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	signal(SIGINT, SIG_IGN);
+	/* A page in another processor's LRU batch has a reference more. */
+	sys_stay_on_cpu(0);
+	for (nr = 0; nr < EX_REGIONS; nr++)
+		make_region(w, nr);
+	tell(&ready);
+	serve(w);
+}
+
+/* ----------------------------------------------------------- the scheduler */
+
+void world_adopt(struct ex_world *w, unsigned int process, pid_t pid)
+{
+	w->processes[process].pid = pid;
+	w->processes[process].pidfd = syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Children of children are not ours to wait for, but a pidfd tells. */
+void world_kill(struct ex_world *w, unsigned int process)
+{
+	struct ex_process *p = &w->processes[process];
+	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
+
+	kill(p->pid, SIGKILL);
+	poll(&end, 1, ANSWER_MS);
+	close(p->pidfd);
+	p->pid = 0;
+	p->pidfd = -1;
+}
+
+static void receive(struct ex_world *w, unsigned int process, struct ex_answer *a)
+{
+	struct ex_process *p = &w->processes[process];
+	struct pollfd polls[2] = {
+		{ .fd = w->socks[process][0], .events = POLLIN },
+		{ .fd = p->pidfd, .events = POLLIN },
+	};
+
+	*a = (struct ex_answer) { .ret = EX_DIED };
+	if (poll(polls, 2, ANSWER_MS) <= 0) {
+		world_fails(w, "process %u did not return in %d s", process,
+			    ANSWER_MS / 1000);
+		return;
+	}
+	/* What it said before it ended counts. */
+	if (recv(polls[0].fd, a, sizeof(*a), MSG_DONTWAIT) != sizeof(*a))
+		a->ret = EX_DIED;
+}
+
+void world_ask(struct ex_world *w, const struct ex_request *r, unsigned int act,
+	       struct ex_answer *a)
+{
+	struct ex_request request = *r;
+	unsigned int process = r->step.process;
+
+	request.step.op = act;
+	*a = (struct ex_answer) { .ret = EX_DIED };
+	if (send(w->socks[process][0], &request, sizeof(request), MSG_NOSIGNAL) ==
+	    sizeof(request))
+		receive(w, process, a);
+	if (a->ret != EX_DIED)
+		return;
+	if (a->signal)
+		world_fails(w, "process %u may access %p, and got signal %d (%s) there",
+			    process, a->addr, a->signal, strsignal(a->signal));
+	else
+		world_fails(w, "process %u was killed", process);
+}
+
+/* The model of a region begins as what was made. */
+static void adopt_region(struct ex_world *w, unsigned int nr)
+{
+	struct ex_region *region = &w->regions[nr];
+	struct ex_request r = { .step.region = nr };
+	struct ex_answer a;
+	unsigned int i;
+
+	describe_region(w, nr);
+	if (!region->nr)
+		return;
+	for (i = 0; i < region->nr; i++)
+		w->processes[0].pages[nr][i] = (struct ex_page) {
+			.mapped = true, .access = EX_WRITE,
+		};
+	model_learn(w, 0, nr, 0, region->nr);
+	r.step.nr = region->nr;
+	r.addr = region->at[0];
+	r.len = region->nr * region->page;
+	world_ask(w, &r, 0, &a);
+	for (i = 0; i < region->nr; i++) {
+		w->processes[0].pages[nr][i].content = w->board->window[i];
+		if (!w->processes[0].pages[nr][i].own)
+			region->file[i] = w->board->window[i];
+	}
+}
+
+bool world_begin(struct ex_world *w)
+{
+	struct ex_answer ready;
+	unsigned int i;
+	pid_t pid;
+
+	memset(w->board, 0, sizeof(*w->board));
+	for (i = 0; i < EX_PROCESSES; i++) {
+		w->processes[i].pidfd = -1;
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->socks[i])) {
+			world_fails(w, "socketpair: %s", pinscope_errno(errno));
+			return false;
+		}
+	}
+	w->fd = pinscope_open();
+	if (w->fd < 0) {
+		world_fails(w, "open of ctl: %s", pinscope_errno(w->fd));
+		return false;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		first_process(w);
+	if (pid < 0) {
+		world_fails(w, "fork: %s", pinscope_errno(errno));
+		return false;
+	}
+	world_adopt(w, 0, pid);
+	receive(w, 0, &ready);
+	if (ready.ret == EX_DIED) {
+		world_fails(w, "the first process ended while it made memory");
+		return false;
+	}
+	for (i = 0; i < EX_REGIONS; i++)
+		adopt_region(w, i);
+	return !*w->why;
+}
+
+void world_end(struct ex_world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < EX_PROCESSES; i++) {
+		if (w->processes[i].pid)
+			world_kill(w, i);
+		if (w->socks[i][0] > 0) {
+			close(w->socks[i][0]);
+			close(w->socks[i][1]);
+		}
+	}
+	if (w->fd > 0)
+		close(w->fd);
+}
+
+static void make_request(struct ex_world *w, const struct ex_step *s, struct ex_request *r)
+{
+	const struct ex_operation *op = &ex_operations[s->op];
+	const struct ex_region *region = &w->regions[s->region];
+
+	*r = (struct ex_request) { .step = *s, .word = ++w->last_word };
+	if (op->uses & (EX_USES_RANGE | EX_USES_PIN)) {
+		r->addr = model_addr(w, s->process, s->region, s->page);
+		r->to = region->at[!w->processes[s->process].pages[s->region][s->page].moved] +
+			s->page * region->page;
+		r->len = s->nr * region->page;
+	}
+	if (op->uses & EX_USES_PIN) {
+		r->id = w->pins[s->other].id;
+		r->offset = (s->page - w->pins[s->other].page) * region->page;
+	}
+	if (op->uses & EX_USES_PROCESS)
+		r->pid = w->processes[s->other].pid;
+}
+
+/* All pages are mapped, at one address, with the same access. */
+static bool is_uniform(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *pages = w->processes[s->process].pages[s->region];
+	unsigned int i;
+
+	for (i = s->page; i < s->page + s->nr; i++)
+		if (pages[i].moved != pages[s->page].moved)
+			return false;
+	return true;
+}
+
+/* Huge pages for copies in all processes must be free: else mm kills who wants one. */
+static bool has_pool(const struct ex_region *region)
+{
+	char path[120];
+	long free_pages, reserved;
+
+	if (!region->kind.hugetlb_shift)
+		return true;
+	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/free_hugepages",
+		 region->page >> 10);
+	free_pages = sys_read_number(path);
+	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/resv_hugepages",
+		 region->page >> 10);
+	reserved = sys_read_number(path);
+	return free_pages - reserved >= 2 * (long)region->nr;
+}
+
+static bool is_possible(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_operation *op = &ex_operations[s->op];
+	const struct ex_region *region = &w->regions[s->region];
+	const struct ex_pin *pin = &w->pins[s->other];
+	unsigned int i;
+
+	if (!w->processes[s->process].pid)
+		return false;
+	if ((op->uses & (EX_USES_RANGE | EX_USES_PIN)) &&
+	    (!s->nr || s->page + s->nr > region->nr || !has_pool(region)))
+		return false;
+	if ((op->uses & EX_USES_RANGE) && !is_uniform(w, s))
+		return false;
+	if (op->uses & EX_MAKES_PIN && pin->used)
+		return false;
+	if ((op->uses & EX_USES_PIN) &&
+	    (!pin->used || pin->region != s->region || s->page < pin->page ||
+	     s->page + s->nr > pin->page + pin->nr))
+		return false;
+	/* fork() copies all memory. */
+	for (i = 0; i < EX_REGIONS && !(op->uses & (EX_USES_RANGE | EX_USES_PIN)); i++)
+		if (!has_pool(&w->regions[i]))
+			return false;
+	return !op->possible || op->possible(w, s);
+}
+
+bool world_step(struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_operation *op = &ex_operations[s->op];
+	struct ex_request r;
+	struct ex_answer a = {};
+
+	if (!is_possible(w, s))
+		return false;
+	make_request(w, s, &r);
+	world_ask(w, &r, s->op, &a);
+	if (!*w->why && op->effect)
+		op->effect(w, s, &r, &a);
+	if (!*w->why)
+		model_look(w);
+	return true;
+}
