@@ -363,6 +363,46 @@ ok "matrix: no such kind"
 explains 2 'no format' pinscope matrix -f nonsense
 ok "matrix: no such format"
 
+run 0 pinscope exercise --list && grep -q '^pin-fast ' $out && ! grep -q '^read-file' $out
+ok "exercise: the list of operations"
+run 0 pinscope exercise --seed 7 --ops 100 --without merge,compact && grep -q '^ok 1 ' $out
+ok "exercise: some operations"
+grep -v 'per second' $out >/tmp/before
+run 0 pinscope exercise --seed 7 --ops 100 --without merge,compact &&
+	grep -v 'per second' $out | diff - /tmp/before
+ok "exercise: the same seed gives the same operations"
+run 0 pinscope exercise --seed 5 --ops 50 --kinds anon --only 'write,pin*,mprotect' &&
+	grep -q 'pin-fast' $out && ! grep -q 'fork' $out
+ok "exercise: --kinds and --only"
+for option in kinds only; do
+	explains 2 'expected patterns' pinscope exercise --ops 1 --$option nonsense
+	ok "exercise: a pattern of --$option that matches nothing"
+done
+printf '%s\n' 'region r0 zeropage' 'pin p0 r0 0+1 LONGTERM pin0' 'write p0 r0 0+1 word0' >/tmp/script
+stale=$([ "$verdict" = reliable ] || echo 1)
+run ${stale:-0} pinscope exercise --known --replay /tmp/script &&
+	{ [ -z "$stale" ] || grep -q 'is not an exclusive anonymous page' $out; }
+ok "exercise: a script shows whether long-term pins of the zeropage get stale"
+run ${stale:-0} pinscope exercise --known --seed 3 --ops 150 --kinds zeropage &&
+	{ [ -z "$stale" ] || grep -q '^region r. zeropage' $out; }
+ok "exercise: --known finds that, too, and nothing else"
+if [ -n "$stale" ]; then
+	grep "^[a-z]" $out | sed "/^not ok/d" >/tmp/script
+	run 1 pinscope exercise --known --replay /tmp/script && [ "$(wc -l </tmp/script)" -le 6 ]
+	ok "exercise: what was shrunk is short, and fails again"
+fi
+for line in 'nonsense p0' 'write p0 r0 0+1 word9' 'write p9 r0 0+1' 'region r9 anon' \
+	'write p0 r0 600+1'; do
+	echo "$line" >/tmp/script
+	explains 2 "line 1: expected an operation, found '$line'" pinscope exercise -r /tmp/script
+	ok "exercise: not a line of a script: $line"
+done
+echo 'region r0 nonsense' >/tmp/script
+explains 2 "no kind 'nonsense'" pinscope exercise --replay /tmp/script
+ok "exercise: no such kind in a script"
+explains 2 ENOENT pinscope exercise --replay /nonsense
+ok "exercise: no such script"
+
 run 0 pinscope bench --list && grep -qE '^anon/pin-fast  *[A-Z]' $out &&
 	! grep -qE '^[^ ]+ *$' $out && [ -z "$(awk '{ print $1 }' $out | grep / | sort | uniq -d)" ] &&
 	awk 'length > 78 { bad = 1 } END { exit bad }' $out
