@@ -155,9 +155,15 @@ static long vmstat(const char *name)
 	return value;
 }
 
+/*
+ * What the counts differed by at the start. folio_add_pin(), which direct I/O uses for pages
+ * that it has pinned already, does not count as acquired what is counted as released.
+ */
+static long pins_before;
+
 long kernel_pins(void)
 {
-	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released") - pins_before;
 }
 
 /* -------------------------------------------------- calls that have to work */
@@ -512,5 +518,6 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	get_sizes();
+	pins_before = kernel_pins();
 	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, &hooks);
 }
