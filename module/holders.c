@@ -1150,12 +1150,12 @@ unlock:
 
 /*
  * Pages that are charged to the user of a process. The field is there if anything in the
- * kernel charges to it, and CONFIG_NET does.
+ * kernel charges to it, and CONFIG_NET does, or io_uring.
  */
 static u64 user_locked(struct pid *pid)
 {
 	u64 pages = 0;
-#if IS_ENABLED(CONFIG_NET)
+#if IS_ENABLED(CONFIG_NET) || IS_ENABLED(CONFIG_IO_URING)
 	struct task_struct *task;
 
 	rcu_read_lock();

@@ -457,6 +457,7 @@ static unsigned long record_scattered(struct record_buf *buf, const struct ps_en
 	unsigned long done, n;
 
 	one.pages = 1;
+	one.ptes = NULL;
 	for (done = 0; done < entry->pages; done++) {
 		one.pfn = ps_entry_pfn(entry, done);
 		one.page = pfn_to_page(one.pfn);

@@ -345,42 +345,62 @@ static struct ps_pin *get_pin(struct ps_file *file, u32 id)
 	return pin;
 }
 
-/* Doubles the table, whose lock is held. It keeps its size until the file is released. */
-static int add_slots(struct ps_file *file)
+/* Whether the table of a file, whose lock is held, has no room for another pin. */
+static bool table_is_full(const struct ps_file *file)
 {
-	unsigned int nr = max(2 * file->nr_slots, MIN_SLOTS), id;
+	return !file->nr_slots || file->slots[0] == FREE_SLOT(0);
+}
+
+/*
+ * Doubles the table, which had @old slots and was full, unless that has changed meanwhile.
+ * It keeps its size until the file is released. The lock is not held while there may be no
+ * memory: whoever closes any file may wait for it.
+ */
+static int add_slots(struct ps_file *file, unsigned int old)
+{
+	unsigned int nr = max(2 * old, MIN_SLOTS), id;
 	unsigned long *slots;
 
 	slots = kvmalloc_array(nr, sizeof(*slots), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!slots)
 		return -ENOMEM;
-	if (file->slots)
-		memcpy(slots, file->slots, file->nr_slots * sizeof(*slots));
-	kvfree(file->slots);
-	file->slots = slots;
-	/* The lowest new id is the first to be given out. */
-	for (id = nr - 1; id >= max(file->nr_slots, 1U); id--)
-		slots[id] = id < nr - 1 ? FREE_SLOT(id + 1) : FREE_SLOT(0);
-	slots[0] = FREE_SLOT(id + 1);
-	file->nr_slots = nr;
+	mutex_lock(&file->lock);
+	if (file->nr_slots == old && table_is_full(file)) {
+		if (old)
+			memcpy(slots, file->slots, old * sizeof(*slots));
+		/* The lowest new id is the first to be given out. */
+		for (id = nr - 1; id >= max(old, 1U); id--)
+			slots[id] = id < nr - 1 ? FREE_SLOT(id + 1) : FREE_SLOT(0);
+		slots[0] = FREE_SLOT(id + 1);
+		swap(slots, file->slots);
+		file->nr_slots = nr;
+	}
+	mutex_unlock(&file->lock);
+	kvfree(slots);
 	return 0;
 }
 
 /* Gives a pin an id, and the caller's reference to the table. */
 static int add_pin(struct ps_file *file, struct ps_pin *pin)
 {
-	int ret = 0;
+	unsigned int nr;
+	int ret;
 
 	mutex_lock(&file->lock);
-	if (!file->slots || file->slots[0] == FREE_SLOT(0))
-		ret = add_slots(file);
-	if (!ret) {
-		pin->id = NEXT_FREE(file->slots[0]);
-		file->slots[0] = file->slots[pin->id];
-		file->slots[pin->id] = (unsigned long)pin;
+	while (table_is_full(file)) {
+		nr = file->nr_slots;
+		mutex_unlock(&file->lock);
+		ret = add_slots(file, nr);
+		if (ret)
+			return ret;
+		/* It is full again only when others have got the slots. */
+		mutex_lock(&file->lock);
 	}
+	pin->id = NEXT_FREE(file->slots[0]);
+	file->slots[0] = file->slots[pin->id];
+	file->slots[pin->id] = (unsigned long)pin;
 	mutex_unlock(&file->lock);
-	return ret;
+	return 0;
 }
 
 /* Takes a pin out of the table, for the caller to drop the table's reference. */
@@ -414,8 +434,11 @@ struct ps_pin *ps_pin_get_next(unsigned long *serial, unsigned long *index)
 		if (*serial != wanted)
 			*index = 0;
 		mutex_lock(&file->lock);
-		while (!pin && *index < file->nr_slots)
+		while (!pin && *index < file->nr_slots) {
 			pin = get_published(file, (*index)++);
+			if (!(*index % 1024))
+				cond_resched();
+		}
 		mutex_unlock(&file->lock);
 		if (pin)
 			break;

@@ -828,7 +828,7 @@ struct pinscope_track {
  * @ages: pins held, by age: below 1 s, 10 s, 1 min, 10 min, 1 h, 1 d, and others
  * @user_locked: pages that are charged to the user of the process, over all processes of
  *	that user: what AF_XDP, io_uring and perf charge there unless they have
- *	CAP_IPC_LOCK. No file shows it. 0: the process has ended
+ *	CAP_IPC_LOCK. No file shows it. 0 also when the process has ended
  */
 struct pinscope_site {
 	__u32 id;
