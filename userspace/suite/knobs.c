@@ -12,12 +12,14 @@
 
 #define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
 #define KHUGEPAGED	SYS_THP_DIR "khugepaged/scan_sleep_millisecs"
+#define PAGES_TO_SCAN	SYS_THP_DIR "khugepaged/pages_to_scan"
 
 static const char *const patterns[] = {
 	"/sys/kernel/mm/ksm/run",
 	"/sys/kernel/mm/ksm/sleep_millisecs",
 	"/sys/kernel/mm/ksm/use_zero_pages",
 	KHUGEPAGED,
+	PAGES_TO_SCAN,
 	"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
 	"/sys/kernel/mm/transparent_hugepage/hugepages-*kB/enabled",
 	"/proc/sys/kernel/numa_balancing",
@@ -92,6 +94,8 @@ void knobs_stop_khugepaged(void)
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (addr != MAP_FAILED)
 		madvise(addr, len, MADV_HUGEPAGE);
+	/* To write the pause wakes it up for once: it must not get as far as a scenario. */
+	sys_write_file(PAGES_TO_SCAN, "1");
 	/* In ms; the kernel takes what is above INT_MAX as for ever. */
 	sys_write_file(KHUGEPAGED, "4000000000");
 }
