@@ -56,7 +56,7 @@ clean:
 help:
 	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
 	@echo 'make run          pinscope check on stock kernels in VMs'
-	@echo 'make check        the tests: some 15 minutes from nothing'
+	@echo 'make check        the tests: some 20 minutes from nothing'
 	@echo 'make check-long   the rest of the tests: half an hour more'
 	@echo 'make kunit        the KUnit suites by kunit.py, on UML and in QEMU'
 	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
