@@ -96,34 +96,61 @@ static int add_site(struct accounts *a, const struct pinscope_site *site)
 	return 0;
 }
 
-/* Keeps the moment at which the least was charged for what was held. */
+/* Keeps the moment at which the least was charged for what was held, and of these the most. */
 static int keep_worst(struct accounts *worst, const struct account *now)
 {
 	struct account *account = find_account(worst, now->pid);
 
 	if (!account)
 		return -ENOMEM;
-	if (!account->held || uncharged(now) > uncharged(account))
+	if (uncharged(now) > uncharged(account) ||
+	    (uncharged(now) == uncharged(account) && now->held > account->held))
 		*account = *now;
 	return 0;
 }
 
-int accounts_look(struct accounts *accounts, int fd, bool all)
+/* Adds up what each process holds now. */
+static int add_sites(struct accounts *now, int fd, bool all)
 {
 	struct pinscope_site *sites = NULL;
-	struct accounts now = {};
 	size_t nr = 0, i;
 	int ret = pinscope_holders(fd, 0, 0, &sites, &nr);
 
 	for (i = 0; !ret && i < nr; i++)
 		if (sites[i].pid && site_is_longterm(&sites[i]) && old_pins(&sites[i]) &&
 		    (all || sites[i].flags & PINSCOPE_SITE_DESCENDANT))
-			ret = add_site(&now, &sites[i]);
-	for (i = 0; !ret && i < now.nr; i++)
-		/* What has ended meanwhile, or has no memory, is charged nothing. */
-		if (charged_to(now.account[i].pid, &now.account[i].charged))
-			ret = keep_worst(accounts, &now.account[i]);
-	free(now.account);
+			ret = add_site(now, &sites[i]);
 	free(sites);
+	return ret;
+}
+
+int accounts_look(struct accounts *accounts, int fd, bool all)
+{
+	struct accounts before = {}, after = {};
+	size_t i;
+	int ret = add_sites(&before, fd, all);
+
+	for (i = 0; i < before.nr; i++)
+		/* What has ended meanwhile, or has no memory, is charged nothing. */
+		if (!charged_to(before.account[i].pid, &before.account[i].charged))
+			before.account[i].pid = 0;
+	if (!ret)
+		ret = add_sites(&after, fd, all);
+	for (i = 0; !ret && i < before.nr; i++) {
+		struct account *now = &before.account[i], *then;
+
+		if (!now->pid)
+			continue;
+		/* What was released before the charges were read does not count. */
+		then = find_account(&after, now->pid);
+		if (!then)
+			ret = -ENOMEM;
+		else if (then->held < now->held)
+			now->held = then->held;
+		if (!ret && now->held)
+			ret = keep_worst(accounts, now);
+	}
+	free(before.account);
+	free(after.account);
 	return ret;
 }
