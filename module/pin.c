@@ -944,6 +944,7 @@ void ps_release_pins(struct ps_file *file)
 			ps_pin_put(pin);
 		cond_resched();
 	}
+	mutex_destroy(&file->lock);
 	kvfree(file->slots);
 	kvfree(file->batch);
 }

@@ -369,27 +369,6 @@ static void simplify(struct exercise *e, const struct kind *kinds, size_t nr)
 
 /* -------------------------------------------------------- before and after */
 
-static long vmstat(const char *name)
-{
-	FILE *file = fopen("/proc/vmstat", "re");
-	char line[100];
-	long value = 0;
-
-	/* Without that, processors keep a part of the counts for themselves. */
-	sys_write_file("/proc/sys/vm/stat_refresh", "1");
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ' ')
-			value = atol(line + strlen(name));
-	if (file)
-		fclose(file);
-	return value;
-}
-
-static long pins_held(void)
-{
-	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
-}
-
 static bool prepare(struct exercise *e)
 {
 	const struct sigaction stops = { .sa_handler = stop };
@@ -424,7 +403,7 @@ static size_t filter_kinds(struct kind *kinds, size_t nr, const struct globs *gl
 
 static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
 {
-	long begin = sys_now_ms(), shown = begin, now = begin, held = pins_held();
+	long begin = sys_now_ms(), shown = begin, now = begin, held = sys_pins_held();
 
 	while (!*e->why && !stopped && (!e->max_ops || e->ops < e->max_ops) &&
 	       (!e->seconds || now - begin < e->seconds * 1000L)) {
@@ -436,10 +415,10 @@ static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
 			shown = now;
 		}
 	}
-	if (!*e->why && pins_held() != held) {
+	if (!*e->why && sys_pins_held() != held) {
 		snprintf(e->why, sizeof(e->why),
 			 "/proc/vmstat: %ld pins were acquired and not released",
-			 pins_held() - held);
+			 sys_pins_held() - held);
 		e->nr_steps = 0;
 	}
 }

@@ -198,6 +198,9 @@ struct ex_operation {
 		       const struct ex_request *r, const struct ex_answer *a);
 };
 
+/* Operations that checks are made of. */
+enum { EX_OP_READ, EX_OP_READ_FILE };
+
 extern const struct ex_operation ex_operations[];
 extern const size_t nr_ex_operations;
 

@@ -393,7 +393,6 @@ void model_compare_window(struct ex_world *w, const struct ex_step *s)
 	}
 }
 
-/* Operations 0 and 1 of the table: read memory, read the file. */
 static void read_run(struct ex_world *w, const struct ex_step *s, unsigned int act)
 {
 	const struct ex_region *r = &w->regions[s->region];
@@ -424,7 +423,7 @@ static void read_region(struct ex_world *w, unsigned int process, unsigned int r
 			if (!p[s.page + s.nr].mapped || !p[s.page + s.nr].access ||
 			    p[s.page + s.nr].moved != p[s.page].moved)
 				break;
-		read_run(w, &s, 0);
+		read_run(w, &s, EX_OP_READ);
 		s.page += s.nr;
 	}
 }
@@ -444,7 +443,7 @@ void model_check_all(struct ex_world *w)
 	for (s.region = 0; s.region < EX_REGIONS && !*w->why; s.region++) {
 		s.nr = w->regions[s.region].nr;
 		if (s.nr && w->regions[s.region].fd >= 0)
-			read_run(w, &s, 1);
+			read_run(w, &s, EX_OP_READ_FILE);
 	}
 	is_thorough = true;
 	if (!*w->why)

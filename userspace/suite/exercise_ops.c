@@ -1029,11 +1029,10 @@ static const char *const node_args[] = { "node0", "node1", "node2", NULL };
 
 #define RANGE		EX_USES_RANGE
 
-/* The first two are what a check of all does. */
 const struct ex_operation ex_operations[] = {
-	{ "read", "The process reads pages.",
+	[EX_OP_READ] = { "read", "The process reads pages.",
 	  12, RANGE, NULL, is_readable, act_read, effect_read },
-	{ "read-file", "The process reads the file of a region.",
+	[EX_OP_READ_FILE] = { "read-file", "The process reads the file of a region.",
 	  0, RANGE, NULL, never, act_read_file, effect_read_file },
 	{ "check",
 	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",

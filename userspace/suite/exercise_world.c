@@ -212,7 +212,7 @@ static void adopt_region(struct ex_world *w, unsigned int nr)
 	r.step.nr = region->nr;
 	r.addr = region->at[0];
 	r.len = region->nr * region->page;
-	world_ask(w, &r, 0, &a);
+	world_ask(w, &r, EX_OP_READ, &a);
 	for (i = 0; i < region->nr; i++) {
 		w->processes[0].pages[nr][i].content = w->board->window[i];
 		if (!w->processes[0].pages[nr][i].own)
@@ -294,7 +294,7 @@ static void make_request(struct ex_world *w, const struct ex_step *s, struct ex_
 		r->pid = w->processes[s->other].pid;
 }
 
-/* All pages are mapped, at one address, with the same access. */
+/* All pages are at the same one of the two addresses of the region. */
 static bool is_uniform(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_page *pages = w->processes[s->process].pages[s->region];

@@ -94,7 +94,7 @@ void knobs_stop_khugepaged(void)
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (addr != MAP_FAILED)
 		madvise(addr, len, MADV_HUGEPAGE);
-	/* To write the pause wakes it up for once: it must not get as far as a scenario. */
+	/* Setting the pause wakes khugepaged up for a pass, which must not reach a scenario. */
 	sys_write_file(PAGES_TO_SCAN, "1");
 	/* In ms; the kernel takes what is above INT_MAX as for ever. */
 	sys_write_file(KHUGEPAGED, "4000000000");

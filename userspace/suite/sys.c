@@ -56,6 +56,29 @@ int sys_write_file(const char *path, const char *text)
 	return ret;
 }
 
+long sys_pins_held(void)
+{
+	long held = 0, value;
+	FILE *file;
+	char line[100];
+
+	/*
+	 * Other processors may have counted what is not in the sums yet. A user without
+	 * privileges cannot ask for that.
+	 */
+	sys_write_file("/proc/sys/vm/stat_refresh", "1");
+	file = fopen("/proc/vmstat", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "nr_foll_pin_acquired %ld", &value) == 1)
+			held += value;
+		else if (sscanf(line, "nr_foll_pin_released %ld", &value) == 1)
+			held -= value;
+	}
+	if (file)
+		fclose(file);
+	return held;
+}
+
 int sys_clear_soft_dirty(void)
 {
 	return sys_write_file("/proc/self/clear_refs", "4");

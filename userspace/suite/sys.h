@@ -47,6 +47,12 @@ size_t sys_thp_size(void);
 /* The number at the start of a file, or 0 when there is none. */
 long sys_read_number(const char *path);
 
+/*
+ * Pages that the whole system has pinned, as /proc/vmstat counts: acquired less released.
+ * The kernel may count wrongly (folio_add_pin()), so only the change says something.
+ */
+long sys_pins_held(void);
+
 /* Write @text to a file that exists. */
 int sys_write_file(const char *path, const char *text);
 

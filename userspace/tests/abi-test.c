@@ -133,28 +133,6 @@ uint64_t pages_pinned(void)
 	return get_info(info_fd).pinned_pages;
 }
 
-static long vmstat(const char *name)
-{
-	char line[128];
-	long value = -1;
-	size_t len = strlen(name);
-	FILE *file;
-
-	/*
-	 * Other processors may have counted what is not in the sum yet. A user
-	 * without privileges cannot ask for that.
-	 */
-	sys_write_file("/proc/sys/vm/stat_refresh", "1");
-	file = fopen("/proc/vmstat", "re");
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			value = atol(line + len);
-	fclose(file);
-	return value;
-}
-
 /*
  * What the counts differed by at the start. folio_add_pin(), which direct I/O uses for pages
  * that it has pinned already, does not count as acquired what is counted as released.
@@ -163,7 +141,7 @@ static long pins_before;
 
 long kernel_pins(void)
 {
-	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released") - pins_before;
+	return sys_pins_held() - pins_before;
 }
 
 /* -------------------------------------------------- calls that have to work */

@@ -25,7 +25,7 @@ run 1 pinscope audit --json -- sh /tmp/held && has '"held_kib": 16' '"accounted"
 ok "audit --json: pins of the module are not accounted"
 # AF_XDP charges only the user, and only without CAP_IPC_LOCK.
 if users-test hold-limited xdp-umem 2>&1 | grep -q '^#'; then
-	echo "# left out: AF_XDP is not here"
+	skip "audit: the pins of AF_XDP" "the kernel has no AF_XDP or no veth: modprobe veth"
 else
 	run 0 pinscope audit --json -- users-test hold-limited xdp-umem &&
 		has '"vm_pin_kib": 0' '"user_kib": [1-9]' '"accounted": true'
@@ -61,11 +61,11 @@ if mkdosfs /var/tmp/fat >/dev/null 2>&1 && mount -t vfat -o loop /var/tmp/fat /m
 		wait $writer
 		echo 0 >$tracking
 	else
-		echo "# left out: direct I/O takes references before Linux 6.5, no pins"
+		skip "who: pins that were added" "direct I/O takes references before Linux 6.5, no pins"
 	fi
 	umount /mnt/fat
 else
-	echo "# left out: there is no FAT or no loop device"
+	skip "who: pins that were added" "no file system is FAT's: modprobe -a loop vfat"
 fi
 rm -f /var/tmp/fat
 
@@ -111,7 +111,7 @@ if [ "$(state_of "$block" online_kernel)" = online ]; then
 	ok "the memory block goes offline"
 	echo 0 >$tracking
 else
-	echo "# left out: no block of node 2 can be online as ZONE_NORMAL"
+	skip "who: --block" "no memory block of node 2 can be online as ZONE_NORMAL"
 fi
 for block in $blocks; do
 	state_of "$block" online_movable >/dev/null

@@ -20,6 +20,13 @@ ok()
 	fi
 }
 
+# skip CASE REASON
+skip()
+{
+	n=$((n + 1))
+	echo "ok $n - $1 # SKIP $2"
+}
+
 # run STATUS COMMAND...: succeeds when the command exits with STATUS
 run()
 {

@@ -9,13 +9,6 @@ verdict=$1
 # shellcheck source=userspace/tests/tap.sh
 . /tap.sh
 
-# skip CASE REASON
-skip()
-{
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-
 # How many lines the module has in the kernel's log, but for what mm logs of exercise.
 logged()
 {
