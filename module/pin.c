@@ -284,6 +284,8 @@ static void free_pin(struct kref *ref)
 
 	if (pin->held)
 		release_pages_at(pin, ps_pin_seek(pin, 0, pin->pages), false);
+	if (pin->dax)
+		ps_dax_put_files(pin);
 	if (pin->ranges != pin->few)
 		kvfree(pin->ranges);
 	if (pin->released)
@@ -567,6 +569,9 @@ static int append_batch(struct ps_pin *pin, struct page **pages, long nr,
 	for (i = 0; i < nr; i += by_folio ? 1 : n) {
 		n = by_folio ? min(ps_rest_of_folio(pages[i]), wanted - pin->pages) :
 			       run_length(pages + i, nr - i);
+		/* A run may begin or end in the memory of a device, not have it inside. */
+		pin->has_device_pages |= is_zone_device_page(pages[i]) ||
+					 is_zone_device_page(pages[i] + n - 1);
 		/* What follows a failure must not be added either. */
 		failed = failed || append_run(pin, pages[i], n, by_folio);
 		if (failed)
@@ -677,6 +682,7 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 	pin->addr = cmd->addr;
 	pin->published = false;
 	pin->written = false;
+	pin->has_device_pages = false;
 	pin->pages = 0;
 	pin->held = 0;
 	pin->released = NULL;
@@ -684,6 +690,7 @@ static struct ps_pin *alloc_pin(const struct pinscope_pin *cmd,
 	pin->max_ranges = PS_FEW_RANGES;
 	pin->ranges = pin->few;
 	pin->index = NULL;
+	pin->dax = NULL;
 	if (mm)
 		mmgrab(mm);
 	pin->mm = mm;
@@ -742,6 +749,8 @@ static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 	cmd->pages = pin->pages;
 	if ((cmd->flags & PINSCOPE_PIN_PARTIAL) && pin->pages)
 		ret = 0;
+	if (!ret && mm && pin->has_device_pages)
+		ret = ps_dax_get_files(pin);
 	if (!ret)
 		ret = publish_pin(pin, ucmd);
 	/* Uses @cmd and not @pin, which UNPIN may already have released. */

@@ -120,6 +120,7 @@ struct ps_pin {
 	ktime_t since;		/* when the pages were pinned */
 	bool published;		/* has the caller of PIN been told the id? */
 	bool written;		/* by WRITE: mark pages dirty on release */
+	bool has_device_pages;	/* are there pages in ZONE_DEVICE? */
 	unsigned long pages;	/* released ones included */
 	unsigned long held;	/* released ones not included */
 	unsigned long *released;	/* bit n: page n is; NULL when none is */
@@ -131,6 +132,7 @@ struct ps_pin {
 	 * the memory behind @ranges. NULL when there are few ranges.
 	 */
 	unsigned long *index;
+	struct ps_dax *dax;	/* files that it keeps open, see dax.c; or NULL */
 	ps_range_t few[PS_FEW_RANGES];
 };
 
@@ -273,6 +275,10 @@ int ps_init_pins(struct ps_file *file);
 void ps_release_pins(struct ps_file *file);
 int ps_create_pin_cache(void);
 void ps_destroy_pin_cache(void);
+
+/* dax.c */
+int ps_dax_get_files(struct ps_pin *pin);
+void ps_dax_put_files(struct ps_pin *pin);
 
 /* walk.c */
 

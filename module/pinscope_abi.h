@@ -250,6 +250,10 @@ enum pinscope_lock {
  * closed, be it by the end of the process. Without PIN_PARTIAL, PIN pins all pages
  * or none. With it, PIN succeeds when at least one page was pinned.
  *
+ * The kernel does not let go of a DAX file while pages of it are pinned: whoever closes
+ * the file last waits, or the kernel warns. So a pin keeps open the files whose DAX pages
+ * it has: they cannot be unmounted until all of it is released.
+ *
  * Pinned pages are not charged to anybody: neither to mm->pinned_vm or
  * mm->locked_vm nor against RLIMIT_MEMLOCK, as a driver's would be. Only the limit
  * for all users together, @max_pages of INFO, applies; the lists of pages are charged
@@ -264,9 +268,9 @@ enum pinscope_lock {
  * a FOLL flag that the call does not take on this kernel, and for a combination
  * that makes GUP warn; EOPNOTSUPP the kernel does not have this call; EFAULT also
  * for a COW mapping of PFNs where GUP would warn, since it could not copy; EAGAIN
- * GUP pinned nothing and returned no error; ENOMEM also when more pages would be
- * pinned than the module allows (@max_pages of INFO), or when a page has too many
- * references; those of the target.
+ * GUP pinned nothing and returned no error, or a DAX file was unmapped meanwhile;
+ * ENOMEM also when more pages would be pinned than the module allows (@max_pages of
+ * INFO), or when a page has too many references; those of the target.
  */
 struct pinscope_pin {
 	__u32 size;

@@ -407,6 +407,23 @@ static inline u64 ps_block_states(struct folio *folio)
 #endif
 
 /**
+ * ps_folio_is_fsdax() - whether a folio is of a DAX file
+ * @folio: the folio
+ *
+ * Context: as ps_folio_charged().
+ * Return: true if so.
+ */
+static inline bool ps_folio_is_fsdax(struct folio *folio)
+{
+#ifdef HAVE_FOLIO_IS_FSDAX
+	return folio_is_fsdax(folio);
+#else
+	return folio_is_zone_device(folio) &&
+	       folio->page.pgmap->type == MEMORY_DEVICE_FS_DAX;
+#endif
+}
+
+/**
  * ps_zone_pinnable() - whether a folio's zone and device allow long-term pins
  * @folio: the folio
  *

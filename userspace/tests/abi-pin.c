@@ -5,6 +5,7 @@
 #include <linux/memfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "abi.h"
 
@@ -879,6 +880,67 @@ static void test_pins_of_files(struct abi_fixture *f)
 	expect_eq(lines_of_pins(), all - nr[2], "one file has none any more");
 }
 
+/* ------------------------------------------------------------------- DAX */
+
+#define DAX_DIR		"/mnt/dax"
+
+static unsigned long long free_inodes(void)
+{
+	struct statvfs st;
+
+	need_sys(!statvfs(DAX_DIR, &st));
+	return st.f_ffree;
+}
+
+/* Pins a file whose only name is the mapping that is returned. */
+static char *pin_dax(int ctl, unsigned int call, uint32_t *id)
+{
+	int fd = make_file(DAX_DIR, 2 * page);
+	char *mem = map_file(2 * page, RW, MAP_SHARED, fd);
+
+	fill(mem, 2 * page);
+	close(fd);
+	*id = pin(ctl, call, PINSCOPE_FOLL_WRITE, mem, 2 * page);
+	return mem;
+}
+
+/*
+ * The kernel waits for pins of DAX pages when it evicts their inode, or warns. A pin must
+ * not let it come to that, also when it is released by the same close or exit.
+ */
+static void test_dax(struct abi_fixture *f)
+{
+	static const unsigned int by[] = {
+		PINSCOPE_CALL_PIN, PINSCOPE_CALL_PIN_FAST, PINSCOPE_CALL_PIN_REMOTE,
+		PINSCOPE_CALL_GET_FAST,
+	};
+	unsigned long long inodes;
+	uint32_t id;
+	pid_t child;
+	char *mem;
+	size_t i;
+
+	if (access(DAX_DIR, F_OK))
+		tap_skip("no file system with DAX on " DAX_DIR);
+	inodes = free_inodes();
+	for (i = 0; i < ARRAY_SIZE(by); i++) {
+		tap_context("%s", pinscope_name(pinscope_call_names, by[i]));
+		mem = pin_dax(f->ctl, by[i], &id);
+		munmap(mem, 2 * page);
+		expect_eq(free_inodes(), inodes - 1, "the file is there");
+		expect_read(f->ctl, id, page + 3, (char)((page + 3) * 7 + 1));
+		expect_ok(pinscope_unpin(f->ctl, id));
+		expect_eq(free_inodes(), inodes, "and is not, after UNPIN");
+		child = must_fork();
+		if (!child) {
+			pin_dax(open_another_ctl(), by[i], &id);
+			_exit(0);
+		}
+		expect_eq(status_of(child), 0);
+		expect_eq(free_inodes(), inodes, "its process has ended");
+	}
+}
+
 const struct test pin_tests[] = {
 	TEST_PAGES("READ: content and limits", test_read_all, 5),
 	TEST_PAGES("PIN: struct that cannot be written",
@@ -897,6 +959,7 @@ const struct test pin_tests[] = {
 	TEST("UNPIN: parts", test_unpin_parts),
 	TEST_PAGES("WRITE: content", test_write, 5),
 	TEST("UNPIN: dirty pages", test_dirty),
+	TEST("PIN: DAX files that nobody else has open", test_dax),
 	TEST_POPULATED("pins: lines", test_pins_file, 4),
 	TEST_POPULATED("pins: of several open files", test_pins_of_files, 1),
 	TEST("scale: pins of one page", test_too_many_pins_of_a_page),
