@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <linux/mman.h>
 #include <unistd.h>
@@ -23,8 +24,9 @@ static const char *enter_cow_shared(struct fixture *f)
 
 	if (fixture_fork(f))
 		return f->why;
+	/* A pinned page is copied for the child. */
 	page = fixture_page(f);
-	if (!(page.state & PINSCOPE_STATE_HUGETLB) ||
+	if (f->other || !(page.state & PINSCOPE_STATE_HUGETLB) ||
 	    !(page.state & PINSCOPE_STATE_ANON) || page.mapcount > 1)
 		return NULL;
 	f->kernel_fault = true;
@@ -278,25 +280,25 @@ const struct condition conditions[] = {
 		.what =
 			"A child maps the page too, read-only, until one of them writes: a pin must not let the two see each other's writes (CVE-2020-29374).",
 		.enter = enter_cow_shared, .applies = forkable,
-		.traits = COND_CHILD | COND_CHILD_MAPS | COND_BASIC,
+		.traits = COND_CHILD | COND_CHILD_MAPS | COND_BASIC | COND_FORKS,
 	}, {
 		.name = "previously-shared",
 		.what =
 			"A child mapped the page and has exited: the page can become exclusive where it is, without a copy.",
 		.enter = enter_previously_shared, .applies = pinnable,
-		.traits = COND_SHARED_BEFORE | COND_BASIC,
+		.traits = COND_SHARED_BEFORE | COND_BASIC | COND_FORKS,
 	}, {
 		.name = "cow-shared-grandchild",
 		.what =
 			"Only a grandchild maps the page too; the child between them has exited. What looks only at direct children misses it.",
 		.enter = fixture_fork_grandchild, .applies = pinnable,
-		.traits = COND_CHILD,
+		.traits = COND_CHILD | COND_FORKS,
 	}, {
 		.name = "child-holds-reference",
 		.what =
 			"A child took a reference by get_user_pages_fast() and unmapped the page, as with vmsplice(): the mapcount is 1, yet the page must not be reused (CVE-2020-29374).",
 		.enter = fixture_fork_reference, .applies = referenceable,
-		.traits = COND_CHILD | COND_CHILD_REFERENCES,
+		.traits = COND_CHILD | COND_CHILD_REFERENCES | COND_FORKS,
 	}, {
 		.name = "mprotect-read",
 		.what =
@@ -324,58 +326,111 @@ const struct condition conditions[] = {
 	}, {
 		.name = "pinned-read",
 		.what = "A long-term pin for reading holds the page already.",
-		.enter = enter_pinned_read, .applies = lockable,
+		.enter = enter_pinned_read, .applies = lockable, .traits = COND_PINS,
 	}, {
 		.name = "pinned-write",
 		.what = "A long-term pin for writing holds the page already.",
 		.enter = enter_pinned_write, .applies = pinnable_for_write,
+		.traits = COND_PINS | COND_WRITES,
 	}, {
 		.name = "mlocked",
 		.what =
 			"mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
-		.enter = enter_mlocked, .applies = lockable,
+		.enter = enter_mlocked, .applies = lockable, .traits = COND_WRITES,
 	}, {
 		.name = "movable",
 		.what =
 			"The page is in ZONE_MOVABLE: a long-term pin must migrate it out of there first.",
 		.enter = enter_movable, .applies = migratable,
-		.exists = has_movable_node,
+		.exists = has_movable_node, .traits = COND_MOVES,
 	}, {
 		.name = "cma",
 		.what =
 			"The page is in a CMA area: a long-term pin must migrate it out of there first.",
 		.enter = enter_cma, .applies = migratable, .exists = has_cma,
+		.traits = COND_MOVES,
 	}, {
 		.name = "collapsed-cow-shared",
 		.what =
 			"A child maps the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
 		.enter = enter_collapsed_all, .applies = collapsible,
-		.traits = COND_CHILD,
+		.traits = COND_CHILD | COND_ALONE,
 	}, {
 		.name = "collapsed-lower-cow-shared",
 		.what =
 			"A child maps the lower half of the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
 		.enter = enter_collapsed_lower, .applies = collapsible,
-		.traits = COND_CHILD,
+		.traits = COND_CHILD | COND_ALONE,
 	}, {
 		.name = "collapsed-upper-cow-shared",
 		.what =
 			"A child maps the upper half of the base pages; MADV_COLLAPSE gave the process a THP instead, which must be its own.",
 		.enter = enter_collapsed_upper, .applies = collapsible,
-		.traits = COND_CHILD,
+		.traits = COND_CHILD | COND_ALONE,
 	}, {
 		.name = "pool-empty",
 		.what =
 			"Every free hugetlb page is reserved: a copy needs a page that is reserved for the mapping itself.",
 		.enter = enter_pool_empty, .applies = has_pool,
-		.traits = COND_POOL_EMPTY,
+		.traits = COND_POOL_EMPTY | COND_ALONE,
 	}, {
 		.name = "cow-shared-pool-empty",
 		.what =
 			"A child maps the hugetlb page too and none is free for a copy: mm unmaps the child's to keep its promise to the process that reserved.",
 		.enter = enter_shared_pool_empty, .applies = has_pool,
-		.traits = COND_CHILD | COND_POOL_EMPTY | COND_TAKEN_FROM_CHILD,
+		.traits = COND_CHILD | COND_POOL_EMPTY | COND_TAKEN_FROM_CHILD |
+			  COND_ALONE,
 	},
 };
 
 const size_t nr_conditions = ARRAY_SIZE(conditions);
+
+/* ------------------------------------------------------------------ pairs */
+
+static const char *enter_pair(struct fixture *f)
+{
+	const struct condition *const *pair = f->scenario.condition->pair;
+
+	return pair[0]->enter(f) || pair[1]->enter(f) ? f->why : NULL;
+}
+
+static bool can_follow(const struct condition *first, const struct condition *then)
+{
+	unsigned int has = first->traits, gets = then->traits;
+
+	return first != then && !((has | gets) & (COND_FRESH | COND_ALONE)) &&
+	       /* A fixture has one of each. */
+	       !(has & gets & (COND_UFFD_WP | COND_PINS | COND_MOVES)) &&
+	       !(has & COND_CHILD && gets & COND_FORKS) &&
+	       /* Nobody handles the events. */
+	       !(has & COND_WRITE_BLOCKS && gets & COND_WRITES) &&
+	       /* GUP for writing fails. */
+	       !(has & COND_READONLY && gets & COND_PINS && gets & COND_WRITES) &&
+	       /* What is held is not migrated; a long-term pin migrates back. */
+	       !(has & (COND_PINS | COND_CHILD_REFERENCES) && gets & COND_MOVES) &&
+	       !(has & COND_MOVES && gets & COND_PINS);
+}
+
+const struct condition *conditions_pairs(size_t *nr)
+{
+	struct condition *pairs = calloc(nr_conditions * nr_conditions, sizeof(*pairs));
+	const struct condition *first, *then, *end = conditions + nr_conditions;
+	char *name;
+
+	*nr = 0;
+	for (first = conditions; pairs && first < end; first++)
+		for (then = conditions; then < end; then++) {
+			if (!can_follow(first, then) ||
+			    (first->exists && !first->exists()) ||
+			    (then->exists && !then->exists()))
+				continue;
+			if (asprintf(&name, "%s+%s", first->name, then->name) < 0)
+				return NULL;
+			pairs[(*nr)++] = (struct condition) {
+				.name = name, .enter = enter_pair,
+				.traits = (first->traits | then->traits) & ~COND_BASIC,
+				.pair = { first, then },
+			};
+		}
+	return pairs;
+}

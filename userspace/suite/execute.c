@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "fixture.h"
 #include "predict.h"
 #include "rules.h"
@@ -145,7 +146,9 @@ static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
 	else if (in(f, COND_SOFT_DIRTY_CLEARED))
 		verdict(f, PROP_TRACKING, !(after & ~before & S(SOFT_DIRTY)),
 			"the pin for reading set soft-dirty");
-	verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !(before & S(SOFT_DIRTY)),
+	/* hugetlb has the bit, and nobody minds it. */
+	verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !(before & S(SOFT_DIRTY)) ||
+		f->scenario.kind->hugetlb_shift,
 		"the pin for reading cleared soft-dirty");
 }
 
@@ -237,7 +240,7 @@ static void check_both_sides(struct fixture *f, char content)
 
 	check_reliable(f);
 	/* Without a lasting pin this is what COW has to do anyway. */
-	if (isolated && !applies(f, PROP_RELIABLE))
+	if (isolated && !applies(f, PROP_RELIABLE) && !in(f, COND_WRITE_BLOCKS))
 		remap_and_write(f, 'v');
 	check_device_write(f);
 	if (isolated)
@@ -356,6 +359,37 @@ static void check_rss(struct fixture *f)
 		"counted %lld anonymous, %lld file and shmem, %lld swapped pages; mapped are %ld, %ld, %ld",
 		rss.anon, rss.file + rss.shmem, rss.swap, mapped.anon,
 		mapped.all - mapped.anon, mapped.swap);
+}
+
+/* What mm does to the memory meanwhile must leave the pinned page with the process. */
+static void check_events(struct fixture *f)
+{
+	bool writes = !in(f, COND_WRITE_BLOCKS);
+	const struct event *event;
+	const char *why;
+	char byte = 'A';
+
+	for (event = events; event < events + nr_events; event++, byte++) {
+		if (!applies(f, event->property))
+			continue;
+		if (writes)
+			fixture_process_writes(f, byte);
+		else
+			byte = process_sees(f);
+		why = event->happen(f);
+		if (why) {
+			set_verdict(f, event->property, VERDICT_SKIP, why);
+			continue;
+		}
+		verdict(f, event->property, process_sees(f) == byte,
+			"the process had 0x%x, and now sees 0x%x", byte, process_sees(f));
+		if (writes)
+			fixture_process_writes(f, byte + 1);
+		verdict(f, event->property, pin_is_mapped(f) &&
+			pinner_sees_byte(f, process_sees(f)),
+			"%s, and now has another page than the pin",
+			writes ? "the process wrote" : "the process read");
+	}
 }
 
 /* --------------------------------------------------------------- predicted */
@@ -549,6 +583,7 @@ static void pin_and_compare(struct fixture *f)
 	check_no_leak(f);
 	check_file_unchanged(f);
 	check_rss(f);
+	check_events(f);
 	check_released(f);
 }
 

@@ -462,6 +462,11 @@ static bool is_thp_swapcache(const struct glance *l)
 	return is_thp(l) && is(l, S(SWAPCACHE));
 }
 
+static bool is_thp_uffd(const struct glance *l)
+{
+	return is_thp(l) && l->write_fault && hits_uffd_wp(l);
+}
+
 static bool is_thp_alone(const struct glance *l)
 {
 	return is_thp(l) && l->page->refcount <= 1;
@@ -794,6 +799,10 @@ static const struct row rows[] = {
 	  "The PMD of the huge zeropage is split, and one zeropage is replaced by an exclusive page.",
 	  "Write to the memory before the pin: a write fault gives a THP."
 	} },
+	{ is_thp_uffd, { "wp_huge_pmd", RELEASE(6, 7), NONE, REUSE_OR_COPY, 0,
+	  EFFECT_SPLITS | EFFECT_WRITABLE,
+	  "A write fault of a THP that userfaultfd has write-protected: the PMD is split to clear the bit; then the base page becomes exclusive or is copied.",
+	  NULL } },
 	{ is_thp_swapcache, { "do_huge_pmd_wp_page", NONE, NONE, REUSE_OR_COPY, 0, NONE,
 	  "A THP in the swap cache: it becomes exclusive if swap can let go of it, else the PMD is split and a base page copied.",
 	  NULL } },

@@ -73,6 +73,34 @@ const struct property_row properties[PROPS] = {
 		"rss",
 		"mm's counters of anonymous, file, shmem and swapped pages agree with the page tables while the pin is held.",
 	},
+	[PROP_MPROTECT_AFTER] = {
+		"mprotect-after",
+		"mprotect() takes all access away while the pin is held, and gives it back; the process writes, and the pinned page is still its page and has the new content.",
+	},
+	[PROP_MREMAP_AFTER] = {
+		"mremap-after",
+		"mremap() moves the memory away while the pin is held, and back; the process writes, and the pinned page is still its page and has the new content.",
+	},
+	[PROP_PAGEOUT_AFTER] = {
+		"pageout-after",
+		"MADV_PAGEOUT wants the memory swapped out or written back while the pin is held; the process reads its content and writes, and the pinned page is still its page.",
+	},
+	[PROP_MOVE_AFTER] = {
+		"move-after",
+		"move_pages() wants the page on another NUMA node while the pin is held; the process writes, and the pinned page is still its page: a page with pins is not migrated.",
+	},
+	[PROP_SPLIT_AFTER] = {
+		"split-after",
+		"The PMD is split while the pin is held, and debugfs' split_huge_pages wants the folio split; the process writes, and the pinned page is still its page.",
+	},
+	[PROP_COLLAPSE_AFTER] = {
+		"collapse-after",
+		"MADV_COLLAPSE wants a THP in the place of base pages while one of them is pinned; the process writes, and the pinned page is still its page.",
+	},
+	[PROP_WRITEBACK_AFTER] = {
+		"writeback-after",
+		"fsync() writes the file back while the pin is held, and protects its pages; the process writes, and the pinned page is still its page.",
+	},
 	[PROP_COUNTS] = {
 		"counts",
 		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",

@@ -77,12 +77,27 @@ bool rules_is_lasting(const struct scenario *s)
 	       !is_by(s, PINNER_SHORT);
 }
 
+/* Is a pin that lasts held while mm does something to a page? For gigantic ones it takes long. */
+static bool is_held(const struct scenario *s)
+{
+	return rules_is_lasting(s) && !is(s, KIND_GIGANTIC);
+}
+
 /* Others may have references to the folio, for other pages of it. */
 static bool in_large_folio(const struct scenario *s, const struct pinscope_page *before,
 			   unsigned int page_shift)
 {
 	return is(s, KIND_LARGE_FOLIO) ||
 	       (before->folio_order && before->map_shift == page_shift);
+}
+
+/* The PMD is split to clear userfaultfd-wp: the folio is mapped by PTEs then. */
+static bool writes_to_protected_pmd(const struct scenario *s,
+				    const struct pinscope_page *before,
+				    unsigned int page_shift)
+{
+	return asks(s, F(WRITE)) && (before->state & S(UFFD_WP)) &&
+	       before->map_shift > page_shift && !is_hugetlb(s);
 }
 
 static enum outcome private_anon(const struct scenario *s,
@@ -94,8 +109,9 @@ static enum outcome private_anon(const struct scenario *s,
 	if (in(s, COND_TAKEN_FROM_CHILD))
 		return OUTCOME_REUSED;
 	/* Nobody else has it any more: no copy is needed. */
-	if (in(s, COND_SHARED_BEFORE) && !(before->state & S(KSM)))
+	if (in(s, COND_SHARED_BEFORE) && !in(s, COND_CHILD) && !(before->state & S(KSM)))
 		return in_large_folio(s, before, page_shift) ||
+		       writes_to_protected_pmd(s, before, page_shift) ||
 		       (before->state & S(SWAPCACHE)) ?
 		       OUTCOME_REUSED_OR_COPIED : OUTCOME_REUSED;
 	return OUTCOME_COPIED;
@@ -213,6 +229,18 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       !in(s, COND_POOL_EMPTY | COND_READONLY) &&
 		       !is(s, KIND_GIGANTIC) &&
 		       (rules_takes_pins(s) || !is_hugetlb(s));
+	case PROP_MPROTECT_AFTER:
+	case PROP_MREMAP_AFTER:
+	case PROP_MOVE_AFTER:
+		return is_held(s);
+	case PROP_PAGEOUT_AFTER:
+		return is_held(s) && !is_hugetlb(s);
+	case PROP_SPLIT_AFTER:
+		return is_held(s) && is(s, KIND_PMD | KIND_LARGE_FOLIO);
+	case PROP_COLLAPSE_AFTER:
+		return is_held(s) && is(s, KIND_BASE_PAGES | KIND_LARGE_FOLIO);
+	case PROP_WRITEBACK_AFTER:
+		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
@@ -233,6 +261,19 @@ static bool in_scope(const struct scenario *s)
 	default:
 		return true;
 	}
+}
+
+/* Pairs of conditions are many: the rows of the check, by one call, and by force. */
+static bool in_scope_of_pairs(const struct scenario *s)
+{
+	return s->request->pinner == &by_module && s->request->scope == SCOPE_ALL &&
+	       (s->request->call == PINSCOPE_CALL_PIN_FAST || asks(s, F(FORCE))) &&
+	       is(s, KIND_CHECK) && !is(s, KIND_GIGANTIC);
+}
+
+static bool condition_applies(const struct scenario *s, const struct condition *condition)
+{
+	return !condition->applies || condition->applies(s->kind, s->request);
 }
 
 bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
@@ -260,5 +301,8 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 		return false;
 	if (is(s, KIND_GIGANTIC) && (!asks(s, F(LONGTERM)) || !basic))
 		return false;
-	return !s->condition->applies || s->condition->applies(s->kind, r);
+	if (!s->condition->pair[0])
+		return condition_applies(s, s->condition);
+	return in_scope_of_pairs(s) && condition_applies(s, s->condition->pair[0]) &&
+	       condition_applies(s, s->condition->pair[1]);
 }

@@ -32,7 +32,11 @@ struct scenario_result {
  * struct suite_run - a run
  * @results: one for each scenario
  * @nr: how many
+ * @pairs: choose among pairs of conditions, instead of single ones
  * @kinds: of this machine; the scenarios point there
+ * @nr_kinds: how many
+ * @conditions: those of the table, or pairs; the scenarios point there
+ * @nr_conditions: how many
  * @jobs: how many scenarios run at a time, at most MAX_JOBS; 0: one for each processor
  * @timeout: seconds that one may take
  * @fail_fast: begin no scenario once a test case has failed
@@ -44,7 +48,11 @@ struct scenario_result {
 struct suite_run {
 	struct scenario_result *results;
 	size_t nr;
+	bool pairs;
 	struct kind *kinds;
+	size_t nr_kinds;
+	const struct condition *conditions;
+	size_t nr_conditions;
 	unsigned int jobs;
 	unsigned int timeout;
 	bool fail_fast;
@@ -71,7 +79,7 @@ bool globs_match(const struct globs *globs, const char *name);
 
 /**
  * suite_select() - choose scenarios
- * @run: in: @dirs; out: @kinds, @results, @nr
+ * @run: in: @dirs, @pairs; out: @kinds, @conditions, @results, and how many
  * @info: what the kernel has
  * @wanted: is a test case asked for? Gets its scenario, its name, and @globs
  * @globs: for @wanted
@@ -89,6 +97,16 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
  * @seed: the same seed gives the same order
  */
 void suite_shuffle(struct suite_run *run, unsigned int seed);
+
+/**
+ * suite_cover() - leave out scenarios that bring nothing together for the first time
+ * @run: from suite_select(), in the order in which they are to be kept
+ *
+ * Of kind, condition and request, each two that some scenario has are in one that is kept.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int suite_cover(struct suite_run *run);
 
 /**
  * suite_run() - run all scenarios

@@ -61,16 +61,20 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 		 const struct globs *globs)
 {
 	struct scenario_result *result;
-	size_t nr_kinds, k, c, r;
+	size_t k, c, r;
 	bool exists[nr_requests];
 
 	if (!run->dirs.nr)
 		run->dirs = (struct dirs) { { "/var/tmp" }, 1 };
-	run->kinds = kinds_expand(run->dirs.dirs, run->dirs.nr, &nr_kinds);
-	if (!run->kinds)
+	run->kinds = kinds_expand(run->dirs.dirs, run->dirs.nr, &run->nr_kinds);
+	run->conditions = conditions;
+	run->nr_conditions = nr_conditions;
+	if (run->pairs)
+		run->conditions = conditions_pairs(&run->nr_conditions);
+	if (!run->kinds || !run->conditions)
 		return -ENOMEM;
 	/* Memory that is not touched does not count. */
-	result = mmap(NULL, (nr_kinds * nr_conditions * nr_requests + 1) *
+	result = mmap(NULL, (run->nr_kinds * run->nr_conditions * nr_requests + 1) *
 		      sizeof(*result), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (result == MAP_FAILED)
@@ -78,13 +82,13 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 	run->results = result;
 	for (r = 0; r < nr_requests; r++)
 		exists[r] = request_exists(&requests[r]);
-	for (c = 0; c < nr_conditions; c++) {
-		if (conditions[c].exists && !conditions[c].exists())
+	for (c = 0; c < run->nr_conditions; c++) {
+		if (run->conditions[c].exists && !run->conditions[c].exists())
 			continue;
-		for (k = 0; k < nr_kinds; k++)
+		for (k = 0; k < run->nr_kinds; k++)
 			for (r = 0; r < nr_requests; r++) {
 				result->scenario = (struct scenario) {
-					&run->kinds[k], &conditions[c], &requests[r],
+					&run->kinds[k], &run->conditions[c], &requests[r],
 				};
 				if (!exists[r] || !rules_exist(&result->scenario, info) ||
 				    !choose(result, wanted, globs))
@@ -109,4 +113,38 @@ void suite_shuffle(struct suite_run *run, unsigned int seed)
 		memcpy(&run->results[k], &run->results[i - 1], sizeof(swap));
 		memcpy(&run->results[i - 1], &swap, sizeof(swap));
 	}
+}
+
+static bool is_new(bool *seen)
+{
+	bool was = *seen;
+
+	*seen = true;
+	return !was;
+}
+
+int suite_cover(struct suite_run *run)
+{
+	size_t nr_kinds = run->nr_kinds, nr = run->nr_conditions, i, kept = 0;
+	bool *with_kind, *with_condition, *seen;
+
+	seen = calloc(nr_kinds * nr + nr_kinds * nr_requests + nr * nr_requests, sizeof(*seen));
+	if (!seen)
+		return -ENOMEM;
+	with_kind = seen + nr_kinds * nr;
+	with_condition = with_kind + nr_kinds * nr_requests;
+	for (i = 0; i < run->nr; i++) {
+		const struct scenario *s = &run->results[i].scenario;
+		size_t k = s->kind - run->kinds, c = s->condition - run->conditions;
+		size_t r = s->request - requests;
+
+		/* All three are noted, whichever is new. */
+		if (is_new(&seen[k * nr + c]) + is_new(&with_kind[k * nr_requests + r]) +
+		    is_new(&with_condition[c * nr_requests + r]))
+			memmove(&run->results[kept++], &run->results[i],
+				sizeof(run->results[i]));
+	}
+	run->nr = kept;
+	free(seen);
+	return 0;
 }

@@ -87,6 +87,7 @@ enum kind_trait {
 	KIND_DRIVER		= 1 << 13,	/* a driver's pages: mm does not migrate them */
 	KIND_CHECK		= 1 << 14,	/* a row of `pinscope check` */
 	KIND_CONTROL		= 1 << 15,	/* pinning it was always reliable */
+	KIND_PMD		= 1 << 16,	/* one PMD maps it */
 };
 
 /**
@@ -170,6 +171,11 @@ enum condition_trait {
 	COND_POOL_EMPTY		= 1 << 9,	/* no hugetlb page is free, for anybody */
 	COND_TAKEN_FROM_CHILD	= 1 << 10,	/* so mm unmaps the child's instead of copying */
 	COND_BASIC		= 1 << 11,	/* for requests with SCOPE_BASIC as well */
+	COND_FORKS		= 1 << 12,	/* entering it takes a fork */
+	COND_WRITES		= 1 << 13,	/* entering it writes, or faults as a write does */
+	COND_PINS		= 1 << 14,	/* somebody else has pinned the page */
+	COND_MOVES		= 1 << 15,	/* entering it migrates the page */
+	COND_ALONE		= 1 << 16,	/* for kinds and rules that no pair has */
 };
 
 /**
@@ -180,6 +186,7 @@ enum condition_trait {
  * @applies: whether a kind can be in it, for a request; NULL: any
  * @traits: enum condition_trait
  * @exists: whether this kernel and machine have it; NULL: always
+ * @pair: the conditions that are entered one after the other; NULL: it is no pair
  */
 struct condition {
 	const char *name;
@@ -188,10 +195,23 @@ struct condition {
 	bool (*applies)(const struct kind *kind, const struct request *request);
 	unsigned int traits;
 	bool (*exists)(void);
+	const struct condition *pair[2];
 };
 
 extern const struct condition conditions[];
 extern const size_t nr_conditions;
+
+/**
+ * conditions_pairs() - all conditions that are two of the table, one after the other
+ * @nr: out: how many
+ *
+ * Which of them exist goes by what entering them takes: there is one child, one
+ * userfaultfd and one other pin; a write would wait for the handler of a userfaultfd; and
+ * mm does not migrate what somebody holds.
+ *
+ * Return: an array that stays; NULL without memory.
+ */
+const struct condition *conditions_pairs(size_t *nr);
 
 /* --------------------------------------------------------------- requests */
 
@@ -379,6 +399,13 @@ enum property {
 	PROP_NO_LEAK,
 	PROP_FILE_UNCHANGED,
 	PROP_RSS,
+	PROP_MPROTECT_AFTER,
+	PROP_MREMAP_AFTER,
+	PROP_PAGEOUT_AFTER,
+	PROP_MOVE_AFTER,
+	PROP_SPLIT_AFTER,
+	PROP_COLLAPSE_AFTER,
+	PROP_WRITEBACK_AFTER,
 	PROP_COUNTS,
 	PROPS
 };

@@ -21,6 +21,7 @@ static struct suite_run run = { .timeout = 30 };
 static const struct report *report;
 static const char *list, *explain, *order;
 static unsigned int repeat = 1;
+static bool quick;
 
 static bool set_report(const struct option_row *row, const char *value)
 {
@@ -44,6 +45,12 @@ static const struct option_row options[] = {
 	{ "explain", 0, "NAME", false,
 	  "Only explain a name: of a test case, or of a part of one.",
 	  set_string, &explain, 0, 0 },
+	{ "pairs", 'p', NULL, false,
+	  "Two conditions, one after the other, instead of one: KIND.FIRST+THEN/CALL:PROPERTY.",
+	  set_true, &run.pairs, 0, 0 },
+	{ "quick", 'q', NULL, false,
+	  "Only as many scenarios as it takes to have each kind in each condition and with each request, and each condition with each request; others with another --shuffle.",
+	  set_true, &quick, 0, 0 },
 	{ "repeat", 'r', "N", false, "Run all N times, until a test case fails.",
 	  set_number, &repeat, 1, 1000000 },
 	{ "shuffle", 's', "SEED", false,
@@ -203,11 +210,15 @@ static int cmd_test(const struct command *command, int argc, char **argv)
 		return status;
 	if (summary.seed)
 		suite_shuffle(&run, summary.seed);
+	if (quick && suite_cover(&run)) {
+		fprintf(stderr, "pinscope test: out of memory\n");
+		return EXIT_CANNOT;
+	}
 	if (list) {
 		list_cases();
 		return EXIT_GOOD;
 	}
-	summary.whole = !globs.nr && !run.fail_fast;
+	summary.whole = !globs.nr && !run.fail_fast && !run.pairs && !quick;
 	return run_and_report(&summary);
 }
 

@@ -102,11 +102,11 @@ int describe_table(const char *what)
 	return EXIT_GOOD;
 }
 
-/* The parts of KIND.CONDITION/CALL+FLAG:PROPERTY, and the tables that they are of. */
-enum { PART_KIND, PART_CONDITION, PART_REQUEST, PART_PROPERTY, PARTS };
+/* The parts of KIND.CONDITION[+THEN]/CALL+FLAG:PROPERTY, and the tables that they are of. */
+enum { PART_KIND, PART_CONDITION, PART_THEN, PART_REQUEST, PART_PROPERTY, PARTS };
 
 static const char *const part_table[PARTS] = {
-	"kind", "condition", "call", "property",
+	"kind", "condition", "condition", "call", "property",
 };
 
 /* What is missing is "". */
@@ -125,10 +125,11 @@ static void split_name(const char *name, char parts[PARTS][64])
 		name += len;
 		if (!*name)
 			return;
-		part = *name == '.' ? PART_CONDITION : *name == '/' ? PART_REQUEST :
-		       PART_PROPERTY;
+		part = *name == '.' ? PART_CONDITION : *name == '+' ? PART_THEN :
+		       *name == '/' ? PART_REQUEST : PART_PROPERTY;
 		name++;
-		len = strcspn(name, "./:");
+		/* Behind a call it begins a flag. */
+		len = strcspn(name, part == PART_CONDITION ? "+./:" : "./:");
 	}
 }
 
