@@ -424,8 +424,10 @@ const struct condition *conditions_pairs(size_t *nr)
 			    (first->exists && !first->exists()) ||
 			    (then->exists && !then->exists()))
 				continue;
-			if (asprintf(&name, "%s+%s", first->name, then->name) < 0)
+			if (asprintf(&name, "%s+%s", first->name, then->name) < 0) {
+				free(pairs);
 				return NULL;
+			}
 			pairs[(*nr)++] = (struct condition) {
 				.name = name, .enter = enter_pair,
 				.traits = (first->traits | then->traits) & ~COND_BASIC,
