@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the reproducers share. Each is one file beside this header, and is built by
+ *
+ *	cc -static -Wall -Wextra -Werror -o reproduce NAME/reproduce.c
+ *
+ * Exit status: NO_BUG, BUG or CANNOT_TRY. The last line that a reproducer prints
+ * says why.
+ */
+#ifndef REPRODUCE_H
+#define REPRODUCE_H
+
+#define _GNU_SOURCE
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NO_BUG = 0, BUG = 1, CANNOT_TRY = 4 };
+
+#define PAGE		4096UL
+#define THP		(2UL << 20)
+
+/* /proc/PID/pagemap */
+#define PM_SOFT_DIRTY	(1ULL << 55)
+#define PM_UFFD_WP	(1ULL << 57)
+#define PM_PRESENT	(1ULL << 63)
+#define PM_PFN		((1ULL << 55) - 1)
+
+/* /proc/kpageflags */
+#define KPF_THP		(1ULL << 22)
+#define KPF_ZERO_PAGE	(1ULL << 24)
+
+/* conclude(): say why, and end with a status */
+__attribute__((noreturn, format(printf, 2, 3)))
+static inline void conclude(int status, const char *why, ...)
+{
+	static const char *const verdicts[] = {
+		[NO_BUG] = "not shown", [BUG] = "shown", [CANNOT_TRY] = "cannot be tried",
+	};
+	va_list args;
+
+	printf("%s: ", verdicts[status]);
+	va_start(args, why);
+	vprintf(why, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	_exit(status);
+}
+
+/* need(): what must work before anything can be said */
+static inline void need(bool works, const char *what)
+{
+	if (!works)
+		conclude(CANNOT_TRY, "%s%s%s", what, errno ? ": " : "",
+			 errno ? strerror(errno) : "");
+}
+
+static inline uint64_t read_entry(const char *file, uint64_t index)
+{
+	uint64_t entry;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	need(fd >= 0, file);
+	need(pread(fd, &entry, sizeof(entry), index * sizeof(entry)) == sizeof(entry), file);
+	close(fd);
+	return entry;
+}
+
+static inline uint64_t pagemap(const void *addr)
+{
+	return read_entry("/proc/self/pagemap", (uintptr_t)addr / PAGE);
+}
+
+/* Needs root, without which the PFN is 0. */
+static inline uint64_t kpageflags(const void *addr)
+{
+	return read_entry("/proc/kpageflags", pagemap(addr) & PM_PFN);
+}
+
+static inline void clear_soft_dirty(void)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+
+	need(fd >= 0 && write(fd, "4", 1) == 1, "/proc/self/clear_refs");
+	close(fd);
+}
+
+/* map_thp(): a mapping of 2 MiB that a PMD can map */
+static inline char *map_thp(int prot, int flags, int fd)
+{
+	char *addr = mmap(NULL, 2 * THP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	need(addr != MAP_FAILED, "mmap");
+	addr = (char *)(((uintptr_t)addr + THP - 1) & ~(THP - 1));
+	addr = mmap(addr, THP, prot, flags | MAP_FIXED, fd, 0);
+	need(addr != MAP_FAILED, "mmap of 2 MiB");
+	return addr;
+}
+
+/* A container that has the group of a device bound to vfio-pci, or -1. */
+static inline int vfio_open(void)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC), group = -1;
+	DIR *dir = opendir("/dev/vfio");
+	struct dirent *entry;
+
+	while (dir && group < 0 && (entry = readdir(dir))) {
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
+			group = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	if (container < 0 || group < 0 ||
+	    ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) ||
+	    ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -1;
+	return container;
+}
+
+/* Of mm/gup_test.h. */
+struct pin_longterm_test {
+	uint64_t addr, size;
+	uint32_t flags;
+};
+
+#define PIN_LONGTERM_TEST_START	_IOW('g', 7, struct pin_longterm_test)
+
+/*
+ * pin_read(): a R/O long-term pin of a page, until the process ends. VFIO takes it, for a
+ * device that only reads; or gup_test, where no device is bound to vfio-pci.
+ */
+static inline int pin_read(const void *addr)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ,
+		.vaddr = (uintptr_t)addr, .iova = 0x100000, .size = PAGE,
+	};
+	struct pin_longterm_test test = { .addr = (uintptr_t)addr, .size = PAGE };
+	int fd = vfio_open();
+
+	if (fd >= 0)
+		return ioctl(fd, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
+	need(fd >= 0, "neither a device that is bound to vfio-pci nor CONFIG_GUP_TEST");
+	return ioctl(fd, PIN_LONGTERM_TEST_START, &test) ? -errno : 0;
+}
+
+/* ended(): has the child ended within some seconds? */
+static inline bool ended(pid_t child, int seconds, int *status)
+{
+	int i;
+
+	for (i = 0; i < 10 * seconds; i++) {
+		if (waitpid(child, status, WNOHANG) == child)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
+#endif
