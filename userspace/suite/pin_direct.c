@@ -5,8 +5,9 @@
  * server can look at the pages meanwhile.
  *
  * The I/O is io_uring's, not that of io_submit(2): a process that is killed waits for the
- * latter before its files are closed, and since Linux 6.15 ublk gives up a request only
- * when its server's file is closed, so that this process would never end.
+ * latter before its files are closed, and ublk gives up a request only when its server's
+ * file is closed, so that this process would never end
+ * (scripts/upstream/aio-on-own-ublk-device-unkillable).
  */
 #include <errno.h>
 #include <fcntl.h>
