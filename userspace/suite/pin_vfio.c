@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VFIO: a device that is bound to vfio-pci, behind an IOMMU, has the page under test
- * mapped for DMA. The device must be bound by somebody else: pinscope takes none away
- * from its driver.
+ * VFIO and iommufd: a device that is bound to vfio-pci, behind an IOMMU, has the page
+ * under test mapped for DMA. The device must be bound by somebody else: pinscope takes
+ * none away from its driver.
+ *
+ * A group of VFIO takes /dev/iommu as its container, with the same ioctls. The pages are
+ * then pinned by iommufd, which in addition maps memfds without any mapping.
  *
  * What the pinned page has is known when the device can copy memory by itself. One can
  * that every QEMU has: the SCSI controller LSI 53C895A, whose SCRIPTS processor has an
@@ -27,6 +30,9 @@
 
 #define DRIVER_DIR	"/sys/bus/pci/drivers/vfio-pci/"
 
+#define VFIO_CONTAINER	"/dev/vfio/vfio"
+#define IOMMUFD		"/dev/iommu"
+
 /* How long another scenario's use of the group may last. */
 #define FREE_MS		2000
 
@@ -43,6 +49,25 @@
 #define LSI_DSP		0x2c	/* address of the script; writing it starts that */
 #define LSI_MOVE	0xc0000000
 #define LSI_INTERRUPT	0x98080000	/* the end of a script */
+
+/* From linux/iommufd.h, which is newer than the headers of some build machines. */
+#define IOMMU_VFIO_IOAS			_IO(';', 0x88)
+#define IOMMU_VFIO_IOAS_GET		0
+#define IOMMU_IOAS_MAP_FILE		_IO(';', 0x8f)
+#define IOMMU_IOAS_MAP_FIXED_IOVA	(1 << 0)
+#define IOMMU_IOAS_MAP_WRITEABLE	(1 << 1)
+#define IOMMU_IOAS_MAP_READABLE		(1 << 2)
+
+struct iommu_vfio_ioas {
+	uint32_t size, ioas_id;
+	uint16_t op, reserved;
+};
+
+struct iommu_ioas_map_file {
+	uint32_t size, flags, ioas_id;
+	int32_t fd;
+	uint64_t start, length, iova;
+};
 
 /* The device of a process. */
 struct vfio {
@@ -113,12 +138,25 @@ static const char *vfio_missing(void)
 {
 	struct bound bound;
 
-	if (access("/dev/vfio/vfio", F_OK))
+	if (access(VFIO_CONTAINER, F_OK))
 		return "there is no /dev/vfio/vfio: modprobe vfio-pci";
-	if (access("/dev/vfio/vfio", R_OK | W_OK))
+	if (access(VFIO_CONTAINER, R_OK | W_OK))
 		return "only root can open /dev/vfio/vfio: use sudo";
 	return find_bound(&bound) ? NULL :
 		"no device is bound to vfio-pci: driverctl set-override DEVICE vfio-pci";
+}
+
+/* iommufd pins for a device that is open; the suite opens only one that can copy. */
+static const char *iommufd_missing(void)
+{
+	struct bound bound;
+
+	if (access(IOMMUFD, F_OK))
+		return "there is no /dev/iommu: modprobe iommufd; the kernel needs CONFIG_IOMMUFD";
+	if (access(IOMMUFD, R_OK | W_OK))
+		return "only root can open /dev/iommu: use sudo";
+	return find_bound(&bound) && bound.copies ? NULL :
+		"no LSI 53C895A is bound to vfio-pci: driverctl set-override DEVICE vfio-pci";
 }
 
 static int map_dma(const struct vfio *vfio, void *addr, uint64_t iova, uint32_t flags)
@@ -189,12 +227,12 @@ static int open_free(const char *path)
 	return -1;
 }
 
-static bool open_group(struct vfio *vfio, const struct bound *bound)
+static bool open_group(struct vfio *vfio, const struct bound *bound, const char *container)
 {
 	char path[40];
 
 	snprintf(path, sizeof(path), "/dev/vfio/%u", bound->group);
-	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	vfio->container = open(container, O_RDWR | O_CLOEXEC);
 	vfio->group = open_free(path);
 	if (vfio->container < 0 || vfio->group < 0 ||
 	    ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) ||
@@ -209,7 +247,7 @@ static bool open_group(struct vfio *vfio, const struct bound *bound)
 			VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
 }
 
-static struct vfio *vfio_open(struct fixture *f)
+static struct vfio *vfio_open(struct fixture *f, const char *container)
 {
 	struct vfio *vfio = malloc(sizeof(*vfio));
 	struct bound bound;
@@ -220,37 +258,78 @@ static struct vfio *vfio_open(struct fixture *f)
 		return NULL;
 	}
 	*vfio = (struct vfio) { -1, -1, -1, .window = MAP_FAILED };
-	if (open_group(vfio, &bound))
+	if (open_group(vfio, &bound, container))
 		return vfio;
 	fixture_fails(f,
-		      "VFIO: %s: is group %u (%s) in use? The IOMMU must remap interrupts, or: echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-		      pinscope_errno(errno), bound.group, bound.name);
+		      "VFIO: %s: is group %u (%s) in use? The IOMMU must remap interrupts, or: echo 1 >/sys/module/%s/parameters/allow_unsafe_interrupts",
+		      pinscope_errno(errno), bound.group, bound.name,
+		      strcmp(container, IOMMUFD) ? "vfio_iommu_type1" : "iommufd");
 	vfio_close(vfio);
 	return NULL;
 }
 
-static int vfio_pin(struct fixture *f, uint32_t flags)
+/* Opens the device and maps the page by a function; that one's error is the pin's. */
+static int vfio_pin(struct fixture *f, const char *container,
+		    int (*map)(const struct vfio *vfio, struct fixture *f))
 {
-	struct vfio *vfio = vfio_open(f);
+	struct vfio *vfio = vfio_open(f, container);
 	int ret;
 
 	if (!vfio)
 		return -ENODEV;
 	f->pinner_data = vfio;
-	ret = map_dma(vfio, f->addr, IOVA_PAGE, flags);
+	ret = map(vfio, f);
 	if (ret)
 		vfio_close(vfio);
 	return ret;
 }
 
-static int read_pin(struct fixture *f)
+/* As the scenario's request says: the device may write only with FOLL_WRITE. */
+static int map_page(const struct vfio *vfio, struct fixture *f)
 {
-	return vfio_pin(f, VFIO_DMA_MAP_FLAG_READ);
+	uint32_t flags = VFIO_DMA_MAP_FLAG_READ;
+
+	if (f->scenario.request->gup_flags & PINSCOPE_FOLL_WRITE)
+		flags |= VFIO_DMA_MAP_FLAG_WRITE;
+	return map_dma(vfio, f->addr, IOVA_PAGE, flags);
 }
 
-static int write_pin(struct fixture *f)
+static int map_memfd(const struct vfio *vfio, struct fixture *f)
 {
-	return vfio_pin(f, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
+	struct iommu_vfio_ioas ioas = { .size = sizeof(ioas), .op = IOMMU_VFIO_IOAS_GET };
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map), .fd = f->m.fd, .length = sys_page_size(),
+		.iova = IOVA_PAGE,
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |
+			 IOMMU_IOAS_MAP_READABLE,
+	};
+
+	if (ioctl(vfio->container, IOMMU_VFIO_IOAS, &ioas))
+		return -errno;
+	map.ioas_id = ioas.ioas_id;
+	return ioctl(vfio->container, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
+}
+
+static int type1_pin(struct fixture *f)
+{
+	return vfio_pin(f, VFIO_CONTAINER, map_page);
+}
+
+static int iommufd_pin(struct fixture *f)
+{
+	return vfio_pin(f, IOMMUFD, map_page);
+}
+
+static int memfd_pin(struct fixture *f)
+{
+	return vfio_pin(f, IOMMUFD, map_memfd);
+}
+
+/* It goes by file and offset: what a private mapping has does not matter to it. */
+static bool memfd_takes(const struct kind *kind)
+{
+	return kind->mapping && kind->mapping->backing == BACKING_MEMFD &&
+	       (kind->traits & KIND_SHARED);
 }
 
 /* Lets the device copy a byte; the write to LSI_DSP returns when that is done. */
@@ -299,7 +378,7 @@ const struct pinner by_vfio_read = {
 			"VFIO (type 1) with VFIO_DMA_MAP_FLAG_READ alone: the device may only read. VFIO pins by pin_user_pages_remote() with FOLL_LONGTERM; the page is seen through the device's DMA.",
 	.traits = PINNER_ONE_AT_A_TIME,
 	.missing = vfio_missing,
-	.pin = read_pin,
+	.pin = type1_pin,
 	.see = vfio_see,
 	.unpin = vfio_unpin,
 };
@@ -310,7 +389,43 @@ const struct pinner by_vfio_write = {
 			"VFIO (type 1) with VFIO_DMA_MAP_FLAG_READ and _WRITE: the device may write as well, and VFIO pins by pin_user_pages_remote() with FOLL_WRITE | FOLL_LONGTERM.",
 	.traits = PINNER_ONE_AT_A_TIME,
 	.missing = vfio_missing,
-	.pin = write_pin,
+	.pin = type1_pin,
+	.see = vfio_see,
+	.put = vfio_put,
+	.unpin = vfio_unpin,
+};
+
+const struct pinner by_iommufd_read = {
+	.name = "iommufd-read",
+	.what =
+		"iommufd, mapping for a device that may only read: it pins by pin_user_pages_fast() with FOLL_LONGTERM; the page is seen through the device's DMA.",
+	.traits = PINNER_ONE_AT_A_TIME,
+	.missing = iommufd_missing,
+	.pin = iommufd_pin,
+	.see = vfio_see,
+	.unpin = vfio_unpin,
+};
+
+const struct pinner by_iommufd_write = {
+	.name = "iommufd-write",
+	.what =
+		"iommufd, mapping for a device that may write as well: it pins by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM.",
+	.traits = PINNER_ONE_AT_A_TIME,
+	.missing = iommufd_missing,
+	.pin = iommufd_pin,
+	.see = vfio_see,
+	.put = vfio_put,
+	.unpin = vfio_unpin,
+};
+
+const struct pinner by_iommufd_memfd = {
+	.name = "iommufd-memfd",
+	.what =
+		"iommufd with IOMMU_IOAS_MAP_FILE (Linux 6.13), which maps a memfd for a device and pins by memfd_pin_folios(), for reading and writing and for long.",
+	.traits = PINNER_ONE_AT_A_TIME,
+	.missing = iommufd_missing,
+	.takes = memfd_takes,
+	.pin = memfd_pin,
 	.see = vfio_see,
 	.put = vfio_put,
 	.unpin = vfio_unpin,

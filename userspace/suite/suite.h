@@ -288,6 +288,7 @@ struct pinner {
 
 extern const struct pinner by_module, by_io_uring, by_vmsplice;
 extern const struct pinner by_vfio_read, by_vfio_write;		/* pin_vfio.c */
+extern const struct pinner by_iommufd_read, by_iommufd_write, by_iommufd_memfd;
 extern const struct pinner by_rdma_rxe_read, by_rdma_rxe_write;	/* pin_rdma.c */
 extern const struct pinner by_rdma_siw_read, by_rdma_siw_write;
 extern const struct pinner by_vm_readv, by_vm_writev;		/* pin_call.c */
