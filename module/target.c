@@ -162,7 +162,7 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 {
 	struct file *pidfd = fget(fd), *proc;
 	struct mm_struct *mm;
-	int nr;
+	int nr, again;
 
 	if (!pidfd)
 		return ERR_PTR(-EBADF);
@@ -180,9 +180,10 @@ static struct mm_struct *get_mm_by_pidfd(s32 fd)
 		 * If the process still has this id, the id cannot have been
 		 * given to another process before the lookup.
 		 */
-		if (!IS_ERR(mm) && pidfd_to_nr(pidfd, proc) != nr) {
+		again = IS_ERR(mm) ? nr : pidfd_to_nr(pidfd, proc);
+		if (again != nr) {
 			mmput(mm);
-			mm = ERR_PTR(-ESRCH);
+			mm = ERR_PTR(again < 0 ? again : -ESRCH);
 		}
 	}
 	fput(proc);
