@@ -238,7 +238,9 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_SPLIT_AFTER:
 		return is_held(s) && is(s, KIND_PMD | KIND_LARGE_FOLIO);
 	case PROP_COLLAPSE_AFTER:
-		return is_held(s) && is(s, KIND_BASE_PAGES | KIND_LARGE_FOLIO);
+		/* It may compact the node, and move the pages of others there. */
+		return is_held(s) && is(s, KIND_BASE_PAGES | KIND_LARGE_FOLIO) &&
+		       !in(s, COND_MOVES);
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
 	case PROP_RSS:
