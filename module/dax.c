@@ -36,7 +36,8 @@ static int add_file(struct ps_pin *pin, struct file *file)
 		return 0;
 	if (!nr || nr == pin->dax->max) {
 		max = nr ? 2 * nr : 2;
-		more = krealloc(pin->dax, struct_size(more, files, max), GFP_KERNEL_ACCOUNT);
+		more = krealloc(pin->dax, struct_size(more, files, max),
+				GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		if (!more)
 			return -ENOMEM;
 		more->max = max;

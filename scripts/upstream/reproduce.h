@@ -174,4 +174,20 @@ static inline bool ended(pid_t child, int seconds, int *status)
 	return false;
 }
 
+/* show_stack(): where in the kernel a process is; needs root */
+static inline void show_stack(pid_t pid)
+{
+	char path[40], text[2000];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	if (len > 0)
+		printf("%s:\n%.*s", path, (int)len, text);
+	if (fd >= 0)
+		close(fd);
+}
+
 #endif

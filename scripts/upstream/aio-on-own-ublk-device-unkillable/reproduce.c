@@ -210,21 +210,6 @@ static void serve_and_submit(int ready, int depth)
 	pause();
 }
 
-static void show_stack(pid_t pid)
-{
-	char path[40], text[2000];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	if (len > 0)
-		printf("%s:\n%.*s", path, (int)len, text);
-	if (fd >= 0)
-		close(fd);
-}
-
 /* Does SIGKILL end the process? */
 static bool is_ended(int depth)
 {

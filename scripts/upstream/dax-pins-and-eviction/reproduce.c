@@ -47,21 +47,6 @@ static void evict(const char *path, int pipe)
 	_exit(NO_BUG);
 }
 
-static void show(pid_t pid, const char *name)
-{
-	char path[40], text[2000];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	if (len > 0)
-		printf("%s:\n%.*s", path, (int)len, text);
-	if (fd >= 0)
-		close(fd);
-}
-
 static void hangs(pid_t child, int pipe)
 {
 	char page[PAGE];
@@ -71,7 +56,7 @@ static void hangs(pid_t child, int pipe)
 	kill(child, SIGKILL);
 	killed = ended(child, PATIENCE, &status);
 	if (!killed)
-		show(child, "stack");
+		show_stack(child);
 	/* This gives up the reference. */
 	need(read(pipe, page, sizeof(page)) == sizeof(page), "read of the pipe");
 	released = killed || ended(child, PATIENCE, &status);
