@@ -22,6 +22,9 @@
 /* Of what is known to hang, one scenario waits that long, and the rest is spared. */
 #define HANG_MS		500
 
+/* A process that has not ended so long after SIGKILL is left alone. */
+#define KILLED_MS	30000
+
 /* These end a run, once what was changed of the machine is changed back. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
@@ -41,6 +44,7 @@ struct board {
 struct worker {
 	pid_t pid;		/* 0: there is none */
 	bool timed_out;
+	long killed;		/* sys_now_ms() of the SIGKILL for that */
 	char reason[REASON_MAX];
 };
 
@@ -177,8 +181,8 @@ static void fail_all(struct scenario_result *result, const char *reason)
 	atomic_store(&result->done, true);
 }
 
-/* Where a process is in the kernel, before it is killed. */
-static void describe_hang(pid_t pid, char *reason)
+/* Where a process is in the kernel that should have ended. */
+static void describe_hang(pid_t pid, const char *found, char *reason)
 {
 	char path[40], stack[160] = "";
 	size_t len = 0;
@@ -194,7 +198,7 @@ static void describe_hang(pid_t pid, char *reason)
 	for (len = 0; stack[len]; len++)
 		if (stack[len] == '\n')
 			stack[len] = ' ';
-	snprintf(reason, REASON_MAX, "expected an end, found none in time%s%s",
+	snprintf(reason, REASON_MAX, "expected an end, %s%s%s", found,
 		 *stack ? "; the process is in " : "", stack);
 }
 
@@ -231,18 +235,25 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
 	size_t i;
+	pid_t ret;
 	int status;
 
 	if (stopped)
 		kill(w->pid, SIGKILL);
 	if (!w->timed_out && takes_too_long(pool->run, post)) {
 		w->timed_out = true;
-		describe_hang(w->pid, w->reason);
+		w->killed = sys_now_ms();
+		describe_hang(w->pid, "found none in time", w->reason);
 		kill(w->pid, SIGKILL);
 	}
-	if (waitpid(w->pid, &status, WNOHANG) != w->pid)
-		return;
-	if (WIFSIGNALED(status)) {
+	ret = waitpid(w->pid, &status, WNOHANG);
+	if (ret != w->pid) {
+		if (!w->timed_out || sys_now_ms() - w->killed < KILLED_MS)
+			return;
+		/* The others go on, and the run comes to its end. */
+		describe_hang(w->pid, "found that it cannot be killed", w->reason);
+	}
+	if (ret != w->pid || WIFSIGNALED(status)) {
 		if (!w->timed_out)
 			snprintf(w->reason, REASON_MAX, "the process was killed: %s",
 				 strsignal(WTERMSIG(status)));

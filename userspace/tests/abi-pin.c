@@ -692,20 +692,43 @@ static void test_too_many_pins_of_a_page(struct abi_fixture *f)
 	need_write_file(MAX_PAGES, was);
 }
 
-#define CGROUP_ROOT	"/tmp/cgroup"
-#define CGROUP		CGROUP_ROOT "/abi-test"
+/**
+ * struct memcg - what differs between the versions of memory cgroups
+ * @root: where the hierarchy is mounted
+ * @group: the cgroup of the test in it
+ * @kernel: its file that says how much memory of the kernel is charged
+ * @key: the line of that file, NULL when it has only the number
+ */
+struct memcg {
+	const char *root;
+	const char *group;
+	const char *kernel;
+	const char *key;
+};
+
+#define MEMCG_V2	"/tmp/pinscope-cgroup2"
+
+static const struct memcg memcg_v1 = {
+	.root = MEMCG_V1,
+	.group = MEMCG_V1 "/cost",
+	.kernel = MEMCG_V1 "/cost/memory.kmem.usage_in_bytes",
+};
+
+static const struct memcg memcg_v2 = {
+	.root = MEMCG_V2,
+	.group = MEMCG_V2 "/cost",
+	.kernel = MEMCG_V2 "/cost/memory.stat",
+	.key = "kernel",
+};
 
 /*
  * memory.stat may leave out the latest 64 changes of each processor. Pages that come and
  * go are changes enough; their page table stays.
  */
-static long memcg_stat(const char *name)
+static void update_memory_stat(void)
 {
 	static char *scratch;
 	const size_t len = 128 * page;
-	long value, found = -1;
-	char key[64];
-	FILE *file;
 	int i;
 
 	if (!scratch)
@@ -713,18 +736,29 @@ static long memcg_stat(const char *name)
 	for (i = 0; i < sysconf(_SC_NPROCESSORS_ONLN); i++)
 		need_sys(!madvise(scratch, len, MADV_POPULATE_WRITE) &&
 			 !madvise(scratch, len, MADV_DONTNEED));
-	file = fopen(CGROUP "/memory.stat", "re");
-	need_sys(file, CGROUP "/memory.stat");
-	while (fscanf(file, "%63s %ld", key, &value) == 2)
-		if (!strcmp(key, name))
+}
+
+static long kernel_memory(const struct memcg *memcg)
+{
+	long value, found = -1;
+	char key[64];
+	FILE *file;
+
+	update_memory_stat();
+	file = fopen(memcg->kernel, "re");
+	need_sys(file, "%s", memcg->kernel);
+	if (!memcg->key && fscanf(file, "%ld", &value) == 1)
+		found = value;
+	while (memcg->key && fscanf(file, "%63s %ld", key, &value) == 2)
+		if (!strcmp(key, memcg->key))
 			found = value;
 	fclose(file);
-	need(found >= 0, "no %s in " CGROUP "/memory.stat", name);
+	need(found >= 0, "no number in %s", memcg->kernel);
 	return found;
 }
 
 /* What it costs to keep 1 GiB pinned, as charged to a cgroup of our own. */
-static void cost(int fd, bool huge, long limit)
+static void cost(int fd, const struct memcg *memcg, bool huge, long limit)
 {
 	const size_t len = 1UL << 30;
 	char *addr = map_anon_aligned(len);
@@ -734,9 +768,9 @@ static void cost(int fd, bool huge, long limit)
 	if (huge)
 		madvise(addr, len, MADV_HUGEPAGE);
 	need_sys(!madvise(addr, len, MADV_POPULATE_WRITE));
-	before = memcg_stat("kernel");
+	before = kernel_memory(memcg);
 	id = pin(fd, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr, len);
-	with = memcg_stat("kernel");
+	with = kernel_memory(memcg);
 	printf("# 1 GiB with %s pages: %ld bytes kept\n", huge ? "huge" : "small",
 	       with - before);
 	/*
@@ -748,26 +782,43 @@ static void cost(int fd, bool huge, long limit)
 	munmap(addr, len);
 }
 
+/* A file of a hierarchy's root, that has to take @text. */
+static void write_root(const struct memcg *memcg, const char *name, const char *text)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/%s", memcg->root, name);
+	need_write_file(path, text);
+}
+
+static const struct memcg *mount_memcg(void)
+{
+	if (!mount_memcg_v1())
+		return &memcg_v1;
+	if ((mkdir(MEMCG_V2, 0700) && errno != EEXIST) ||
+	    mount("cgroup2", MEMCG_V2, "cgroup2", 0, NULL))
+		tap_skip("cgroup2 cannot be mounted on " MEMCG_V2 ": %s",
+			 pinscope_errno(errno));
+	write_root(&memcg_v2, "cgroup.subtree_control", "+memory");
+	return &memcg_v2;
+}
+
 static void test_cost(struct abi_fixture *f)
 {
+	const struct memcg *memcg = mount_memcg();
 	const size_t pages = (1UL << 30) / page;
+	char procs[100];
 
-	if ((mkdir(CGROUP_ROOT, 0755) && errno != EEXIST) ||
-	    (mount("cgroup2", CGROUP_ROOT, "cgroup2", 0, NULL) &&
-	     errno != EBUSY))
-		tap_skip("cgroup2 cannot be mounted on " CGROUP_ROOT ": %s",
-			 pinscope_errno(errno));
-	need_write_file(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
-	need_sys(!mkdir(CGROUP, 0755) || errno == EEXIST);
-	need_write_file(CGROUP "/cgroup.procs", "0");
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", memcg->group);
+	need_sys(!mkdir(memcg->group, 0700) || errno == EEXIST);
+	need_write_file(procs, "0");
 	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
-		cost(f->ctl, true, 32 << 10);
+		cost(f->ctl, memcg, true, 32 << 10);
 	/* Eight bytes a page, and what an accounting by pages adds to it. */
-	cost(f->ctl, false, 8 * pages + 4 * page);
-	need_write_file(CGROUP_ROOT "/cgroup.procs", "0");
-	/* Another test mounts the memory controller as version 1. */
-	need_sys(!rmdir(CGROUP));
-	need_write_file(CGROUP_ROOT "/cgroup.subtree_control", "-memory");
+	cost(f->ctl, memcg, false, 8 * pages + 4 * page);
+	write_root(memcg, "cgroup.procs", "0");
+	need_sys(!rmdir(memcg->group));
+	need_sys(!umount(memcg->root));
 }
 
 static unsigned int lines_of_pins(void)

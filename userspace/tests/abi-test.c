@@ -4,6 +4,7 @@
  * gets the errno that fits, pins live as long as they should, and INSPECT says
  * what /proc/self/pagemap and /proc/kpageflags say.
  */
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "../suite/memory.h"
@@ -280,6 +281,18 @@ void drain_lru(void)
 	/* Whatever it does with this page, it empties the batches first. */
 	syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status, 0);
 	munmap(addr, page);
+}
+
+int mount_memcg_v1(void)
+{
+	if ((mkdir(MEMCG_V1, 0700) && errno != EEXIST) ||
+	    mount("memcg", MEMCG_V1, "cgroup", 0, "memory"))
+		return -errno;
+	/* Without CONFIG_MEMCG_V1 some kernels mount an empty hierarchy. */
+	if (!access(MEMCG_V1 "/memory.oom_control", F_OK))
+		return 0;
+	need_sys(!umount(MEMCG_V1));
+	return -ENODEV;
 }
 
 int uffd_missing(void *addr, size_t len)

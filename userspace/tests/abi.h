@@ -141,6 +141,16 @@ bool expect_state_at(struct tap_place at, const char *text, int fd,
 /* Pages on their way to an LRU list have a reference more; not after this. */
 void drain_lru(void);
 
+/*
+ * Mounts the memory controller of cgroups as version 1. Returns 0 or -errno, -ENODEV when
+ * the kernel has none. A test that can do with both versions takes this one: what was
+ * charged by version 2, which does not count memory and swap together, underflows that
+ * count when it is uncharged under version 1 (page_counter_cancel() warns), and an object
+ * of the kernel may be freed long after its cgroup is gone.
+ */
+#define MEMCG_V1	"/tmp/pinscope-memcg"
+int mount_memcg_v1(void);
+
 /* Sets a file of /proc or /sys, or the test ends. */
 void need_write_file(const char *path, const char *text);
 
