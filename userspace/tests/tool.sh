@@ -245,7 +245,7 @@ explains 4 'module is older' /pinscope-abi-99 check
 ok "an older module: says what to build"
 
 # The suite; all of it has a run of its own.
-run 0 pinscope test 'anon.*'
+run 0 pinscope test 'anon.*/pin:*'
 ok "test: a kind"
 [ "$(head -n 1 $out)" = 'KTAP version 1' ] &&
 	[ "$(sed -n 2p $out)" = "1..$(grep -c '^ok ' $out)" ]
@@ -282,7 +282,7 @@ run 0 pinscope test -s 7 --list 'anon.fresh/*' && mv $out /tmp/seven &&
 ok "test: a seed gives one order"
 run 0 pinscope test -s random 'anon.fresh/pin:*' && grep -qE '^# --shuffle [1-9]' $out
 ok "test: a random order says its seed"
-run 0 pinscope test -j 1 -s 7 -d /mnt/dax 'dax-*-thp*' && ! grep -q '^not ok' $out
+run 0 pinscope test -j 1 -s 7 -d /mnt/dax 'dax-*-thp*/pin+*:*' && ! grep -q '^not ok' $out
 ok "test: no scenario sees what another has written"
 run 0 pinscope test 'zeropage.fresh/*' && case $verdict in
 reliable)	! grep -q 'pin+LONGTERM:reliable # ' $out ;;
