@@ -495,7 +495,7 @@ int main(int argc, char **argv)
 {
 	static const struct test *const tables[] = {
 		input_tests, pin_tests, inspect_tests, fault_tests,
-		remote_tests, gup_test_tests, track_tests, stress_tests,
+		remote_tests, access_tests, gup_test_tests, track_tests, stress_tests,
 	};
 	static const struct tap_hooks hooks = {
 		.run = run_with_fixture, .nothing_left = nothing_left,

@@ -59,6 +59,7 @@ extern const struct test pin_tests[];
 extern const struct test inspect_tests[];
 extern const struct test fault_tests[];
 extern const struct test remote_tests[];
+extern const struct test access_tests[];
 extern const struct test gup_test_tests[];
 extern const struct test track_tests[];
 extern const struct test stress_tests[];

@@ -501,6 +501,9 @@ echo integrity >/sys/kernel/security/lockdown 2>/dev/null
 if grep -q '\[integrity\]' /sys/kernel/security/lockdown 2>/dev/null; then
 	explains 4 'locked down' pinscope info
 	ok "lockdown: says so"
+	echo confidentiality >/sys/kernel/security/lockdown
+	explains 4 'locked down' pinscope info
+	ok "lockdown, confidentiality: likewise"
 else
 	n=$((n + 1))
 	echo "ok $n - lockdown # SKIP this kernel is built without it"
