@@ -115,36 +115,56 @@ void suite_shuffle(struct suite_run *run, unsigned int seed)
 	}
 }
 
-static bool is_new(bool *seen)
-{
-	bool was = *seen;
+/* Which two of kind, condition and request have met. */
+struct met {
+	size_t nr_conditions;
+	bool *kind_condition;
+	bool *kind_request;
+	bool *condition_request;
+};
 
-	*seen = true;
-	return !was;
+/* The three pairs of a scenario. */
+static void pairs_of(const struct suite_run *run, const struct met *met, size_t i,
+		     bool *pairs[3])
+{
+	const struct scenario *s = &run->results[i].scenario;
+	size_t k = s->kind - run->kinds, c = s->condition - run->conditions;
+	size_t r = s->request - requests;
+
+	pairs[0] = &met->kind_condition[k * met->nr_conditions + c];
+	pairs[1] = &met->kind_request[k * nr_requests + r];
+	pairs[2] = &met->condition_request[c * nr_requests + r];
 }
 
 int suite_cover(struct suite_run *run)
 {
 	size_t nr_kinds = run->nr_kinds, nr = run->nr_conditions, i, kept = 0;
-	bool *with_kind, *with_condition, *seen;
+	struct met met = { .nr_conditions = nr };
+	bool *memory, *taken, *pairs[3];
+	int want;
 
-	seen = calloc(nr_kinds * nr + nr_kinds * nr_requests + nr * nr_requests, sizeof(*seen));
-	if (!seen)
+	memory = calloc(nr_kinds * nr + nr_kinds * nr_requests + nr * nr_requests + run->nr,
+			sizeof(*memory));
+	if (!memory)
 		return -ENOMEM;
-	with_kind = seen + nr_kinds * nr;
-	with_condition = with_kind + nr_kinds * nr_requests;
-	for (i = 0; i < run->nr; i++) {
-		const struct scenario *s = &run->results[i].scenario;
-		size_t k = s->kind - run->kinds, c = s->condition - run->conditions;
-		size_t r = s->request - requests;
-
-		/* All three are noted, whichever is new. */
-		if (is_new(&seen[k * nr + c]) + is_new(&with_kind[k * nr_requests + r]) +
-		    is_new(&with_condition[c * nr_requests + r]))
+	met.kind_condition = memory;
+	met.kind_request = met.kind_condition + nr_kinds * nr;
+	met.condition_request = met.kind_request + nr_kinds * nr_requests;
+	taken = met.condition_request + nr * nr_requests;
+	/* First those with three new pairs: so there are fewer in all. */
+	for (want = 3; want; want--)
+		for (i = 0; i < run->nr; i++) {
+			pairs_of(run, &met, i, pairs);
+			if (!*pairs[0] + !*pairs[1] + !*pairs[2] < want)
+				continue;
+			*pairs[0] = *pairs[1] = *pairs[2] = true;
+			taken[i] = true;
+		}
+	for (i = 0; i < run->nr; i++)
+		if (taken[i])
 			memmove(&run->results[kept++], &run->results[i],
 				sizeof(run->results[i]));
-	}
 	run->nr = kept;
-	free(seen);
+	free(memory);
 	return 0;
 }
