@@ -25,10 +25,10 @@
  * all pins of the folio are recorded, and it need not be read again: the folio is complete.
  * That ends when folio_add_pin() or folio_add_pins() add pins, whose takers are not known.
  *
- * Owns the table of sites and the xarray of folios. Locks: track_mutex for starting,
- * stopping and reading; inside it the xa_lock of the folios, which the handlers take,
- * in any context and with interrupts off. It protects the folios, and what is in the
- * sites.
+ * Owns the table of sites and the leaves, which have the folios. Locks: track_mutex for
+ * starting, stopping and reading; inside it the xa_lock of the leaves, which the handlers
+ * take, in any context and with interrupts off. It protects the leaves, the folios, and
+ * what is in the sites.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -88,10 +88,10 @@ struct site {
 #define MAX_HOLDERS	256
 
 /*
- * What is pinned of a folio. Almost always one site has pinned it, and everything is
- * in the xarray's value: from bit 0 on the number of the site, how many pins, whether the
- * folio is complete, and the time of the first pin. Otherwise the xarray points to a
- * struct holders.
+ * What is pinned of a folio is its entry. Almost always one site has pinned it, and the
+ * entry is a value of the kind that xarrays have: from bit 0 on the number of the site, how
+ * many pins, whether the folio is complete, and the time of the first pin. Otherwise the
+ * entry points to a struct holders.
  */
 struct holder {
 	u32 site;
@@ -108,7 +108,21 @@ struct holders {
 	struct holder holder[] __counted_by(max);
 };
 
-static DEFINE_XARRAY_FLAGS(folios, XA_FLAGS_LOCK_IRQ);
+/*
+ * The entries of PFNs that follow each other, one for each; NULL: nothing is recorded. GUP
+ * fills arrays with neighbours mostly. Whoever has a leaf needs one load or store for a
+ * folio, and xas_load() and xas_store() take some 150 instructions.
+ */
+#define LEAF_SHIFT	6
+#define LEAF_PFNS	BIT(LEAF_SHIFT)
+
+struct leaf {
+	unsigned long nr;	/* entries that are not NULL */
+	void *entry[LEAF_PFNS];
+};
+
+static DEFINE_XARRAY_FLAGS(leaves, XA_FLAGS_LOCK_IRQ);	/* by PFN >> LEAF_SHIFT */
+static struct kmem_cache *leaf_cache;
 static struct site *sites;
 static u32 *chains;		/* heads, by hash value */
 static u32 nr_sites, max_sites;	/* free ones included */
@@ -169,6 +183,75 @@ static u64 known_pins(void *entry)
 
 	return xa_is_value(entry) ? unpack(entry).count :
 	       h->total - min(h->total, h->undecided);
+}
+
+/* -------------------------------------------------------------- the leaves */
+
+/* Where the entry of a PFN is. */
+struct place {
+	unsigned long pfn;
+	struct leaf *leaf;	/* NULL: there is none */
+};
+
+static void **slot_of(const struct place *at)
+{
+	return &at->leaf->entry[at->pfn % LEAF_PFNS];
+}
+
+static void *entry_of(const struct place *at)
+{
+	return at->leaf ? *slot_of(at) : NULL;
+}
+
+/* Frees the leaf of a place if it has become empty. */
+static void leave(struct place *at)
+{
+	if (!at->leaf || at->leaf->nr)
+		return;
+	__xa_erase(&leaves, at->pfn >> LEAF_SHIFT);
+	kmem_cache_free(leaf_cache, at->leaf);
+	at->leaf = NULL;
+}
+
+static void move_to(struct place *at, unsigned long pfn)
+{
+	if (!at->leaf || (at->pfn ^ pfn) >= LEAF_PFNS) {
+		leave(at);
+		at->leaf = xa_load(&leaves, pfn >> LEAF_SHIFT);
+	}
+	at->pfn = pfn;
+}
+
+static bool add_leaf(struct place *at)
+{
+	struct leaf *leaf = kmem_cache_zalloc(leaf_cache, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!leaf)
+		return false;
+	if (xa_is_err(__xa_store(&leaves, at->pfn >> LEAF_SHIFT, leaf,
+				 GFP_NOWAIT | __GFP_NOWARN))) {
+		kmem_cache_free(leaf_cache, leaf);
+		return false;
+	}
+	at->leaf = leaf;
+	return true;
+}
+
+/*
+ * Makes @new the entry of a place in the stead of @old. The leaf stays when it becomes
+ * empty, until leave(). Returns false without memory, which only a new leaf needs.
+ */
+static bool replace(struct place *at, void *old, void *new)
+{
+	if (new == old)
+		return true;
+	if (!at->leaf && !add_leaf(at))
+		return false;
+	*slot_of(at) = new;
+	at->leaf->nr += !!new - !!old;
+	if (old && !xa_is_value(old))
+		kfree(old);
+	return true;
 }
 
 /* ------------------------------------------------------ calls under way */
@@ -273,7 +356,7 @@ static u32 find_site(struct site *key, u64 now)
 }
 
 /*
- * Returns what the xarray has of a folio in the long form, with room for another site;
+ * Returns the entry of a folio in the long form, with room for another site;
  * it is @entry itself if that has room. NULL without memory.
  */
 static struct holders *with_room(void *entry)
@@ -301,28 +384,10 @@ static struct holders *with_room(void *entry)
 	return new;
 }
 
-/* Puts @new into the xarray in the place of @old. */
-static void replace(struct xa_state *xas, void *old, void *new)
+/* A site has taken @n pins of the folio at @at, which has @pins now, whoever has them. */
+static void add_pins(struct place *at, u32 site, u64 n, u64 pins, u32 time)
 {
-	if (new == old)
-		return;
-	xas_store(xas, new);
-	if (old && !xa_is_value(old))
-		kfree(old);
-}
-
-/* Puts @n pins of one site into the xarray, in the place of @old. */
-static bool replace_one(struct xa_state *xas, void *old, const struct holder *one,
-			bool complete)
-{
-	replace(xas, old, pack(one, complete));
-	return !xas_error(xas);
-}
-
-/* A site has taken @n pins of the folio at @xas, which has @pins now, whoever has them. */
-static void add_pins(struct xa_state *xas, u32 site, u64 n, u64 pins, u32 time)
-{
-	void *entry = xas_load(xas);
+	void *entry = entry_of(at);
 	struct holder one = { .site = site, .time = time };
 	struct holders *h;
 	bool complete;
@@ -331,7 +396,7 @@ static void add_pins(struct xa_state *xas, u32 site, u64 n, u64 pins, u32 time)
 	if (entry && pins <= n) {
 		/* Those that are recorded have gone, some without being seen. */
 		totals.missed += known_pins(entry);
-		replace(xas, entry, NULL);
+		replace(at, entry, NULL);
 		entry = NULL;
 	}
 	complete = entry ? is_complete(entry) || pins <= known_pins(entry) + n : pins <= n;
@@ -340,7 +405,7 @@ static void add_pins(struct xa_state *xas, u32 site, u64 n, u64 pins, u32 time)
 	if ((!entry || xa_is_value(entry)) && one.site == site &&
 	    one.count + n <= MAX_COUNT) {
 		one.count += n;
-		if (!replace_one(xas, entry, &one, complete))
+		if (!replace(at, entry, pack(&one, complete)))
 			totals.missed += n;
 		return;
 	}
@@ -356,7 +421,7 @@ static void add_pins(struct xa_state *xas, u32 site, u64 n, u64 pins, u32 time)
 	h->holder[i].count += n;
 	h->total += n;
 	h->complete = complete;
-	replace(xas, entry, h);
+	replace(at, entry, h);
 }
 
 static void note_end(const struct holder *one, u32 time)
@@ -368,8 +433,8 @@ static void note_end(const struct holder *one, u32 time)
 		*longest = max(*longest, (u64)(time - one->time) << TIME_SHIFT);
 }
 
-/* The last pin of the folio at @xas is released. */
-static void end_all(struct xa_state *xas, void *entry, u32 time)
+/* The last pin of the folio at @at is released. */
+static void end_all(struct place *at, void *entry, u32 time)
 {
 	struct holders *h = entry;
 	struct holder one;
@@ -382,13 +447,13 @@ static void end_all(struct xa_state *xas, void *entry, u32 time)
 		for (i = 0; i < h->nr; i++)
 			note_end(&h->holder[i], time);
 	}
-	replace(xas, entry, NULL);
+	replace(at, entry, NULL);
 }
 
-/* Of the folio at @xas @n pins are released, of @pins that it has until then. */
-static void del_pins(struct xa_state *xas, u64 n, u64 pins, u32 time)
+/* Of the folio at @at @n pins are released, of @pins that it has until then. */
+static void del_pins(struct place *at, u64 n, u64 pins, u32 time)
 {
-	void *entry = xas_load(xas);
+	void *entry = entry_of(at);
 	struct holder one;
 	struct holders *h;
 	bool complete;
@@ -404,13 +469,13 @@ static void del_pins(struct xa_state *xas, u64 n, u64 pins, u32 time)
 		/* More than are recorded, or fewer: there were pins nobody saw. */
 		totals.unknown += n > known ? n - known : 0;
 		totals.missed += known > n ? known - n : 0;
-		end_all(xas, entry, time);
+		end_all(at, entry, time);
 		return;
 	}
 	if (complete && xa_is_value(entry)) {
 		one = unpack(entry);
 		one.count -= n;
-		replace_one(xas, entry, &one, true);
+		replace(at, entry, pack(&one, true));
 		return;
 	}
 	h = with_room(entry);
@@ -426,7 +491,7 @@ static void del_pins(struct xa_state *xas, u64 n, u64 pins, u32 time)
 		h->holder[0].count = h->total;
 		h->undecided = 0;
 	}
-	replace(xas, entry, h);
+	replace(at, entry, h);
 }
 
 /* -------------------------------------------------------------- handlers */
@@ -483,16 +548,6 @@ static struct folio *next_folio(struct change *c, unsigned long *n)
 	return folio;
 }
 
-/* Neighbours are in the same node of the xarray, which is not looked up again. */
-static void move_to(struct xa_state *xas, unsigned long pfn)
-{
-	if (!xas_invalid(xas) && xas->xa_node && !xas->xa_node->shift &&
-	    (xas->xa_index ^ pfn) < XA_CHUNK_SIZE)
-		xas_advance(xas, pfn);
-	else
-		xas_set(xas, pfn);
-}
-
 /* Neighbouring pages of one folio. */
 struct run {
 	struct folio *folio;
@@ -514,17 +569,18 @@ static int next_runs(struct change *c, struct run *runs)
 
 static void handle_runs(const struct change *c, const struct run *runs, int nr, u32 time)
 {
-	XA_STATE(xas, &folios, 0);
+	struct place at = {};
 	int i, pins;
 
 	for (i = 0; i < nr; i++) {
-		move_to(&xas, folio_pfn(runs[i].folio));
+		move_to(&at, folio_pfn(runs[i].folio));
 		pins = max(0, ps_folio_pincount(runs[i].folio));
 		if (c->site != NO_SITE)
-			add_pins(&xas, c->site, runs[i].n, pins, time);
+			add_pins(&at, c->site, runs[i].n, pins, time);
 		else
-			del_pins(&xas, runs[i].n, pins, time);
+			del_pins(&at, runs[i].n, pins, time);
 	}
+	leave(&at);
 }
 
 /* Runs in the caller of GUP, with preemption off: 1 GiB of base pages takes some 100 ms. */
@@ -536,9 +592,9 @@ static void handle(struct change *c, u64 now)
 	int nr;
 
 	while ((nr = next_runs(c, runs))) {
-		xa_lock_irqsave(&folios, flags);
+		xa_lock_irqsave(&leaves, flags);
 		handle_runs(c, runs, nr, time);
-		xa_unlock_irqrestore(&folios, flags);
+		xa_unlock_irqrestore(&leaves, flags);
 	}
 }
 
@@ -548,20 +604,21 @@ static void handle(struct change *c, u64 now)
  */
 static void expect_more_pins(struct folio *folio)
 {
-	XA_STATE(xas, &folios, folio_pfn(folio));
+	struct place at = {};
 	struct holder one;
 	unsigned long flags;
 	void *entry;
 
-	xa_lock_irqsave(&folios, flags);
-	entry = xas_load(&xas);
+	xa_lock_irqsave(&leaves, flags);
+	move_to(&at, folio_pfn(folio));
+	entry = entry_of(&at);
 	if (entry && xa_is_value(entry)) {
 		one = unpack(entry);
-		replace_one(&xas, entry, &one, false);
+		replace(&at, entry, pack(&one, false));
 	} else if (entry) {
 		((struct holders *)entry)->complete = false;
 	}
-	xa_unlock_irqrestore(&folios, flags);
+	xa_unlock_irqrestore(&leaves, flags);
 }
 
 /*
@@ -687,13 +744,13 @@ static int leave_gup(struct kretprobe_instance *ri, struct pt_regs *regs)
 	key.pid = in_task() ? task_tgid(current) : NULL;
 	key.hash = jhash2((const u32 *)key.is.stack, sizeof(key.is.stack) / 4,
 			  gup->call ^ call->gup_flags ^ hash_ptr(key.pid, 31));
-	xa_lock_irqsave(&folios, flags);
+	xa_lock_irqsave(&leaves, flags);
 	c.site = find_site(&key, now);
 	if (c.site != NO_SITE)
 		note_call(&sites[c.site], call, ret, now);
 	else
 		totals.missed += c.nr;
-	xa_unlock_irqrestore(&folios, flags);
+	xa_unlock_irqrestore(&leaves, flags);
 	if (c.site != NO_SITE && takes_pins(gup) && call->pages)
 		handle(&c, now);
 	return 0;
@@ -940,18 +997,29 @@ static int add_probes(void)
 	return ret;
 }
 
+/* Frees the leaf at @xas with what it has. */
+static void free_leaf(struct xa_state *xas, struct leaf *leaf)
+{
+	struct place at = { .leaf = leaf };
+
+	for (at.pfn = 0; at.pfn < LEAF_PFNS; at.pfn++)
+		replace(&at, entry_of(&at), NULL);
+	xas_store(xas, NULL);
+	kmem_cache_free(leaf_cache, leaf);
+}
+
 /* Forgets all that was recorded. The probes are off. */
 static void forget(void)
 {
-	XA_STATE(xas, &folios, 0);
+	XA_STATE(xas, &leaves, 0);
 	unsigned int batch = 0;
-	void *entry;
+	struct leaf *leaf;
 	u32 i;
 
 	xas_lock_irq(&xas);
-	xas_for_each(&xas, entry, ULONG_MAX) {
-		replace(&xas, entry, NULL);
-		if (++batch % 256)
+	xas_for_each(&xas, leaf, ULONG_MAX) {
+		free_leaf(&xas, leaf);
+		if (++batch % 4)
 			continue;
 		xas_pause(&xas);
 		xas_unlock_irq(&xas);
@@ -979,10 +1047,13 @@ static int start_tracking(u32 max, u32 flags)
 	if (tracking)
 		return -EBUSY;
 	forget();
+	if (!leaf_cache)
+		leaf_cache = kmem_cache_create("pinscope_leaf", sizeof(struct leaf), 0, 0,
+					       NULL);
 	max_sites = max ? max : PINSCOPE_SITES_DEFAULT;
 	sites = kvcalloc(max_sites, sizeof(*sites), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	chains = kvmalloc_array(SITE_CHAINS, sizeof(*chains), GFP_KERNEL_ACCOUNT);
-	if (!sites || !chains) {
+	if (!leaf_cache || !sites || !chains) {
 		forget();
 		return -ENOMEM;
 	}
@@ -1054,14 +1125,40 @@ static bool has_pins(unsigned long pfn)
 	return !page || ps_page_may_be_pinned(page);
 }
 
+/* Counts what the leaf at @xas has from @pfn to @last. Returns how much work that was. */
+static unsigned int count_leaf(struct xa_state *xas, struct leaf *leaf, unsigned long pfn,
+			       unsigned long last, u64 now)
+{
+	unsigned long first = xas->xa_index << LEAF_SHIFT;
+	struct place at = { .pfn = max(pfn, first), .leaf = leaf };
+	unsigned int holders = 0;
+	void *entry;
+
+	last = min(last, first + LEAF_PFNS - 1);
+	for (; at.pfn <= last; at.pfn++) {
+		entry = entry_of(&at);
+		if (!entry)
+			continue;
+		holders += nr_holders(entry);
+		/* Its last unpins may have come at the same time, see at the top. */
+		if (is_complete(entry) || has_pins(at.pfn))
+			count_entry(entry, now);
+		else
+			end_all(&at, entry, folio_time(now));
+	}
+	if (!leaf->nr)
+		free_leaf(xas, leaf);
+	return holders + 1;
+}
+
 /* Sums up for each site what it holds of the folios that begin from @pfn to @last. */
 static int count_held(unsigned long pfn, unsigned long last)
 {
-	XA_STATE(xas, &folios, pfn);
+	XA_STATE(xas, &leaves, pfn >> LEAF_SHIFT);
 	u64 now = ktime_get_ns();
 	unsigned int batch = 0;
+	struct leaf *leaf;
 	int ret = 0;
-	void *entry;
 	u32 i;
 
 	/* Only readers, who have track_mutex, look at these. */
@@ -1074,13 +1171,8 @@ static int count_held(unsigned long pfn, unsigned long last)
 		memset(site->ages, 0, sizeof(site->ages));
 	}
 	xas_lock_irq(&xas);
-	xas_for_each(&xas, entry, last) {
-		batch += nr_holders(entry);
-		/* Its last unpins may have come at the same time, see at the top. */
-		if (is_complete(entry) || has_pins(xas.xa_index))
-			count_entry(entry, now);
-		else
-			end_all(&xas, entry, folio_time(now));
+	xas_for_each(&xas, leaf, last >> LEAF_SHIFT) {
+		batch += count_leaf(&xas, leaf, pfn, last, now);
 		if (batch < 256)
 			continue;
 		batch = 0;
@@ -1123,10 +1215,10 @@ static void recycle_sites(struct work_struct *work)
 	if (!tracking)
 		goto unlock;
 	for (i = 0; i < nr_sites; i++) {
-		xa_lock_irq(&folios);
+		xa_lock_irq(&leaves);
 		sites[i].ended = sites[i].pid &&
 				 !pid_has_task(sites[i].pid, PIDTYPE_TGID);
-		xa_unlock_irq(&folios);
+		xa_unlock_irq(&leaves);
 	}
 	if (count_held(0, ULONG_MAX))
 		goto unlock;
@@ -1135,13 +1227,13 @@ static void recycle_sites(struct work_struct *work)
 
 		if (!site->ended || site->is.held)
 			continue;
-		xa_lock_irq(&folios);
+		xa_lock_irq(&leaves);
 		pid = site->pid;
 		unchain(i);
 		*site = (struct site) { .next = free_sites };
 		free_sites = i;
 		totals.forgotten++;
-		xa_unlock_irq(&folios);
+		xa_unlock_irq(&leaves);
 		put_pid(pid);
 	}
 unlock:
@@ -1173,10 +1265,10 @@ static struct pinscope_site site_record(u32 i)
 	struct pinscope_site rec;
 	u64 now, gup_flags = 0;
 
-	xa_lock_irq(&folios);
+	xa_lock_irq(&leaves);
 	now = ktime_get_ns();	/* not before a time that the site has */
 	rec = sites[i].is;
-	xa_unlock_irq(&folios);
+	xa_unlock_irq(&leaves);
 	rec.id = i + 1;
 	rec.kernel_flags = rec.gup_flags;
 	ps_gup_flags_from_kernel(rec.kernel_flags, &gup_flags);
@@ -1190,12 +1282,12 @@ static struct pinscope_site site_record(u32 i)
 
 static void get_totals(struct pinscope_track *cmd)
 {
-	xa_lock_irq(&folios);
+	xa_lock_irq(&leaves);
 	cmd->missed = totals.missed + missed_calls();
 	cmd->unknown = totals.unknown;
 	cmd->forgotten = totals.forgotten;
 	cmd->sites = nr_sites;
-	xa_unlock_irq(&folios);
+	xa_unlock_irq(&leaves);
 	cmd->max_sites = max_sites;
 	cmd->on = tracking;
 	cmd->since_ns = sites ? ktime_get_ns() - started : 0;
@@ -1316,7 +1408,7 @@ int ps_cmd_holders(struct ps_ucmd *ucmd)
  */
 bool ps_holders_known(void)
 {
-	return !xa_empty(&folios);
+	return !xa_empty(&leaves);
 }
 
 /**
@@ -1324,26 +1416,29 @@ bool ps_holders_known(void)
  * @records: the records, with PFNs; @sites and @tracked are 0
  * @nr: how many; of the folios of a record, only the first one is looked at
  *
- * Context: any; takes the xa_lock of the folios, with interrupts off, for some records at
+ * Context: any; takes the xa_lock of the leaves, with interrupts off, for some records at
  * a time.
  */
 void ps_holders_fill(struct pinscope_page *records, unsigned int nr)
 {
 	struct pinscope_page *rec = records, *end = records + nr, *pause;
+	struct place at;
 	void *entry;
 
 	while (rec < end) {
-		xa_lock_irq(&folios);
+		xa_lock_irq(&leaves);
+		at = (struct place) {};
 		for (pause = min(end, rec + BATCH); rec < pause; rec++) {
 			if (rec->pincount <= 0)
 				continue;
-			entry = xa_load(&folios, rec->folio_pfn);
+			move_to(&at, rec->folio_pfn);
+			entry = entry_of(&at);
 			if (!entry)
 				continue;
 			rec->sites = nr_holders(entry);
 			rec->tracked = min_t(u64, known_pins(entry), rec->pincount);
 		}
-		xa_unlock_irq(&folios);
+		xa_unlock_irq(&leaves);
 	}
 }
 
@@ -1497,6 +1592,7 @@ void ps_holders_exit(void)
 	stop_tracking();
 	cancel_delayed_work_sync(&recycle_work);
 	forget();
+	kmem_cache_destroy(leaf_cache);
 }
 
 #else /* the kernel has no probes that tracking needs */
