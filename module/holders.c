@@ -1293,6 +1293,23 @@ static void get_totals(struct pinscope_track *cmd)
 	cmd->since_ns = sites ? ktime_get_ns() - started : 0;
 }
 
+/*
+ * Gives the caller of TRACK its struct. A START that its caller takes for failed is undone,
+ * before anybody else can find tracking on. STOP and CLEAR are not: to do them again does
+ * no harm.
+ */
+static int answer(struct ps_ucmd *ucmd)
+{
+	const struct pinscope_track *cmd = ucmd->cmd;
+	int ret = ps_respond(ucmd);
+
+	if (ret && cmd->op == PINSCOPE_TRACK_START) {
+		stop_tracking();
+		forget();
+	}
+	return ret;
+}
+
 /**
  * ps_cmd_track() - PINSCOPE_IOC_TRACK, see struct pinscope_track
  * @ucmd: the ioctl
@@ -1329,8 +1346,10 @@ int ps_cmd_track(struct ps_ucmd *ucmd)
 		break;
 	}
 	get_totals(cmd);
+	if (!ret)
+		ret = answer(ucmd);
 	mutex_unlock(&track_mutex);
-	return ret ? ret : ps_respond(ucmd);
+	return ret;
 }
 
 /*

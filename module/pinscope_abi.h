@@ -784,7 +784,8 @@ enum pinscope_track_op {
  * Errors: EPERM the caller does not have CAP_SYS_ADMIN; EBUSY for START tracking is
  * on, for CLEAR it is, too; ENODEV somebody has turned ftrace (kernel.ftrace_enabled) or
  * kprobes (/sys/kernel/debug/kprobes/enabled) off; EOPNOTSUPP the kernel has no kretprobes
- * or no ftrace with registers, or it is a PREEMPT_RT kernel.
+ * or no ftrace with registers, or it is a PREEMPT_RT kernel; EFAULT the struct cannot be
+ * written: then START has not started anything, but STOP and CLEAR are done.
  */
 struct pinscope_track {
 	__u32 size;

@@ -96,6 +96,34 @@ static void test_permission(struct abi_fixture *f)
 	need_sys(!seteuid(0));
 }
 
+/* The answer of START cannot be written: tracking is as off as before. */
+static void test_answer(struct abi_fixture *f)
+{
+	struct pinscope_track *cmd = (void *)f->mem, track;
+	unsigned int op;
+
+	start(f->ctl, 0, 0);
+	stop(f->ctl);
+	cmd->size = sizeof(*cmd);
+	for (op = PINSCOPE_TRACK_QUERY; op <= PINSCOPE_TRACK_CLEAR; op++) {
+		tap_context("operation %u", op);
+		cmd->op = op;
+		need_sys(!mprotect(f->mem, f->len, PROT_READ));
+		expect_ret(ioctl(f->ctl, PINSCOPE_IOC_TRACK, cmd) ? -errno : 0, -EFAULT);
+		need_sys(!mprotect(f->mem, f->len, RW));
+		need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+		expect_eq(track.on, 0);
+	}
+	tap_context("STOP while tracking is on");
+	start(f->ctl, 0, 0);
+	cmd->op = PINSCOPE_TRACK_STOP;
+	need_sys(!mprotect(f->mem, f->len, PROT_READ));
+	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_TRACK, cmd) ? -errno : 0, -EFAULT);
+	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.on, 0, "STOP ends tracking, whatever becomes of its answer");
+	stop(f->ctl);
+}
+
 /* Each call with its flags, what it holds, and how that ends in parts. */
 static void test_calls(struct abi_fixture *f)
 {
@@ -715,6 +743,7 @@ static void test_start_and_stop(struct abi_fixture *f)
 const struct test track_tests[] = {
 	TEST_POPULATED("TRACK: input", test_input, 1),
 	TEST("TRACK: permission", test_permission),
+	TEST_POPULATED("TRACK: an answer that cannot be written", test_answer, 1),
 	TEST_POPULATED("TRACK: every call, and parts", test_calls, 8),
 	TEST_POPULATED("TRACK: the file holders", test_file, 1),
 	TEST("TRACK: a call that fails", test_failed_call),
