@@ -30,6 +30,8 @@
  * take, in any context and with interrupts off. It protects the leaves, the folios, and
  * what is in the sites.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/debugfs.h>
@@ -131,6 +133,7 @@ static struct pinscope_track totals;	/* its counters */
 static u64 started;		/* ktime_get_ns() when tracking began */
 static bool tracking;		/* the probes are registered */
 static bool references;		/* those of the get calls, too */
+static bool stuck;		/* a probe could not be removed; see remove_probes() */
 static struct pid *starter;	/* the process that started it */
 static DEFINE_MUTEX(track_mutex);
 
@@ -802,7 +805,11 @@ static struct adder {
 /* Modules cannot take the address of a function that is not exported; kprobes know it. */
 static int find_adder(struct adder *adder)
 {
-	struct kprobe probe = { .symbol_name = adder->name };
+	/* Disabled: to disarm a kprobe takes memory, and this one is on the stack. */
+	struct kprobe probe = {
+		.symbol_name = adder->name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
 	int ret;
 
 	if (adder->addr)
@@ -879,12 +886,7 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 	handle(&c, ktime_get_ns());
 }
 
-static struct ftrace_ops unpin_ops = {
-	.func = enter_unpin,
-	/* PERMANENT: kernel.ftrace_enabled stays 1, or this cannot be registered. */
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION |
-		 FTRACE_OPS_FL_PERMANENT,
-};
+static struct ftrace_ops unpin_ops;
 
 /* ----------------------------------------------------------- on and off */
 
@@ -904,7 +906,16 @@ static u64 missed_calls(void)
 	return missed;
 }
 
-static void remove_probes(void)
+/*
+ * To disarm a kprobe, ftrace needs some memory. Without it the kernel warns, keeps the
+ * kprobe in its table, and counts wrongly how many there are; unregister_kretprobes() only
+ * sets the address of the kprobe to NULL. It is not called any more, but it must stay where
+ * it is, and trying again makes the count worse. ftrace fails when it has found an error
+ * of its own: then it still calls the handlers. In both cases tracking does not start
+ * again, and the module stays until the machine boots. It cannot stay when it is being
+ * unloaded already: STOP before rmmod tells.
+ */
+static int remove_probes(void)
 {
 	struct kretprobe *probes[ARRAY_SIZE(gup_probes)];
 	int nr = 0, i;
@@ -916,14 +927,24 @@ static void remove_probes(void)
 	unregister_kretprobes(probes, nr);
 	totals.missed += missed_calls();
 	atomic_long_set(&slots_missed, 0);
-	for (i = 0; i < ARRAY_SIZE(gup_probes); i++)
-		gup_probes[i].probe = (struct kretprobe) {};
-	if (unpin_ops.flags & FTRACE_OPS_FL_ENABLED)
-		unregister_ftrace_function(&unpin_ops);
-	/* Frees the filter. */
-	ftrace_set_filter(&unpin_ops, NULL, 0, 1);
+	for (i = 0; i < nr; i++) {
+		probes[i]->nmissed = 0;
+		probes[i]->kp.nmissed = 0;
+		stuck |= !probes[i]->kp.addr;
+		probes[i]->kp.addr = NULL;
+	}
+	if (unpin_ops.flags & FTRACE_OPS_FL_ENABLED &&
+	    unregister_ftrace_function(&unpin_ops))
+		stuck = true;
+	else
+		ftrace_free_filter(&unpin_ops);
 	/* Calls that have not returned are not seen to: forget them. */
 	memset(inside, 0, sizeof(inside));
+	if (!stuck)
+		return 0;
+	pr_err("the kernel did not remove a probe of tracking; it cannot start again, and the module stays, until the machine boots\n");
+	__module_get(THIS_MODULE);
+	return -ENOTRECOVERABLE;
 }
 
 static int add_gup_probe(struct gup_probe *gup)
@@ -949,6 +970,13 @@ static int add_unpin_functions(void)
 	size_t i;
 	int ret = 0;
 
+	/* Anew: ftrace_free_filter() of 6.12 leaves pointers to what it has freed. */
+	unpin_ops = (struct ftrace_ops) {
+		.func = enter_unpin,
+		/* PERMANENT: kernel.ftrace_enabled stays 1, or this cannot be registered. */
+		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION |
+			 FTRACE_OPS_FL_PERMANENT,
+	};
 	for (i = 0; !ret && i < ARRAY_SIZE(unpin_functions); i++)
 		ret = ftrace_set_filter_ip(&unpin_ops,
 					   (unsigned long)unpin_functions[i].function,
@@ -1046,6 +1074,8 @@ static int start_tracking(u32 max, u32 flags)
 
 	if (tracking)
 		return -EBUSY;
+	if (stuck)
+		return -ENOTRECOVERABLE;
 	forget();
 	if (!leaf_cache)
 		leaf_cache = kmem_cache_create("pinscope_leaf", sizeof(struct leaf), 0, 0,
@@ -1070,12 +1100,12 @@ static int start_tracking(u32 max, u32 flags)
 	return ret;
 }
 
-static void stop_tracking(void)
+static int stop_tracking(void)
 {
 	if (!tracking)
-		return;
-	remove_probes();
+		return stuck ? -ENOTRECOVERABLE : 0;
 	tracking = false;
+	return remove_probes();
 }
 
 /* --------------------------------------------------------------- reading */
@@ -1337,7 +1367,7 @@ int ps_cmd_track(struct ps_ucmd *ucmd)
 		ret = start_tracking(cmd->max_sites, cmd->flags);
 		break;
 	case PINSCOPE_TRACK_STOP:
-		stop_tracking();
+		ret = stop_tracking();
 		break;
 	case PINSCOPE_TRACK_CLEAR:
 		ret = tracking ? -EBUSY : 0;
@@ -1589,7 +1619,7 @@ static ssize_t tracking_write(struct file *filp, const char __user *buf, size_t 
 	if (on && !tracking)
 		ret = start_tracking(0, 0);
 	else if (!on)
-		stop_tracking();
+		ret = stop_tracking();
 	mutex_unlock(&track_mutex);
 	return ret ? ret : size;
 }

@@ -785,7 +785,10 @@ enum pinscope_track_op {
  * on, for CLEAR it is, too; ENODEV somebody has turned ftrace (kernel.ftrace_enabled) or
  * kprobes (/sys/kernel/debug/kprobes/enabled) off; EOPNOTSUPP the kernel has no kretprobes
  * or no ftrace with registers, or it is a PREEMPT_RT kernel; EFAULT the struct cannot be
- * written: then START has not started anything, but STOP and CLEAR are done.
+ * written: then START has not started anything, but STOP and CLEAR are done;
+ * ENOTRECOVERABLE for START and STOP: when tracking was stopped, the kernel did not remove
+ * its probes, for want of memory or because ftrace has found an error of its own. Tracking
+ * is off and cannot start again, and the module stays, until the machine boots.
  */
 struct pinscope_track {
 	__u32 size;

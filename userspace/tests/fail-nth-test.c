@@ -908,8 +908,8 @@ static const struct call calls[] = {
 	{ "TRACK: start", prepare_track, call_track, .errnos = ANY,
 	  .number = PINSCOPE_TRACK_START, .kernel_warns = true },
 	/*
-	 * Only its struct: a kprobe that ftrace has no memory to disarm stays registered, and
-	 * the kernel gives unregister_kretprobes() no way to say so.
+	 * Only its struct: a kprobe that ftrace has no memory to disarm stays registered, the
+	 * kernel warns, and tracking cannot start again (ENOTRECOVERABLE).
 	 */
 	{ "TRACK: stop", prepare_tracking, call_track, .errnos = COPY,
 	  .number = PINSCOPE_TRACK_STOP, .most = 1 },

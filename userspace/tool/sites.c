@@ -231,6 +231,9 @@ const char *track_advice(int err)
 			-ENODEV,
 			": ftrace or kprobes are off; see /proc/sys/kernel/ftrace_enabled and /sys/kernel/debug/kprobes/enabled"
 		}, {
+			-ENOTRECOVERABLE,
+			": the kernel did not remove its probes when it was stopped; the machine has to boot"
+		}, {
 			-EPERM, ": it needs CAP_SYS_ADMIN"
 		},
 	};
