@@ -216,7 +216,8 @@ static void leave(struct place *at)
 	at->leaf = NULL;
 }
 
-static void move_to(struct place *at, unsigned long pfn)
+/* Here and in replace(), inline saves some 40 instructions for each page. */
+static inline void move_to(struct place *at, unsigned long pfn)
 {
 	if (!at->leaf || (at->pfn ^ pfn) >= LEAF_PFNS) {
 		leave(at);
@@ -244,7 +245,7 @@ static bool add_leaf(struct place *at)
  * Makes @new the entry of a place in the stead of @old. The leaf stays when it becomes
  * empty, until leave(). Returns false without memory, which only a new leaf needs.
  */
-static bool replace(struct place *at, void *old, void *new)
+static inline bool replace(struct place *at, void *old, void *new)
 {
 	if (new == old)
 		return true;
