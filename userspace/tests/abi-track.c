@@ -303,6 +303,30 @@ static void test_twice(struct abi_fixture *f)
 	stop(f->ctl);
 }
 
+/* More than what is handled, counted and forgotten at a time, and holes in it. */
+static void test_many(struct abi_fixture *f)
+{
+	uint64_t pages = f->len / page, i, left;
+	struct pinscope_track track;
+	uint32_t id;
+
+	start(f->ctl, 0, 0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, f->len);
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, pages, pages);
+	for (i = 0; i < pages; i += 256)
+		need_ok(pinscope_unpin_part(f->ctl, id, i * page, 128 * page, 0, &left));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, pages / 2, pages / 2);
+	need_ok(pinscope_unpin(f->ctl, id));
+	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, 0, 0);
+
+	/* CLEAR while they are pinned: what it forgets, an unpin does not miss. */
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, f->len);
+	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
+	expect_eq(track.missed, 0);
+	stop(f->ctl);
+	need_ok(pinscope_unpin(f->ctl, id));
+}
+
 /* Pins from before are not guessed at, and their unpins do not end those of now. */
 static void test_from_before(struct abi_fixture *f)
 {
@@ -753,6 +777,7 @@ const struct test track_tests[] = {
 	TEST_POPULATED("TRACK: INSPECT has a record for each pinned page",
 		       test_inspect_apart, 4),
 	TEST_POPULATED("TRACK: twice by the same site", test_twice, 4),
+	TEST_POPULATED("TRACK: 32768 pages", test_many, 32768),
 	TEST_POPULATED("TRACK: pins from before", test_from_before, 2),
 	TEST("TRACK: a THP", test_thp),
 	TEST("TRACK: folios of a memfd", test_memfd),
