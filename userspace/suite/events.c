@@ -7,14 +7,37 @@
  * over. Whether mm refuses the event or does it without harm is up to mm, so their return
  * values are not looked at.
  */
+#include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "events.h"
 #include "sys.h"
+
+/* Since Linux 6.8; older headers do not have it. */
+#ifndef UFFDIO_MOVE
+#define UFFD_FEATURE_MOVE	(1ULL << 16)
+#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
+struct uffdio_move {
+	uint64_t dst;
+	uint64_t src;
+	uint64_t len;
+	uint64_t mode;
+	int64_t move;
+};
+#endif
+
+/* For a call that takes some ms at most. */
+#define MOVE_MS	500
 
 #define NODE1	"/sys/devices/system/node/node1"
 
@@ -33,13 +56,13 @@ static void protect(struct fixture *f, char *addr, size_t len)
 		mprotect(addr, len, f->readonly ? PROT_READ : PROT_READ | PROT_WRITE);
 }
 
-static const char *by_mprotect(struct fixture *f)
+static enum verdict by_mprotect(struct fixture *f)
 {
 	protect(f, f->addr, entry_size(f));
-	return NULL;
+	return VERDICT_PASS;
 }
 
-static const char *by_mremap(struct fixture *f)
+static enum verdict by_mremap(struct fixture *f)
 {
 	size_t len = entry_size(f);
 	char *room = mmap(NULL, 2 * len, PROT_NONE,
@@ -47,36 +70,40 @@ static const char *by_mremap(struct fixture *f)
 	char *to = room + (-(uintptr_t)room & (len - 1));
 
 	if (room == MAP_FAILED)
-		return NULL;
+		return VERDICT_PASS;
 	if (mremap(f->addr, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to &&
-	    mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, f->addr) != f->addr)
-		return "mremap: the memory cannot be moved back";
+	    mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, f->addr) != f->addr) {
+		fixture_fails(f, "mremap: the memory cannot be moved back");
+		return VERDICT_FAIL;
+	}
 	munmap(room, 2 * len);
-	return NULL;
+	return VERDICT_PASS;
 }
 
-static const char *by_pageout(struct fixture *f)
+static enum verdict by_pageout(struct fixture *f)
 {
 	madvise(f->addr, entry_size(f), MADV_PAGEOUT);
-	return NULL;
+	return VERDICT_PASS;
 }
 
-static const char *by_move(struct fixture *f)
+static enum verdict by_move(struct fixture *f)
 {
 	void *addr = f->addr;
 	int node = 0, status = 0;
 
-	if (access(NODE1, F_OK))
-		return "one NUMA node: boot with numa=fake=2";
+	if (access(NODE1, F_OK)) {
+		fixture_fails(f, "one NUMA node: boot with numa=fake=2");
+		return VERDICT_SKIP;
+	}
 	/* Where it is now, and from there to the other one. */
 	syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &status, 0);
 	node = !status;
 	syscall(SYS_move_pages, 0, 1UL, &addr, &node, &status, MPOL_MF_MOVE_ALL);
-	return NULL;
+	return VERDICT_PASS;
 }
 
 /* The PMD by a change of the next page's protection, then the folio. */
-static const char *by_split(struct fixture *f)
+static enum verdict by_split(struct fixture *f)
 {
 	size_t page = sys_page_size();
 	char text[80];
@@ -86,21 +113,88 @@ static const char *by_split(struct fixture *f)
 	snprintf(text, sizeof(text), "%d,%p,%p", getpid(), (void *)f->addr,
 		 (void *)(f->addr + page));
 	sys_write_file("/sys/kernel/debug/split_huge_pages", text);
-	return NULL;
+	return VERDICT_PASS;
 }
 
-static const char *by_collapse(struct fixture *f)
+static enum verdict by_collapse(struct fixture *f)
 {
 	size_t thp = sys_thp_size();
 
 	madvise((void *)((uintptr_t)f->addr & -thp), thp, MADV_COLLAPSE);
-	return NULL;
+	return VERDICT_PASS;
 }
 
-static const char *by_writeback(struct fixture *f)
+/* UFFDIO_MOVE by a process of its own, which shares the memory and can be killed. */
+struct mover {
+	int fd;
+	struct uffdio_move move;
+	char stack[16384] __attribute__((aligned(16)));
+};
+
+static int move_by_uffd(void *arg)
+{
+	struct mover *mover = arg;
+
+	return ioctl(mover->fd, UFFDIO_MOVE, &mover->move) != 0;
+}
+
+/* Does it end, whether mm refuses to move or not? */
+static bool mover_ends(struct mover *mover)
+{
+	struct pollfd ended = { .events = POLLIN };
+	bool ends;
+	pid_t pid;
+
+	pid = clone(move_by_uffd, mover->stack + sizeof(mover->stack), CLONE_VM | SIGCHLD,
+		    mover);
+	if (pid < 0)
+		return true;
+	ended.fd = syscall(SYS_pidfd_open, pid, 0);
+	ends = ended.fd < 0 || poll(&ended, 1, MOVE_MS) == 1;
+	if (!ends)
+		kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (ended.fd >= 0)
+		close(ended.fd);
+	return ends;
+}
+
+/* A fault handler takes the page for other memory of the process. */
+static enum verdict by_uffd_move(struct fixture *f)
+{
+	static struct mover mover;
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
+	size_t len = entry_size(f);
+	char *room = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *to = room + (-(uintptr_t)room & (len - 1));
+	struct uffdio_register dst = {
+		.range = { (uintptr_t)to, len }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	enum verdict verdict = VERDICT_PASS;
+
+	if (room == MAP_FAILED)
+		return VERDICT_PASS;
+	mover.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	mover.move = (struct uffdio_move) {
+		.dst = (uintptr_t)to, .src = (uintptr_t)f->addr, .len = len,
+	};
+	if (mover.fd >= 0 && !ioctl(mover.fd, UFFDIO_API, &api) &&
+	    !ioctl(mover.fd, UFFDIO_REGISTER, &dst) && !mover_ends(&mover)) {
+		fixture_fails(f, "UFFDIO_MOVE does not return: it was killed after %d ms",
+			      MOVE_MS);
+		verdict = VERDICT_FAIL;
+	}
+	munmap(room, 2 * len);
+	if (mover.fd >= 0)
+		close(mover.fd);
+	return verdict;
+}
+
+static enum verdict by_writeback(struct fixture *f)
 {
 	fsync(f->m.fd);
-	return NULL;
+	return VERDICT_PASS;
 }
 
 const struct event events[] = {
@@ -110,6 +204,7 @@ const struct event events[] = {
 	{ PROP_MOVE_AFTER, by_move },
 	{ PROP_SPLIT_AFTER, by_split },
 	{ PROP_COLLAPSE_AFTER, by_collapse },
+	{ PROP_UFFD_MOVE_AFTER, by_uffd_move },
 	{ PROP_WRITEBACK_AFTER, by_writeback },
 };
 

@@ -10,12 +10,13 @@
 /**
  * struct event - something that happens to pinned memory
  * @property: what is asked afterwards; rules_apply() says to which scenarios it happens
- * @happen: makes it happen to the page under test. Returns NULL, also if mm refuses it,
- *	or why it is not possible here
+ * @happen: makes it happen to the page under test. Returns VERDICT_PASS, also if mm
+ *	refuses it; VERDICT_SKIP if it is not possible here, and VERDICT_FAIL if it has failed
+ *	in itself, with the reason in the fixture
  */
 struct event {
 	enum property property;
-	const char *(*happen)(struct fixture *f);
+	enum verdict (*happen)(struct fixture *f);
 };
 
 extern const struct event events[];

@@ -368,7 +368,7 @@ static void check_events(struct fixture *f)
 {
 	bool writes = !in(f, COND_WRITE_BLOCKS);
 	const struct event *event;
-	const char *why;
+	enum verdict happened;
 	char byte = 'A';
 
 	for (event = events; event < events + nr_events; event++, byte++) {
@@ -378,9 +378,9 @@ static void check_events(struct fixture *f)
 			fixture_process_writes(f, byte);
 		else
 			byte = process_sees(f);
-		why = event->happen(f);
-		if (why) {
-			set_verdict(f, event->property, VERDICT_SKIP, why);
+		happened = event->happen(f);
+		if (happened != VERDICT_PASS) {
+			set_verdict(f, event->property, happened, f->why);
 			continue;
 		}
 		verdict(f, event->property, process_sees(f) == byte,

@@ -97,6 +97,10 @@ const struct property_row properties[PROPS] = {
 		"collapse-after",
 		"MADV_COLLAPSE wants a THP in the place of base pages while one of them is pinned; the process writes, and the pinned page is still its page.",
 	},
+	[PROP_UFFD_MOVE_AFTER] = {
+		"uffd-move-after",
+		"UFFDIO_MOVE (Linux 6.8) wants to move the page to another address while the pin is held; the process writes, and the pinned page is still its page.",
+	},
 	[PROP_WRITEBACK_AFTER] = {
 		"writeback-after",
 		"fsync() writes the file back while the pin is held, and protects its pages; the process writes, and the pinned page is still its page.",

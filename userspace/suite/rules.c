@@ -241,6 +241,14 @@ bool rules_apply(const struct scenario *s, enum property property)
 		/* It may compact the node, and move the pages of others there. */
 		return is_held(s) && is(s, KIND_BASE_PAGES | KIND_LARGE_FOLIO) &&
 		       !in(s, COND_MOVES);
+	case PROP_UFFD_MOVE_AFTER:
+		/* Of others, and of hugetlb, it takes nothing. */
+		if (!is_held(s) || !is_anonymous_vma(s) || is_hugetlb(s))
+			return false;
+		/* Some kernels try to split it for ever: few of these. */
+		return !is(s, KIND_PMD | KIND_LARGE_FOLIO) ||
+		       (in(s, COND_FRESH) && pinner == &by_module &&
+			s->request->call == PINSCOPE_CALL_PIN_FAST);
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
 	case PROP_RSS:

@@ -102,7 +102,8 @@ void suite_shuffle(struct suite_run *run, unsigned int seed);
  * suite_cover() - leave out scenarios that bring nothing together for the first time
  * @run: from suite_select(), in the order in which they are to be kept
  *
- * Of kind, condition and request, each two that some scenario has are in one that is kept.
+ * Of kind, condition and request, each two that some scenario has are in one that is kept;
+ * kinds of huge pages larger than a PMD's are taken for one.
  *
  * Return: 0, or -ENOMEM.
  */

@@ -115,22 +115,30 @@ void suite_shuffle(struct suite_run *run, unsigned int seed)
 	}
 }
 
-/* Which two of kind, condition and request have met. */
+/*
+ * Which two of kind, condition and request have met. To clear and copy huge pages larger
+ * than a PMD's takes long: their kinds count as one.
+ */
 struct met {
 	size_t nr_conditions;
+	size_t gigantic;	/* index of the kind that they count as */
 	bool *kind_condition;
 	bool *kind_request;
 	bool *condition_request;
 };
 
 /* The three pairs of a scenario. */
-static void pairs_of(const struct suite_run *run, const struct met *met, size_t i,
-		     bool *pairs[3])
+static void pairs_of(const struct suite_run *run, struct met *met, size_t i, bool *pairs[3])
 {
 	const struct scenario *s = &run->results[i].scenario;
 	size_t k = s->kind - run->kinds, c = s->condition - run->conditions;
 	size_t r = s->request - requests;
 
+	if (s->kind->traits & KIND_GIGANTIC) {
+		if (met->gigantic == SIZE_MAX)
+			met->gigantic = k;
+		k = met->gigantic;
+	}
 	pairs[0] = &met->kind_condition[k * met->nr_conditions + c];
 	pairs[1] = &met->kind_request[k * nr_requests + r];
 	pairs[2] = &met->condition_request[c * nr_requests + r];
@@ -139,7 +147,7 @@ static void pairs_of(const struct suite_run *run, const struct met *met, size_t 
 int suite_cover(struct suite_run *run)
 {
 	size_t nr_kinds = run->nr_kinds, nr = run->nr_conditions, i, kept = 0;
-	struct met met = { .nr_conditions = nr };
+	struct met met = { .nr_conditions = nr, .gigantic = SIZE_MAX };
 	bool *memory, *taken, *pairs[3];
 	int want;
 
