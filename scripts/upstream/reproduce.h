@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/vfio.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,7 +27,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,6 +162,18 @@ static inline int pin_read(const void *addr)
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
 	need(fd >= 0, "neither a device that is bound to vfio-pci nor CONFIG_GUP_TEST");
 	return ioctl(fd, PIN_LONGTERM_TEST_START, &test) ? -errno : 0;
+}
+
+/* pin_buffer(): io_uring pins a page for long, for writing, until the process ends */
+static inline void pin_buffer(void *addr)
+{
+	struct iovec iov = { .iov_base = addr, .iov_len = PAGE };
+	struct io_uring_params params = { 0 };
+	int fd = syscall(SYS_io_uring_setup, 1, &params);
+
+	need(fd >= 0, "io_uring_setup");
+	need(!syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1),
+	     "IORING_REGISTER_BUFFERS");
 }
 
 /* ended(): has the child ended within some seconds? */

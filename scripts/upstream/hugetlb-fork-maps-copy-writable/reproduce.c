@@ -5,20 +5,6 @@
  * io_uring pins. Needs two free 2 MiB pages.
  */
 #include "../reproduce.h"
-#include <linux/io_uring.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-
-static void pin(char *addr)
-{
-	struct iovec iov = { .iov_base = addr, .iov_len = PAGE };
-	struct io_uring_params params = { 0 };
-	int fd = syscall(SYS_io_uring_setup, 1, &params);
-
-	need(fd >= 0, "io_uring_setup");
-	need(!syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1),
-	     "IORING_REGISTER_BUFFERS");
-}
 
 static void on_sigsegv(int sig)
 {
@@ -35,7 +21,7 @@ int main(void)
 
 	need(addr != MAP_FAILED, "mmap of a 2 MiB page");
 	*addr = 'P';
-	pin(addr);
+	pin_buffer(addr);
 	need(!mprotect(addr, THP, PROT_READ), "mprotect");
 	child = fork();
 	need(child >= 0, "fork");

@@ -5,10 +5,7 @@
  * io_uring pins. Needs userfaultfd: root, or vm.unprivileged_userfaultfd.
  */
 #include "../reproduce.h"
-#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 
 /* Since Linux 6.8; older headers do not have it. */
 #ifndef UFFDIO_MOVE
@@ -19,17 +16,6 @@ struct uffdio_move {
 	int64_t move;
 };
 #endif
-
-static void pin(char *addr)
-{
-	struct iovec iov = { .iov_base = addr, .iov_len = PAGE };
-	struct io_uring_params params = { 0 };
-	int fd = syscall(SYS_io_uring_setup, 1, &params);
-
-	need(fd >= 0, "io_uring_setup");
-	need(!syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1),
-	     "IORING_REGISTER_BUFFERS");
-}
 
 /* Where userfaultfd waits for pages. */
 static char *map_destination(int fd)
@@ -61,7 +47,7 @@ __attribute__((noreturn)) static void move_pinned(void)
 	*thp = 1;
 	errno = 0;
 	need(kpageflags(thp) & KPF_THP, "no THP");
-	pin(thp);
+	pin_buffer(thp);
 	if (!ioctl(fd, UFFDIO_MOVE, &move))
 		conclude(BUG, "UFFDIO_MOVE has moved a pinned page");
 	conclude(NO_BUG, "UFFDIO_MOVE of a pinned page has failed: %s", strerror(errno));
