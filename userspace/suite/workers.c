@@ -25,6 +25,12 @@
 /* A process that has not ended so long after SIGKILL is left alone. */
 #define KILLED_MS	30000
 
+/* How often stderr is told how far the run is. */
+#define BEAT_MS		60000
+
+static const char lost_lock[] =
+	"not run: it needs what a process has that cannot be killed";
+
 /* These end a run, once what was changed of the machine is changed back. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
@@ -37,6 +43,7 @@ struct post {
 /* Shared with the workers. */
 struct board {
 	atomic_size_t next;	/* first scenario that nobody has begun */
+	atomic_bool lost;	/* a process that cannot be killed may have a lock */
 	struct post posts[MAX_JOBS];
 };
 
@@ -44,7 +51,7 @@ struct board {
 struct worker {
 	pid_t pid;		/* 0: there is none */
 	bool timed_out;
-	long killed;		/* sys_now_ms() of the SIGKILL for that */
+	long killed;		/* sys_now_ms() of SIGKILL, or 0 */
 	char reason[REASON_MAX];
 };
 
@@ -61,6 +68,19 @@ static volatile sig_atomic_t stopped;
 static void stop(int sig)
 {
 	stopped = sig;
+}
+
+static void fail_all(struct scenario_result *result, const char *reason)
+{
+	struct outcome_record *record = &result->record;
+	int prop;
+
+	for (prop = 0; prop < PROPS; prop++)
+		if (rules_apply(&result->scenario, prop) && !record->verdicts[prop]) {
+			record->verdicts[prop] = VERDICT_FAIL;
+			snprintf(record->reasons[prop], REASON_MAX, "%s", reason);
+		}
+	atomic_store(&result->done, true);
 }
 
 /* ------------------------------------------------------------- in a worker */
@@ -116,13 +136,23 @@ static void lock(struct suite_run *run, const struct scenario *s, bool on)
 		fcntl(run->lock_fd, F_SETLKW, &pinner);
 }
 
-static void run_one(struct suite_run *run, struct scenario_result *result,
+static bool needs_lock(const struct scenario *s)
+{
+	return s->kind->traits & KIND_ONE_AT_A_TIME || s->kind->hugetlb_shift ||
+	       s->request->pinner->traits & PINNER_ONE_AT_A_TIME;
+}
+
+static void run_one(struct suite_run *run, struct scenario_result *result, bool lost,
 		    struct post *post)
 {
 	int fd;
 
 	if (is_spared(result)) {
 		spare(result);
+		return;
+	}
+	if (lost && needs_lock(&result->scenario)) {
+		fail_all(result, lost_lock);
 		return;
 	}
 	fd = pinscope_open();
@@ -159,7 +189,7 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
 		atomic_store(&post->began, 0);
 		atomic_store(&post->scenario, i + 1);
-		run_one(run, &run->results[i], post);
+		run_one(run, &run->results[i], atomic_load(&board->lost), post);
 		atomic_store(&run->results[i].done, true);
 		atomic_store(&post->scenario, 0);
 	}
@@ -167,19 +197,6 @@ static void worker_main(struct pool *pool, unsigned int nr)
 }
 
 /* ----------------------------------------------------------- in the parent */
-
-static void fail_all(struct scenario_result *result, const char *reason)
-{
-	struct outcome_record *record = &result->record;
-	int prop;
-
-	for (prop = 0; prop < PROPS; prop++)
-		if (rules_apply(&result->scenario, prop) && !record->verdicts[prop]) {
-			record->verdicts[prop] = VERDICT_FAIL;
-			snprintf(record->reasons[prop], REASON_MAX, "%s", reason);
-		}
-	atomic_store(&result->done, true);
-}
 
 /* Where a process is in the kernel that should have ended. */
 static void describe_hang(pid_t pid, const char *found, char *reason)
@@ -203,13 +220,16 @@ static void describe_hang(pid_t pid, const char *found, char *reason)
 }
 
 /* Each is read once: the worker may begin another scenario meanwhile. */
-static bool takes_too_long(const struct suite_run *run, struct post *post)
+static bool takes_too_long(const struct suite_run *run, const struct board *board,
+			   struct post *post)
 {
 	size_t i = atomic_load(&post->scenario);
 	long began = atomic_load(&post->began), limit;
 
-	if (!i || !began)
+	if (!i)
 		return false;
+	if (!began)
+		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario);
 	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
 	return sys_now_ms() - began > limit;
 }
@@ -238,23 +258,24 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 	pid_t ret;
 	int status;
 
-	if (stopped)
-		kill(w->pid, SIGKILL);
-	if (!w->timed_out && takes_too_long(pool->run, post)) {
+	if (!w->killed && takes_too_long(pool->run, pool->board, post)) {
 		w->timed_out = true;
-		w->killed = sys_now_ms();
 		describe_hang(w->pid, "found none in time", w->reason);
+	}
+	if (!w->killed && (stopped || w->timed_out)) {
+		w->killed = sys_now_ms();
 		kill(w->pid, SIGKILL);
 	}
 	ret = waitpid(w->pid, &status, WNOHANG);
 	if (ret != w->pid) {
-		if (!w->timed_out || sys_now_ms() - w->killed < KILLED_MS)
+		if (!w->killed || sys_now_ms() - w->killed < KILLED_MS)
 			return;
-		/* The others go on, and the run comes to its end. */
+		/* The others go on, but for what needs a lock. */
+		atomic_store(&pool->board->lost, true);
 		describe_hang(w->pid, "found that it cannot be killed", w->reason);
 	}
 	if (ret != w->pid || WIFSIGNALED(status)) {
-		if (!w->timed_out)
+		if (ret == w->pid && !w->timed_out)
 			snprintf(w->reason, REASON_MAX, "the process was killed: %s",
 				 strsignal(WTERMSIG(status)));
 		i = atomic_exchange(&post->scenario, 0);
@@ -272,6 +293,23 @@ static void show_done(struct pool *pool)
 	while (pool->shown < run->nr &&
 	       atomic_load(&run->results[pool->shown].done))
 		run->show(run, &run->results[pool->shown++]);
+}
+
+/* Only while something goes on: scripts take a run that is quiet for hung. */
+static void tell_progress(struct pool *pool)
+{
+	static long told;
+	static size_t was;
+	size_t begun = atomic_load(&pool->board->next);
+	long now = sys_now_ms();
+
+	if (!told)
+		told = now;
+	if (now - told < BEAT_MS || begun == was || begun >= pool->run->nr)
+		return;
+	fprintf(stderr, "# %zu of %zu scenarios\n", begun, pool->run->nr);
+	told = now;
+	was = begun;
 }
 
 static bool is_over(const struct suite_run *run)
@@ -295,6 +333,7 @@ static int run_workers(struct pool *pool)
 				watch_worker(pool, nr);
 		}
 		show_done(pool);
+		tell_progress(pool);
 		/* Scenarios that have begun come to their end. */
 		if (ret || is_over(run))
 			atomic_store(next, run->nr);
