@@ -245,8 +245,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 		/* Of others, and of hugetlb, it takes nothing. */
 		if (!is_held(s) || !is_anonymous_vma(s) || is_hugetlb(s))
 			return false;
-		/* Some kernels try to split it for ever: few of these. */
-		return !is(s, KIND_PMD | KIND_LARGE_FOLIO) ||
+		/* Some kernels try to split a THP, or what is collapsed to one, for ever. */
+		return !is(s, KIND_PMD | KIND_LARGE_FOLIO | KIND_BASE_PAGES) ||
 		       (in(s, COND_FRESH) && pinner == &by_module &&
 			s->request->call == PINSCOPE_CALL_PIN_FAST);
 	case PROP_WRITEBACK_AFTER:
