@@ -747,7 +747,8 @@ static int pin_target(struct ps_ucmd *ucmd, struct ps_gup *gup)
 	cmd->lock = PINSCOPE_LOCK_UNKNOWN;
 	ret = pin_range(ucmd->file, pin, cmd, gup);
 	cmd->pages = pin->pages;
-	if ((cmd->flags & PINSCOPE_PIN_PARTIAL) && pin->pages)
+	/* Nobody would learn the id, and others may keep the file open. */
+	if ((cmd->flags & PINSCOPE_PIN_PARTIAL) && pin->pages && !fatal_signal_pending(current))
 		ret = 0;
 	if (!ret && mm && pin->has_device_pages)
 		ret = ps_dax_get_files(pin);

@@ -248,7 +248,8 @@ enum pinscope_lock {
  *
  * The pages are pinned until UNPIN releases them, or until the open file is
  * closed, be it by the end of the process. Without PIN_PARTIAL, PIN pins all pages
- * or none. With it, PIN succeeds when at least one page was pinned.
+ * or none. With it, PIN succeeds when at least one page was pinned, unless the process was
+ * killed meanwhile.
  *
  * The kernel does not let go of a DAX file while pages of it are pinned: whoever closes
  * the file last waits, or the kernel warns. So a pin keeps open the files whose DAX pages

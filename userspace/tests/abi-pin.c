@@ -698,12 +698,16 @@ static void test_too_many_pins_of_a_page(struct abi_fixture *f)
  * @group: the cgroup of the test in it
  * @kernel: its file that says how much memory of the kernel is charged
  * @key: the line of that file, NULL when it has only the number
+ * @limit: the name of the file with the most memory that the cgroup may have
+ * @no_swap: and of the one that allows no swap, when it says 0
  */
 struct memcg {
 	const char *root;
 	const char *group;
 	const char *kernel;
 	const char *key;
+	const char *limit;
+	const char *no_swap;
 };
 
 #define MEMCG_V2	"/tmp/pinscope-cgroup2"
@@ -712,6 +716,8 @@ static const struct memcg memcg_v1 = {
 	.root = MEMCG_V1,
 	.group = MEMCG_V1 "/cost",
 	.kernel = MEMCG_V1 "/cost/memory.kmem.usage_in_bytes",
+	.limit = "memory.limit_in_bytes",
+	.no_swap = "memory.swappiness",
 };
 
 static const struct memcg memcg_v2 = {
@@ -719,6 +725,8 @@ static const struct memcg memcg_v2 = {
 	.group = MEMCG_V2 "/cost",
 	.kernel = MEMCG_V2 "/cost/memory.stat",
 	.key = "kernel",
+	.limit = "memory.max",
+	.no_swap = "memory.swap.max",
 };
 
 /*
@@ -782,12 +790,12 @@ static void cost(int fd, const struct memcg *memcg, bool huge, long limit)
 	munmap(addr, len);
 }
 
-/* A file of a hierarchy's root, that has to take @text. */
-static void write_root(const struct memcg *memcg, const char *name, const char *text)
+/* A file of a cgroup, that has to take @text. */
+static void write_memcg(const char *group, const char *name, const char *text)
 {
 	char path[100];
 
-	snprintf(path, sizeof(path), "%s/%s", memcg->root, name);
+	snprintf(path, sizeof(path), "%s/%s", group, name);
 	need_write_file(path, text);
 }
 
@@ -799,26 +807,94 @@ static const struct memcg *mount_memcg(void)
 	    mount("cgroup2", MEMCG_V2, "cgroup2", 0, NULL))
 		tap_skip("cgroup2 cannot be mounted on " MEMCG_V2 ": %s",
 			 pinscope_errno(errno));
-	write_root(&memcg_v2, "cgroup.subtree_control", "+memory");
+	write_memcg(MEMCG_V2, "cgroup.subtree_control", "+memory");
 	return &memcg_v2;
+}
+
+/* Mounts a hierarchy, with the cgroup of the test in it. */
+static const struct memcg *make_memcg(void)
+{
+	const struct memcg *memcg = mount_memcg();
+
+	need_sys(!mkdir(memcg->group, 0700) || errno == EEXIST);
+	return memcg;
+}
+
+static void remove_memcg(const struct memcg *memcg)
+{
+	expect_sys(!rmdir(memcg->group), "the cgroup has no process");
+	need_sys(!umount(memcg->root));
 }
 
 static void test_cost(struct abi_fixture *f)
 {
-	const struct memcg *memcg = mount_memcg();
+	const struct memcg *memcg = make_memcg();
 	const size_t pages = (1UL << 30) / page;
-	char procs[100];
 
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", memcg->group);
-	need_sys(!mkdir(memcg->group, 0700) || errno == EEXIST);
-	need_write_file(procs, "0");
+	write_memcg(memcg->group, "cgroup.procs", "0");
 	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
 		cost(f->ctl, memcg, true, 32 << 10);
 	/* Eight bytes a page, and what an accounting by pages adds to it. */
 	cost(f->ctl, memcg, false, 8 * pages + 4 * page);
-	write_root(memcg, "cgroup.procs", "0");
-	need_sys(!rmdir(memcg->group));
-	need_sys(!umount(memcg->root));
+	write_memcg(memcg->root, "cgroup.procs", "0");
+	remove_memcg(memcg);
+}
+
+/* Pins of pages that a cgroup has paid for do not keep it, but their memory. */
+static void test_cgroup_removed(struct abi_fixture *f)
+{
+	const struct memcg *memcg = make_memcg();
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_REMOTE, .gup_flags = PINSCOPE_FOLL_LONGTERM,
+		.addr = pinscope_addr(f->mem), .len = f->len,
+		.target_type = PINSCOPE_TARGET_PID,
+	};
+	char byte;
+
+	cmd.target_nr = child_start();
+	if (!cmd.target_nr) {
+		write_memcg(memcg->group, "cgroup.procs", "0");
+		memset(f->mem, 'c', f->len);
+		child_wait();
+	}
+	need_ok(pinscope_pin_cmd(f->ctl, &cmd));
+	child_end(cmd.target_nr);
+	remove_memcg(memcg);
+	need_ok(pinscope_read(f->ctl, cmd.id, f->len - 1, &byte, 1));
+	expect_eq(byte, 'c');
+	expect_ok(pinscope_unpin(f->ctl, cmd.id));
+}
+
+/*
+ * The OOM killer takes a process for what its own PIN needs, in the middle of it. What it had
+ * pinned until then is released, although the file stays open.
+ */
+static void test_cgroup_limit(struct abi_fixture *f)
+{
+	const struct memcg *memcg = make_memcg();
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_FAST,
+		.gup_flags = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, .len = 64UL << 20,
+	};
+	void *addr = map_anon(cmd.len, RW, 0);
+	pid_t child;
+	int status;
+
+	cmd.addr = pinscope_addr(addr);
+	madvise(addr, cmd.len, MADV_NOHUGEPAGE);
+	write_memcg(memcg->group, memcg->limit, "16777216");
+	write_memcg(memcg->group, memcg->no_swap, "0");
+	child = must_fork();
+	if (!child) {
+		write_memcg(memcg->group, "cgroup.procs", "0");
+		pinscope_pin_cmd(f->ctl, &cmd);
+		_exit(0);
+	}
+	status = status_of(child);
+	need(WIFSIGNALED(status), "status 0x%x", status);
+	expect_eq(WTERMSIG(status), SIGKILL);
+	expect(nothing_left());
+	remove_memcg(memcg);
 }
 
 static unsigned int lines_of_pins(void)
@@ -1015,6 +1091,8 @@ const struct test pin_tests[] = {
 	TEST_POPULATED("pins: of several open files", test_pins_of_files, 1),
 	TEST("scale: pins of one page", test_too_many_pins_of_a_page),
 	TEST("scale: memory for a pin of 1 GiB", test_cost),
+	TEST_PAGES("PIN: of a cgroup that is removed", test_cgroup_removed, 16),
+	TEST("PIN: beyond the limit of a cgroup", test_cgroup_limit),
 	TEST_POPULATED("scale: 100,000 pins", test_many_pins, 1),
 	{}
 };

@@ -89,7 +89,7 @@ void fixture_tear_down(struct abi_fixture *f)
 }
 
 /* Is nothing pinned, by pinscope's count and by the kernel's? */
-static bool nothing_left(void)
+bool nothing_left(void)
 {
 	int tries;
 
@@ -496,6 +496,7 @@ int main(int argc, char **argv)
 	static const struct test *const tables[] = {
 		input_tests, pin_tests, inspect_tests, fault_tests,
 		remote_tests, access_tests, gup_test_tests, track_tests, stress_tests,
+		die_tests,
 	};
 	static const struct tap_hooks hooks = {
 		.run = run_with_fixture, .nothing_left = nothing_left,

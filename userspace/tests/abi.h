@@ -63,6 +63,7 @@ extern const struct test access_tests[];
 extern const struct test gup_test_tests[];
 extern const struct test track_tests[];
 extern const struct test stress_tests[];
+extern const struct test die_tests[];
 
 /* A second open ctl file, beside the fixture's; it is closed with it. */
 int open_another_ctl(void);
@@ -80,6 +81,9 @@ long kernel_pins(void);
 		expect_eq(pages_pinned(), 0, __VA_ARGS__);		\
 		expect_eq(kernel_pins(), 0, __VA_ARGS__);		\
 	} while (0)
+
+/* Waits until both are 0: false, and printed, if they stay. */
+bool nothing_left(void);
 
 /* Anonymous private memory. */
 char *map_anon(size_t len, int prot, int more_flags);
