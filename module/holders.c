@@ -725,7 +725,7 @@ static int leave_gup(struct kretprobe_instance *ri, struct pt_regs *regs)
 	/* Some return an int, which leaves the upper half of the register undefined. */
 	int ret = regs_return_value(regs);
 	u64 now = ktime_get_ns(), abi_flags;
-	struct change c = { .array = call->pages, .nr = ret > 0 ? ret : 0 };
+	struct change c = { .array = call->pages, .nr = max(ret, 0) };
 	struct site key = {};
 	unsigned long flags;
 	unsigned int i;

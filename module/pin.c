@@ -288,8 +288,7 @@ static void free_pin(struct kref *ref)
 		ps_dax_put_files(pin);
 	if (pin->ranges != pin->few)
 		kvfree(pin->ranges);
-	if (pin->released)
-		kvfree(pin->released);
+	kvfree(pin->released);
 	if (pin->mm)
 		mmdrop(pin->mm);
 	put_pid(pin->pid);

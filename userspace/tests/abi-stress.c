@@ -473,6 +473,126 @@ static void test_killed(struct abi_fixture *f)
 	}
 }
 
+/* ------------------------------------------------------- files that are read */
+
+enum { READERS = 16, ROUNDS = 400 };
+
+/*
+ * In pieces, so that the file has to find out each time where it was. A line may be gone or
+ * new; without tracking there are none of `holders`.
+ */
+static void *read_files(void *failed)
+{
+	static const char *const paths[] = {
+		PINSCOPE_PINS_PATH, PINSCOPE_DEBUGFS "/pinscope/holders",
+		PINSCOPE_DEBUGFS "/pinscope/tracking",
+	};
+	char piece[200];
+	unsigned int i;
+	ssize_t got;
+	int fd;
+
+	for (i = 0; !s.stop; i++) {
+		fd = open(paths[i % ARRAY_SIZE(paths)], O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return failed;
+		do {
+			got = read(fd, piece, sizeof(piece));
+		} while (got > 0);
+		close(fd);
+		if (got)
+			return failed;
+	}
+	return NULL;
+}
+
+/* Pins come and go, and tracking too where the kernel has it. */
+static void test_readers(struct abi_fixture *f)
+{
+	pthread_t threads[READERS];
+	uint32_t ids[64] = {};
+	unsigned int i, round;
+	void *ret;
+
+	for (i = 0; i < READERS; i++)
+		need_ok(-pthread_create(&threads[i], NULL, read_files, f));
+	for (round = 0; round < ROUNDS; round++) {
+		if (!(round % 50)) {
+			pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 0, NULL);
+		} else if (round % 50 == 40) {
+			pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+			pinscope_track(f->ctl, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
+		}
+		i = round % ARRAY_SIZE(ids);
+		if (ids[i])
+			expect_ok(pinscope_unpin(f->ctl, ids[i]));
+		ids[i] = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, f->len);
+	}
+	s.stop = true;
+	for (i = 0; i < READERS; i++) {
+		pthread_join(threads[i], &ret);
+		expect(!ret, "reader %u", i);
+	}
+	pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+}
+
+struct holes {
+	char *addr;
+	size_t len;
+	atomic_bool stop;
+};
+
+/* Pages and page tables come and go, all over the range. */
+static void *change_holes(void *arg)
+{
+	struct holes *h = arg;
+	size_t at = 0;
+
+	while (!h->stop) {
+		/* Odd steps of some GiB meet each part of it sooner or later. */
+		at = (at + 5 * (1UL << 30) + 3 * pmd_size + page) & (h->len - 1) & -page;
+		h->addr[at] = 1;
+		if (at / page % 3 == 0) {
+			madvise(h->addr + (at & -pmd_size), pmd_size, MADV_DONTNEED);
+		} else if (at / page % 3 == 1) {
+			/* A VMA of its own, and none. */
+			mprotect(h->addr + at, page, PROT_READ);
+			mprotect(h->addr + at, page, RW);
+		}
+	}
+	return NULL;
+}
+
+/* Records in order, within the range, whatever happens to it. */
+static void test_large_range(struct abi_fixture *f)
+{
+	struct holes h = { .len = (size_t)(64ULL << 30) };
+	uint64_t end;
+	pthread_t thread;
+	struct records r;
+	size_t i;
+	int n;
+
+	if (sizeof(long) < 8)
+		tap_leave_out("a process of 32 bits has no 64 GiB");
+	h.addr = map_anon(h.len, RW, MAP_NORESERVE);
+	need_ok(-pthread_create(&thread, NULL, change_holes, &h));
+	for (n = 0; n < 20; n++) {
+		r = inspect(f->ctl, pinscope_self(), pinscope_addr(h.addr), h.len);
+		end = pinscope_addr(h.addr);
+		for (i = 0; i < r.nr; i++) {
+			if (!expect_ge(r.rec[i].addr, end, "record %zu of %zu", i, r.nr))
+				break;
+			end = r.rec[i].addr + r.rec[i].pages * page;
+		}
+		expect_le(end, pinscope_addr(h.addr) + h.len);
+		free(r.rec);
+	}
+	h.stop = true;
+	pthread_join(thread, NULL);
+	munmap(h.addr, h.len);
+}
+
 /* ------------------------------------------------------------ memory lost */
 
 /*
@@ -598,6 +718,8 @@ const struct test stress_tests[] = {
 	TEST("stress: changing memory", test_changing_memory),
 	TEST("stress: changing targets", test_changing_targets),
 	TEST("stress: SIGKILL", test_killed),
+	TEST_POPULATED("stress: 16 readers of the files", test_readers, 2),
+	TEST("stress: a range of 64 GiB that changes", test_large_range),
 	TEST("stress: no memory lost", test_memory_lost),
 	{}
 };
