@@ -25,7 +25,10 @@
 
 #define GROUP	"pinscope_seen"
 
-/* Which arguments are the address, or a file's offset, and gup_flags; 0: there is none. */
+/*
+ * Which arguments are the address, or a file's offset, and gup_flags; 0: there is none.
+ * The number of pages comes after the address.
+ */
 static const struct watched {
 	const char *symbol;
 	unsigned char start, flags;
@@ -101,8 +104,8 @@ static int define(const char *root, const struct watched *w)
 
 	if (w->flags)
 		snprintf(flags, sizeof(flags), " flags=$arg%u:x32", w->flags);
-	snprintf(text, sizeof(text), "p:" GROUP "/%s %s start=$arg%u:x64%s", w->symbol,
-		 w->symbol, w->start, flags);
+	snprintf(text, sizeof(text), "p:" GROUP "/%s %s start=$arg%u:x64 nr=$arg%u:u32%s",
+		 w->symbol, w->symbol, w->start, w->start + 1, flags);
 	ret = put(root, "kprobe_events", O_APPEND, text);
 	return ret == -EEXIST ? 0 : ret;	/* another process was here */
 }
@@ -136,17 +139,19 @@ static void start(void)
 }
 
 /*
- * A line is "TASK-PID [CPU] FLAGS TIME: EVENT: (PLACE) start=0x... flags=0x...". Some
+ * A line is "TASK-PID [CPU] FLAGS TIME: EVENT: (PLACE) start=0x... nr=... flags=0x...". Some
  * functions of GUP call others: the first is what was called.
  */
-static bool parse(const char *line, unsigned int *call, uint64_t *at, uint32_t *flags)
+static bool parse(const char *line, unsigned int *call, uint64_t *at, uint64_t *nr,
+		  uint32_t *flags)
 {
 	const char *values = strstr(line, " start=0x");
+	const char *pages = strstr(line, " nr=");
 	const char *raw = strstr(line, " flags=0x");
 	char event[48];
 	unsigned int i;
 
-	if (*line == '#' || !values)
+	if (*line == '#' || !values || !pages)
 		return false;
 	for (i = 0; i < PINSCOPE_CALLS; i++) {
 		snprintf(event, sizeof(event), ": %s: (", watched[i].symbol);
@@ -154,27 +159,28 @@ static bool parse(const char *line, unsigned int *call, uint64_t *at, uint32_t *
 			continue;
 		*call = i;
 		*at = strtoull(values + strlen(" start="), NULL, 16);
+		*nr = strtoul(pages + strlen(" nr="), NULL, 10);
 		*flags = raw ? strtoul(raw + strlen(" flags="), NULL, 16) : 0;
 		return true;
 	}
 	return false;
 }
 
-/* The first call for a page. Offsets of a file stand for any page. */
+/* The first call for a page, among others or not. Offsets of a file stand for any page. */
 static bool stop(const char *page, unsigned int *call, uint32_t *flags)
 {
 	char path[128], line[300];
 	bool found = false;
-	uint64_t at;
+	uint64_t at, nr;
 	FILE *trace;
 
 	put(self.dir, "tracing_on", 0, "0");
 	snprintf(path, sizeof(path), "%s/trace", self.dir);
 	trace = fopen(path, "re");
 	while (trace && !found && fgets(line, sizeof(line), trace))
-		found = parse(line, call, &at, flags) &&
+		found = parse(line, call, &at, &nr, flags) &&
 			(*call == PINSCOPE_CALL_PIN_MEMFD ||
-			 at - (uintptr_t)page < sys_page_size());
+			 (uintptr_t)page - (at & -sys_page_size()) < nr * sys_page_size());
 	if (trace)
 		fclose(trace);
 	return found;
