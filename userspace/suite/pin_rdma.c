@@ -72,16 +72,6 @@ static const char *says(struct rdma *rdma, const char *what, int error)
 
 /* --------------------------------------------------------------- the device */
 
-static void add_name(struct nlmsghdr *msg, unsigned short type, const char *name)
-{
-	struct nlattr *attr = (void *)((char *)msg + NLMSG_ALIGN(msg->nlmsg_len));
-
-	attr->nla_type = type;
-	attr->nla_len = NLA_HDRLEN + strlen(name) + 1;
-	memcpy((char *)attr + NLA_HDRLEN, name, strlen(name) + 1);
-	msg->nlmsg_len = NLMSG_ALIGN(msg->nlmsg_len) + NLA_ALIGN(attr->nla_len);
-}
-
 /* As `rdma link add` does. */
 static int add_device(const struct rdma *rdma)
 {
@@ -99,9 +89,9 @@ static int add_device(const struct rdma *rdma)
 		.nlmsg_type = RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_NEWLINK),
 		.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
 	};
-	add_name(&out.msg, RDMA_NLDEV_ATTR_DEV_NAME, rdma->dev);
-	add_name(&out.msg, RDMA_NLDEV_ATTR_LINK_TYPE, rdma->type);
-	add_name(&out.msg, RDMA_NLDEV_ATTR_NDEV_NAME, rdma->ndev);
+	sys_netlink_string(&out.msg, RDMA_NLDEV_ATTR_DEV_NAME, rdma->dev);
+	sys_netlink_string(&out.msg, RDMA_NLDEV_ATTR_LINK_TYPE, rdma->type);
+	sys_netlink_string(&out.msg, RDMA_NLDEV_ATTR_NDEV_NAME, rdma->ndev);
 	if (send(fd, &out, out.msg.nlmsg_len, 0) < 0 || recv(fd, &in, sizeof(in), 0) < 0)
 		ret = -errno;
 	else if (in.msg.nlmsg_type == NLMSG_ERROR)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,6 +125,16 @@ bool sys_has_uffd_feature(uint64_t feature)
 	if (fd >= 0)
 		close(fd);
 	return has;
+}
+
+void sys_netlink_string(struct nlmsghdr *msg, unsigned short type, const char *text)
+{
+	struct nlattr *attr = (void *)((char *)msg + NLMSG_ALIGN(msg->nlmsg_len));
+
+	attr->nla_type = type;
+	attr->nla_len = NLA_HDRLEN + strlen(text) + 1;
+	memcpy((char *)attr + NLA_HDRLEN, text, strlen(text) + 1);
+	msg->nlmsg_len = NLMSG_ALIGN(msg->nlmsg_len) + NLA_ALIGN(attr->nla_len);
 }
 
 void sys_stay_on_cpu(unsigned int nr)

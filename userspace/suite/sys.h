@@ -71,6 +71,11 @@ int sys_uffd_wp_resolve(int uffd, void *addr, size_t len);
 /* Does userfaultfd know a feature? True also when it cannot be asked. */
 bool sys_has_uffd_feature(uint64_t feature);
 
+struct nlmsghdr;
+
+/* Append an attribute to a message of netlink, which has room for it. */
+void sys_netlink_string(struct nlmsghdr *msg, unsigned short type, const char *text);
+
 /* Bind the caller to one of the processors that it may use: the @nr-th. */
 void sys_stay_on_cpu(unsigned int nr);
 
