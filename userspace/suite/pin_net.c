@@ -116,9 +116,15 @@ static int attach(struct xsk *xsk)
 		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
 		.sll_ifindex = if_nametoindex("lo"),
 	};
+	int ms = 0;
 
-	return bind(xsk->fd, (const struct sockaddr *)&queue, sizeof(queue)) ||
-	       bind(xsk->packet, (const struct sockaddr *)&lo, sizeof(lo)) ? -errno : 0;
+	/* The queue is free some time after the last socket on it was closed. */
+	while (bind(xsk->fd, (const struct sockaddr *)&queue, sizeof(queue))) {
+		if (errno != EBUSY || ms++ == PATIENCE_MS)
+			return -errno;
+		sys_sleep_ms(1);
+	}
+	return bind(xsk->packet, (const struct sockaddr *)&lo, sizeof(lo)) ? -errno : 0;
 }
 
 static int xsk_pin(struct fixture *f)

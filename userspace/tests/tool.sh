@@ -135,6 +135,8 @@ run $expected pinscope check --by vfio-read,vmsplice --json && [ ! -s $err ] &&
 	[ "$(grep -c '"pinner": ' $out)" = 2 ] && grep -q '"gup_flags": "LONGTERM"' $out &&
 	grep -q "\"users_verdict\": \"Real users of GUP (vfio-read) see" $out
 ok "check --by --json"
+run $expected pinscope check --by xdp-umem && ! grep -q EBUSY $out
+ok "check --by xdp-umem: a pin soon after the last one"
 explains 2 "no pinner 'nonsense'" pinscope check --by nonsense
 ok "check --by: no such pinner"
 explains 2 'did you mean io-uring-buffer' pinscope check --by vfio,io-uring-bufer
