@@ -48,7 +48,7 @@ ODD_HEAD = """
 NO_ROW = """
 ## Pinners that the suite does not have
 
-They can be had on the stock kernels, and yet are no pinners of the suite:
+One can be had on the stock kernels, and yet is no pinner of the suite:
 
 - uprobes, `kernel/events/uprobes.c`: to set a breakpoint takes a reference with `FOLL_FORCE`
   (6.1, 6.12: and `FOLL_SPLIT_PMD`; 7.3: and `FOLL_WRITE | FOLL_SPLIT_PMD`), and puts it before
@@ -57,12 +57,6 @@ They can be had on the stock kernels, and yet are no pinners of the suite:
   files in the condition `mprotect-read`. Nothing stays referenced that could be held or
   looked through: what is left is a copy with a breakpoint, which a write to `/proc/PID/mem`
   makes as well (`proc-mem-write`).
-- VDUSE, `drivers/vdpa/vdpa_user/vduse_dev.c`: `VDUSE_IOTLB_REG_UMEM` pins by pin_user_pages()
-  with `FOLL_LONGTERM | FOLL_WRITE` and accounts the pages to pinned_vm. It takes exactly the
-  bounce buffer of a device that is on the vDPA bus: 64 MiB, or what the device's
-  `bounce_size` says, but never below 1 MiB. The suite's pinners pin one page. The kernel
-  then reads and writes the memory only as a virtio driver on that device does I/O.
-  `io-uring-buffer` and `xdp-umem` pin with the same flags. Debian's 6.1 has no VDUSE.
 """
 
 # In the list of calls that stand out.

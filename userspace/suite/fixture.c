@@ -27,14 +27,17 @@ void fixture_begin(struct fixture *f, const struct scenario *scenario, int fd)
 
 const char *fixture_make(struct fixture *f)
 {
+	const struct request *request = f->scenario.request;
 	const struct kind *kind = f->scenario.kind;
 	char has[NAMES_MAX], must[NAMES_MAX];
 	struct pinscope_page page;
 
 	if (kind->mapping) {
+		if (!memory_open(&f->m, kind))
+			return fixture_fails(f, "%s", f->m.why);
+		f->m.room = request ? request->pinner->room : 0;
 		/* make_dax() maps by itself: an entry of DAX may have no page to look at. */
-		if (!memory_open(&f->m, kind) ||
-		    (!(kind->traits & KIND_DAX) && !memory_map(&f->m, f->fd, true)))
+		if (!(kind->traits & KIND_DAX) && !memory_map(&f->m, f->fd, true))
 			return fixture_fails(f, "%s", f->m.why);
 		f->addr = f->m.addr;
 		f->len = kind->len;

@@ -58,7 +58,7 @@ struct fixture {
 /**
  * fixture_begin() - an empty fixture
  * @f: out
- * @scenario: which; only its kind is used by fixture_make()
+ * @scenario: which; only its kind and its pinner, if any, are used by fixture_make()
  * @fd: from pinscope_open()
  */
 void fixture_begin(struct fixture *f, const struct scenario *scenario, int fd);

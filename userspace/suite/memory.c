@@ -162,35 +162,47 @@ static void populate(struct memory *m)
 	}
 }
 
+/* Maps the backing, by itself or between two parts of a reserved area. */
+static bool map_area(struct memory *m, int prot, int flags)
+{
+	const struct kind *kind = m->kind;
+	size_t align = kind->mapping->thp || m->room ? kind->page : 0;
+
+	m->area_len = kind->len + align + 2 * m->room;
+	m->area = m->room ?
+		  mmap(NULL, m->area_len, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) :
+		  mmap(NULL, m->area_len, prot, flags, m->fd, 0);
+	if (m->area == MAP_FAILED) {
+		m->area = NULL;
+		return false;
+	}
+	m->addr = (char *)m->area + m->room;
+	if (align)
+		m->addr += -(uintptr_t)m->addr & (align - 1);
+	return !m->room ||
+	       mmap(m->addr, kind->len, prot, flags | MAP_FIXED, m->fd, 0) != MAP_FAILED;
+}
+
 bool memory_map(struct memory *m, int fd, bool writable)
 {
 	const struct kind *kind = m->kind;
 	const struct mapping *mapping = kind->mapping;
 	int prot = PROT_READ | (writable || mapping->written ? PROT_WRITE : 0);
 	int flags = mapping->shared ? MAP_SHARED : MAP_PRIVATE;
-	size_t skip = 0;
 
 	m->writable = writable;
-	m->area_len = kind->len;
 	if (!mapping->backing)
 		flags |= MAP_ANONYMOUS;
 	if (kind->hugetlb_shift && !mapping->backing)
 		flags |= MAP_HUGETLB | kind->hugetlb_shift << MAP_HUGE_SHIFT;
 	if (kind->hugetlb_shift && mapping->backing && !fill_hugetlb_file(m))
 		return false;
-	if (mapping->thp)
-		m->area_len += kind->page;
-
-	m->area = mmap(NULL, m->area_len, prot, flags, m->fd, 0);
-	if (m->area == MAP_FAILED) {
-		m->area = NULL;
+	if (!map_area(m, prot, flags)) {
 		if (kind->hugetlb_shift)
 			return no_huge_page(m);
 		return fails(m, "mmap: %s", pinscope_errno(errno));
 	}
-	if (mapping->thp)
-		skip = -(uintptr_t)m->area & (kind->page - 1);
-	m->addr = (char *)m->area + skip;
 	/* Best effort: check_page_state() sees what came of it. */
 	if (!kind->hugetlb_shift)
 		madvise(m->addr, kind->len,

@@ -15,6 +15,8 @@
  * @addr: of the mapping, or NULL
  * @area: what mmap() returned: more than the mapping, to align it; or NULL
  * @area_len: its bytes
+ * @room: bytes that memory_map() keeps free on either side of the mapping, in @area;
+ *	set by the caller between memory_open() and that
  * @writable: the mapping stays writable
  * @why: why the last function that failed did, and what the user can do
  */
@@ -24,6 +26,7 @@ struct memory {
 	char *addr;
 	void *area;
 	size_t area_len;
+	size_t room;
 	bool writable;
 	char why[180];
 };

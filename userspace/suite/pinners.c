@@ -221,6 +221,7 @@ const struct pinner *const pinners[] = {
 	&by_ublk_write,
 	&by_v4l2_output,
 	&by_v4l2_capture,
+	&by_vduse,
 	&by_cuda_read,
 	&by_cuda_write,
 	NULL

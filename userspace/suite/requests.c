@@ -118,6 +118,7 @@ const struct request requests[] = {
 	{ &by_ublk_write, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_v4l2_output, PIN_FAST, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_v4l2_capture, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
+	{ &by_vduse, PIN, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_cuda_read, PIN, F(LONGTERM), SCOPE_BASIC, 0, 0 },
 	{ &by_cuda_write, PIN, F(WRITE) | F(LONGTERM), SCOPE_BASIC, 0, 0 },
 };

@@ -170,6 +170,8 @@ int rules_errno(const struct scenario *s)
 
 	if (ret)
 		return ret;
+	if (s->request->pinner->room)
+		return -ENOMEM;
 	if (is_longterm_dax(s))
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))

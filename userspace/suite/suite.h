@@ -249,6 +249,10 @@ enum pinner_trait {
  *	module, whose test cases name the call and the gup_flags
  * @what: a sentence: what it is, and which call and gup_flags it comes to
  * @traits: enum pinner_trait
+ * @room: bytes before the page under test that it pins as well, and after it as many with
+ *	the page: the suite reserves that much around what struct mapping makes, and what is
+ *	not mapped there is up to @pin. GUP then returns that it has pinned what comes before
+ *	a page that it refuses, and the pinner fails with ENOMEM. 0: it pins the page alone
  * @missing: NULL when the kernel and the machine have it, else why not and what to do;
  *	leaves nothing open, and takes no time. The string stays. Without the
  *	function they always have it
@@ -275,6 +279,7 @@ struct pinner {
 	const char *name;
 	const char *what;
 	unsigned int traits;
+	size_t room;
 	const char *(*missing)(void);
 	bool (*takes)(const struct kind *kind);
 	int (*refuses)(const struct scenario *s);
@@ -299,6 +304,7 @@ extern const struct pinner by_direct_read, by_direct_write;	/* pin_direct.c */
 extern const struct pinner by_udmabuf;				/* pin_udmabuf.c */
 extern const struct pinner by_ublk_read, by_ublk_write;		/* pin_ublk.c */
 extern const struct pinner by_v4l2_output, by_v4l2_capture;	/* pin_vivid.c */
+extern const struct pinner by_vduse;				/* pin_vduse.c */
 extern const struct pinner by_cuda_read, by_cuda_write;		/* pin_cuda.c */
 
 /* All of them, ended by NULL. */

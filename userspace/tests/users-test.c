@@ -54,6 +54,7 @@ static const struct {
 	{ "direct-write", "blkdev_" },
 	{ "xdp-umem", "xdp_umem_" },
 	{ "udmabuf", "udmabuf_" },
+	{ "vduse", "vduse_dev_" },
 };
 
 /* Three users at a time, of different drivers. */

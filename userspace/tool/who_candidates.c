@@ -75,6 +75,7 @@ static const struct {
 	{ "/dev/ublkc", NULL, "ublk, which pins buffers of requests" },
 	{ "/dmabuf:", NULL, "a dma-buf, whose exporter may have pinned user pages" },
 	{ "/dev/udmabuf", NULL, "udmabuf, which pins pages of memfds" },
+	{ "/dev/vduse/", NULL, "VDUSE, which pins bounce buffers" },
 	{ "/dev/dri/", NULL, "a GPU driver" },
 	{ "/dev/accel/", NULL, "a driver of an accelerator" },
 	{ "/dev/nvidia", NULL, "the driver of a GPU, which pins registered memory" },
