@@ -23,19 +23,6 @@
 #include "events.h"
 #include "sys.h"
 
-/* Since Linux 6.8; older headers do not have it. */
-#ifndef UFFDIO_MOVE
-#define UFFD_FEATURE_MOVE	(1ULL << 16)
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
-struct uffdio_move {
-	uint64_t dst;
-	uint64_t src;
-	uint64_t len;
-	uint64_t mode;
-	int64_t move;
-};
-#endif
-
 /* For a call that takes some ms at most. */
 #define MOVE_MS	500
 

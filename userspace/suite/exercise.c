@@ -240,6 +240,8 @@ static void note_unmade(struct exercise *e)
 static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 {
 	memset(&world, 0, sizeof(world));
+	world.move_may_not_end = !e->known && errata_find("exercise/uffd-move-of-thp");
+	world.merge_unprotects = !e->known && errata_find("exercise/merge-of-uffd-wp");
 	world.board = board;
 	world.max_processes = e->processes;
 	set_regions(e, kinds, nr);

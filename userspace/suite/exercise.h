@@ -5,6 +5,7 @@
  *
  *	exercise.c		rounds, random sequences, shrinking
  *	exercise_ops.c		the table of operations
+ *	exercise_uffd.c		operations of userfaultfd, and who handles its faults
  *	exercise_model.c	what each byte must be, and what each pin promises
  *	exercise_world.c	the processes and their memory
  *
@@ -33,6 +34,14 @@ enum {
 /* What a process may do with a page of a region. */
 enum ex_access { EX_NONE, EX_READ, EX_WRITE };
 
+/* What a process has registered with a userfaultfd. */
+enum ex_uffd {
+	EX_UFFD_NONE,
+	EX_UFFD_MISSING,	/* a handler gives pages that are missing */
+	EX_UFFD_WP,		/* a handler is told of writes to protected pages */
+	EX_UFFD_WP_ASYNC,	/* a write takes the protection away */
+};
+
 /**
  * struct ex_content - what a page has in it
  * @word: of equal parts of the page, the first four bytes each. Nothing else is written
@@ -48,12 +57,14 @@ struct ex_content {
  * @own: a private mapping has a page of its own here, and no longer what the file has
  * @locked: mlock()
  * @mergeable: MADV_MERGEABLE
+ * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
  * @access: enum ex_access
+ * @uffd: enum ex_uffd
  * @content: of a page with @own
  */
 struct ex_page {
-	bool mapped, moved, own, locked, mergeable;
-	uint8_t access;
+	bool mapped, moved, own, locked, mergeable, protected;
+	uint8_t access, uffd;
 	struct ex_content content;
 };
 
@@ -85,6 +96,7 @@ struct ex_region {
 struct ex_process {
 	pid_t pid;		/* 0: there is none */
 	int pidfd;
+	int uffd;		/* a copy of the one that waits for a handler; -1: none */
 	struct ex_page pages[EX_REGIONS][EX_PAGES];
 };
 
@@ -130,14 +142,16 @@ struct ex_request {
 	uint32_t id;		/* of a pin */
 	size_t offset;		/* in the pin, in bytes */
 	pid_t pid;		/* of the other process */
+	uint8_t uffd;		/* enum ex_uffd, of the first page */
 };
 
 struct ex_answer {
 	int ret;		/* 0, a negative errno, or EX_DIED */
 	int signal;
 	void *addr;		/* that got the signal */
-	uint32_t id;
+	uint32_t id;		/* of a pin; or how many pages */
 	pid_t pid;
+	int uffd;		/* the process's userfaultfd; 0: it was not used */
 };
 
 #define EX_DIED	(-1000)
@@ -161,6 +175,7 @@ struct ex_world {
 	unsigned int max_processes;
 	uint32_t last_word;		/* each write has another one */
 	uint32_t last_alone;		/* each page that only pins have has another one */
+	bool move_may_not_end, merge_unprotects;	/* errata are avoided */
 	struct ex_region regions[EX_REGIONS];
 	struct ex_process processes[EX_PROCESSES];
 	struct ex_pin pins[EX_PINS];
@@ -289,6 +304,10 @@ bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int r
 void model_learn(struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page, unsigned int nr);
 
+/* See by INSPECT which pages userfaultfd protects besides those of which the model knows. */
+void model_learn_protected(struct ex_world *w, unsigned int process, unsigned int region,
+			   unsigned int page, unsigned int nr);
+
 /* Compare page states and pins with the model, without touching the memory. */
 void model_look(struct ex_world *w);
 
@@ -304,6 +323,63 @@ char *model_addr(const struct ex_world *w, unsigned int process, unsigned int re
 
 /* Print page states of a region, and the model beside them. */
 void model_print(struct ex_world *w, unsigned int region, FILE *out);
+
+/* -------------------------------------------------------- exercise_ops.c */
+
+/* Nothing else may be mapped where a page was or will be. */
+void ex_reserve(void *addr, size_t len);
+
+/* What a row of the table needs of an operation that is elsewhere. */
+#define EX_MAY(op)	bool may_##op(const struct ex_world *w, const struct ex_step *s)
+#define EX_ACT(op)	int act_##op(struct ex_world *w, const struct ex_request *r,	\
+				     struct ex_answer *a)
+#define EX_EFFECT(op)	void effect_##op(struct ex_world *w, const struct ex_step *s,	\
+					 const struct ex_request *r, const struct ex_answer *a)
+
+/* ------------------------------------------------------- exercise_uffd.c */
+
+/* In a child: what its parent has is not its own. */
+void uffd_forget(void);
+
+/* The scheduler gets a copy of the userfaultfd that a process has used. */
+void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer *a);
+
+/* Answer a fault that a userfaultfd of a process reports. */
+void uffd_answer(struct ex_world *w, unsigned int process);
+
+/* Pages are no longer registered. */
+void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
+	       unsigned int page, unsigned int nr);
+
+/* Pages were written to through the mapping: a userfaultfd must have been told. */
+void uffd_written(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr);
+
+/* Would an access of a process wait for the handler? Not all of mm can wait. */
+bool uffd_would_wait(const struct ex_world *w, const struct ex_step *s, unsigned int process,
+		     bool write);
+
+/* Are there protected pages that KSM may merge? */
+bool uffd_merge_loses(const struct ex_world *w);
+
+EX_MAY(uffd_register);
+EX_ACT(uffd_register);
+EX_EFFECT(uffd_register);
+EX_MAY(uffd_unregister);
+EX_ACT(uffd_unregister);
+EX_EFFECT(uffd_unregister);
+EX_MAY(uffd_protect);
+EX_ACT(uffd_protect);
+EX_EFFECT(uffd_protect);
+EX_MAY(uffd_copy);
+EX_ACT(uffd_copy);
+EX_EFFECT(uffd_copy);
+EX_MAY(uffd_move);
+EX_ACT(uffd_move);
+EX_EFFECT(uffd_move);
+
+extern const char *const uffd_register_args[], *const uffd_protect_args[];
+extern const char *const uffd_copy_args[], *const uffd_move_args[];
 
 /* ------------------------------------------------------------- exercise.c */
 

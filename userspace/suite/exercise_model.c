@@ -192,6 +192,30 @@ void model_learn(struct ex_world *w, unsigned int process, unsigned int region,
 	inspect(w, process, region, learn_record);
 }
 
+static void learn_protected_record(struct ex_world *w, unsigned int process,
+				   unsigned int region, const char *base,
+				   const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+	struct ex_page *p;
+
+	for (; nr; page++, nr--) {
+		p = &w->processes[process].pages[region][page];
+		if (page >= learn_first && page < learn_end && base == r->at[p->moved] &&
+		    (rec->state & S(UFFD_WP)))
+			p->protected = true;
+	}
+}
+
+void model_learn_protected(struct ex_world *w, unsigned int process, unsigned int region,
+			   unsigned int page, unsigned int nr)
+{
+	learn_first = page;
+	learn_end = page + nr;
+	inspect(w, process, region, learn_protected_record);
+}
+
 static void fail_state(struct ex_world *w, unsigned int process, unsigned int region,
 		       unsigned int page, const struct pinscope_page *rec, const char *what)
 {
@@ -200,6 +224,23 @@ static void fail_state(struct ex_world *w, unsigned int process, unsigned int re
 	world_fails(w, "process %u, region %u (%s), page %u: %s: %s", process, region,
 		    w->regions[region].kind.name, page, what,
 		    pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
+}
+
+/* Of a page that may be protected by userfaultfd. */
+static void check_protection(struct ex_world *w, unsigned int process, unsigned int region,
+			     unsigned int page, const struct pinscope_page *rec)
+{
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+
+	if ((rec->state & S(UFFD_WP)) && (rec->state & S(WRITABLE)))
+		fail_state(w, process, region, page, rec,
+			   "userfaultfd protects it, and the entry is writable");
+	if (p->protected && !(rec->state & S(UFFD_WP)))
+		fail_state(w, process, region, page, rec,
+			   "userfaultfd protected it, nobody wrote, and the entry has no userfaultfd-wp");
+	if (!p->protected && (rec->state & S(UFFD_WP)))
+		fail_state(w, process, region, page, rec,
+			   "expected that it is not protected by userfaultfd any more");
 }
 
 /* What must be true of each entry, whatever has happened. */
@@ -237,6 +278,8 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 		    !(state & S(ANON)))
 			fail_state(w, process, region, page, rec,
 				   "expected a page of the process's own");
+		if (p->uffd == EX_UFFD_WP || p->uffd == EX_UFFD_WP_ASYNC)
+			check_protection(w, process, region, page, rec);
 	}
 }
 

@@ -36,6 +36,23 @@ static const struct ex_region *region_of(const struct ex_world *w, const struct 
 	return &w->regions[s->region];
 }
 
+/* What a fault may have done, of which nobody told. */
+static void learn(struct ex_world *w, const struct ex_step *s)
+{
+	bool any = false;
+	unsigned int i;
+
+	model_learn(w, s->process, s->region, s->page, s->nr);
+	for (i = 0; i < s->nr; i++)
+		if (page_of(w, s, i)->uffd == EX_UFFD_WP_ASYNC) {
+			page_of(w, s, i)->protected = false;
+			any = true;
+		}
+	/* Of writes that a handler has to be told of the model knows. */
+	if (any)
+		model_learn_protected(w, s->process, s->region, s->page, s->nr);
+}
+
 static size_t word_offset(const struct ex_world *w, const struct ex_step *s,
 			  unsigned int page, unsigned int word)
 {
@@ -102,7 +119,8 @@ static bool is_movable(const struct ex_world *w, const struct ex_step *s)
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++)
-		if (p[i].locked != p->locked || p[i].access != p->access)
+		if (p[i].locked != p->locked || p[i].access != p->access ||
+		    p[i].uffd != p->uffd)
 			return false;
 	return is_mapped(w, s);
 }
@@ -155,6 +173,12 @@ static bool has_mergeable(const struct ex_world *w, const struct ex_step *s)
 		if (p[i].mergeable)
 			return true;
 	return false;
+}
+
+/* An erratum is avoided: a page that is merged is not protected by userfaultfd any more. */
+static bool may_merge(const struct ex_world *w, const struct ex_step *s)
+{
+	return has_mergeable(w, s) && !(w->merge_unprotects && uffd_merge_loses(w));
 }
 
 static bool is_other_process(const struct ex_world *w, const struct ex_step *s)
@@ -277,6 +301,7 @@ static void effect_write(struct ex_world *w, const struct ex_step *s,
 	(void)a;
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, s->arg, r->word);
+	uffd_written(w, s->process, s->region, s->page, s->nr);
 }
 
 /* All words of all pages get one value, so that KSM finds equal pages. */
@@ -300,6 +325,7 @@ static void effect_fill(struct ex_world *w, const struct ex_step *s,
 	(void)a;
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
+	uffd_written(w, s->process, s->region, s->page, s->nr);
 }
 
 static int act_vm_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -321,13 +347,20 @@ static bool may_vm_write(const struct ex_world *w, const struct ex_step *s)
 	return is_other_process(w, s) && to->mapped && to->moved == from->moved;
 }
 
+/* The other process's page, through its mapping. */
+static void write_other(struct ex_world *w, const struct ex_step *s, uint32_t word)
+{
+	model_write(w, s->other, s->region, s->page, s->arg, word);
+	uffd_written(w, s->other, s->region, s->page, 1);
+}
+
 static void effect_vm_write(struct ex_world *w, const struct ex_step *s,
 			    const struct ex_request *r, const struct ex_answer *a)
 {
 	bool allowed = w->processes[s->other].pages[s->region][s->page].access == EX_WRITE;
 
 	if (!a->ret)
-		model_write(w, s->other, s->region, s->page, s->arg, r->word);
+		write_other(w, s, r->word);
 	if (!a->ret != allowed)
 		world_fails(w,
 			    "process_vm_writev() to process %u, region %u, page %u: expected %s, found %s",
@@ -338,7 +371,8 @@ static void effect_vm_write(struct ex_world *w, const struct ex_step *s,
 /* FOLL_FORCE writes to what is mapped read-only, but not to shared mappings. */
 static bool may_mem_write(const struct ex_world *w, const struct ex_step *s)
 {
-	return may_vm_write(w, s) && !region_of(w, s)->kind.hugetlb_shift;
+	return may_vm_write(w, s) && !region_of(w, s)->kind.hugetlb_shift &&
+	       !uffd_would_wait(w, s, s->other, true);
 }
 
 static int act_mem_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -365,7 +399,7 @@ static void effect_mem_write(struct ex_world *w, const struct ex_step *s,
 	bool writable = w->processes[s->other].pages[s->region][s->page].access == EX_WRITE;
 
 	if (!a->ret)
-		model_write(w, s->other, s->region, s->page, s->arg, r->word);
+		write_other(w, s, r->word);
 	if (!a->ret && !writable && region_of(w, s)->shared)
 		world_fails(w,
 			    "write to /proc/PID/mem of process %u, region %u, page %u: expected an error, found success",
@@ -401,6 +435,8 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 	for (region = 0; region < EX_REGIONS; region++)
 		for (page = 0; page < EX_PAGES; page++)
 			child->pages[region][page].locked = false;
+	for (region = 0; region < EX_REGIONS; region++)
+		uffd_lose(w, s->other, region, 0, EX_PAGES);
 	world_adopt(w, s->other, a->pid);
 }
 
@@ -425,6 +461,13 @@ static void effect_exit(struct ex_world *w, const struct ex_step *s,
 }
 
 /* ----------------------------------------------------------------- mappings */
+
+/* Where that faults pages in, since they are locked, it waits for no handler. */
+static bool may_protect(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_mapped(w, s) &&
+	       (is_unlocked(w, s) || !uffd_would_wait(w, s, s->process, true));
+}
 
 static int act_protect(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
@@ -451,11 +494,10 @@ static void effect_protect(struct ex_world *w, const struct ex_step *s,
 	for (i = 0; i < s->nr; i++)
 		page_of(w, s, i)->access = s->arg;
 	/* mm breaks COW of locked pages as soon as they may be written. */
-	model_learn(w, s->process, s->region, s->page, s->nr);
+	learn(w, s);
 }
 
-/* Nothing else may be mapped where a page was or will be. */
-static void reserve_again(void *addr, size_t len)
+void ex_reserve(void *addr, size_t len)
 {
 	mmap(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
 	     -1, 0);
@@ -468,7 +510,7 @@ static int act_move(struct ex_world *w, const struct ex_request *r, struct ex_an
 
 	(void)w;
 	(void)a;
-	reserve_again(ret ? r->to : r->addr, r->len);
+	ex_reserve(ret ? r->to : r->addr, r->len);
 	return ret;
 }
 
@@ -481,6 +523,9 @@ static void effect_move(struct ex_world *w, const struct ex_step *s,
 	/* It fails when there are several VMAs. */
 	for (i = 0; i < s->nr && !a->ret; i++)
 		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
+	/* Without UFFD_FEATURE_EVENT_REMAP what is moved is registered no longer. */
+	if (!a->ret)
+		uffd_lose(w, s->process, s->region, s->page, s->nr);
 }
 
 static int act_unmap(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -489,7 +534,7 @@ static int act_unmap(struct ex_world *w, const struct ex_request *r, struct ex_a
 	(void)a;
 	if (munmap(r->addr, r->len))
 		return -errno;
-	reserve_again(r->addr, r->len);
+	ex_reserve(r->addr, r->len);
 	return 0;
 }
 
@@ -521,7 +566,7 @@ static int act_map(struct ex_world *w, const struct ex_request *r, struct ex_ans
 	if (mmap(r->addr, r->len, PROT_READ | PROT_WRITE, flags, region->fd,
 		 r->step.page * region->page) != MAP_FAILED)
 		return 0;
-	reserve_again(r->addr, r->len);
+	ex_reserve(r->addr, r->len);
 	return -errno;
 }
 
@@ -575,8 +620,10 @@ static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
 		return;
 	}
 	model_let_go(w, s->process, s->region, s->page, s->nr);
-	for (i = 0; i < s->nr; i++)
+	for (i = 0; i < s->nr; i++) {
 		page_of(w, s, i)->own = false;
+		page_of(w, s, i)->protected = false;
+	}
 }
 
 /* A write fault, or what is as good: the pages are the process's own, if it worked. */
@@ -584,10 +631,12 @@ static void effect_own(struct ex_world *w, const struct ex_step *s,
 		       const struct ex_request *r, const struct ex_answer *a)
 {
 	(void)r;
-	if (!a->ret)
+	if (!a->ret) {
 		model_own(w, s->process, s->region, s->page, s->nr);
-	else
-		model_learn(w, s->process, s->region, s->page, s->nr);
+		uffd_written(w, s->process, s->region, s->page, s->nr);
+	} else {
+		learn(w, s);
+	}
 }
 
 static void effect_learn(struct ex_world *w, const struct ex_step *s,
@@ -595,7 +644,7 @@ static void effect_learn(struct ex_world *w, const struct ex_step *s,
 {
 	(void)r;
 	(void)a;
-	model_learn(w, s->process, s->region, s->page, s->nr);
+	learn(w, s);
 }
 
 static int act_lock(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -832,6 +881,13 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 	return true;
 }
 
+/* pin_user_pages() is not told that it may drop the mmap lock, and so waits for nobody. */
+static bool may_pin_locked(const struct ex_world *w, const struct ex_step *s)
+{
+	return may_pin(w, s) &&
+	       !uffd_would_wait(w, s, s->process, pin_flags[s->arg] & F(WRITE));
+}
+
 static int pin_by(struct ex_world *w, const struct ex_request *r, struct ex_answer *a,
 		  unsigned int call)
 {
@@ -891,9 +947,11 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 		return;
 	}
 	if (a->ret) {
-		model_learn(w, s->process, s->region, s->page, s->nr);
+		learn(w, s);
 		return;
 	}
+	if (flags & F(WRITE))
+		uffd_written(w, s->process, s->region, s->page, s->nr);
 	*pin = (struct ex_pin) {
 		.used = true, .id = a->id, .gup_flags = flags, .process = s->process,
 		.region = s->region, .page = s->page, .nr = s->nr,
@@ -1053,7 +1111,7 @@ const struct ex_operation ex_operations[] = {
 	{ "exit", "The process ends.",
 	  2, 0, NULL, is_not_alone, act_nothing, effect_exit },
 	{ "mprotect", "mprotect(): PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE.",
-	  16, RANGE, protect_args, is_mapped, act_protect, effect_protect },
+	  16, RANGE, protect_args, may_protect, act_protect, effect_protect },
 	{ "mremap", "mremap() moves pages to the other address of the region, or back.",
 	  8, RANGE, NULL, is_movable, act_move, effect_move },
 	{ "munmap", "munmap() of pages.",
@@ -1075,7 +1133,7 @@ const struct ex_operation ex_operations[] = {
 	{ "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
 	  6, RANGE, NULL, is_private, act_mergeable, effect_mergeable },
 	{ "merge", "ksmd scans until it has merged all that it can.",
-	  1, 0, NULL, has_mergeable, act_merge, NULL },
+	  1, 0, NULL, may_merge, act_merge, NULL },
 	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
 	  4, RANGE, NULL, is_readable_ordinary, act_populate_read, NULL },
 	{ "populate-write", "MADV_POPULATE_WRITE faults pages in for writing.",
@@ -1104,7 +1162,7 @@ const struct ex_operation ex_operations[] = {
 	{ "truncate", "The file is truncated at a page and extended again; private copies go, too.",
 	  2, RANGE, NULL, has_file, act_truncate, effect_truncate },
 	{ "pin", "pin_user_pages() of pages.",
-	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin, act_pin, effect_pin },
+	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin_locked, act_pin, effect_pin },
 	{ "pin-fast", "pin_user_pages_fast() of pages.",
 	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin, act_pin_fast, effect_pin },
 	{ "pin-write", "WRITE of a word through a pin, as a device would.",
@@ -1115,6 +1173,20 @@ const struct ex_operation ex_operations[] = {
 	  6, EX_USES_PIN, dirty_args, may_unpin_part, act_unpin_part, effect_unpin_part },
 	{ "fault", "FAULT calls handle_mm_fault() on each page: a read fault, UNSHARE, or WRITE.",
 	  10, RANGE, fault_args, may_fault, act_fault, effect_learn },
+	{ "uffd-register",
+	  "Userfaultfd watches over pages: for missing ones, or for writes to protected ones, which a handler answers or (wp-async) nobody.",
+	  12, RANGE, uffd_register_args, may_uffd_register, act_uffd_register,
+	  effect_uffd_register },
+	{ "uffd-unregister", "Userfaultfd watches no longer over pages.",
+	  3, RANGE, NULL, may_uffd_unregister, act_uffd_unregister, effect_uffd_unregister },
+	{ "uffd-protect", "UFFDIO_WRITEPROTECT protects pages, or takes that back.",
+	  40, RANGE, uffd_protect_args, may_uffd_protect, act_uffd_protect,
+	  effect_uffd_protect },
+	{ "uffd-copy", "UFFDIO_COPY or UFFDIO_ZEROPAGE gives pages that are missing.",
+	  40, RANGE, uffd_copy_args, may_uffd_copy, act_uffd_copy, effect_uffd_copy },
+	{ "uffd-move",
+	  "UFFDIO_MOVE (Linux 6.8) moves pages to the other address of the region, or back.",
+	  8, RANGE, uffd_move_args, may_uffd_move, act_uffd_move, effect_uffd_move },
 };
 
 const size_t nr_ex_operations = ARRAY_SIZE(ex_operations);

@@ -45,6 +45,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 void world_become(struct ex_world *w, unsigned int process)
 {
 	my_sock = w->socks[process][1];
+	uffd_forget();
 }
 
 __attribute__((noreturn))
@@ -139,6 +140,7 @@ void world_adopt(struct ex_world *w, unsigned int process, pid_t pid)
 {
 	w->processes[process].pid = pid;
 	w->processes[process].pidfd = syscall(SYS_pidfd_open, pid, 0);
+	w->processes[process].uffd = -1;
 }
 
 /* Children of children are not ours to wait for, but a pidfd tells. */
@@ -150,26 +152,47 @@ void world_kill(struct ex_world *w, unsigned int process)
 	kill(p->pid, SIGKILL);
 	poll(&end, 1, ANSWER_MS);
 	close(p->pidfd);
+	if (p->uffd >= 0)
+		close(p->uffd);
+	p->uffd = -1;
 	p->pid = 0;
 	p->pidfd = -1;
 }
 
+/* Waits for what a process says, or its end, and answers faults; returns whether it came. */
+static bool wait_for(struct ex_world *w, unsigned int process)
+{
+	struct pollfd polls[2 + EX_PROCESSES] = {
+		{ .fd = w->socks[process][0], .events = POLLIN },
+		{ .fd = w->processes[process].pidfd, .events = POLLIN },
+	};
+	unsigned int i;
+
+	for (i = 0; i < EX_PROCESSES; i++)
+		polls[2 + i] = (struct pollfd) {
+			.fd = w->processes[i].pid ? w->processes[i].uffd : -1,
+			.events = POLLIN,
+		};
+	while (poll(polls, ARRAY_SIZE(polls), ANSWER_MS) > 0) {
+		if (polls[0].revents || polls[1].revents)
+			return true;
+		for (i = 0; i < EX_PROCESSES; i++)
+			if (polls[2 + i].revents & POLLIN)
+				uffd_answer(w, i);
+	}
+	return false;
+}
+
 static void receive(struct ex_world *w, unsigned int process, struct ex_answer *a)
 {
-	struct ex_process *p = &w->processes[process];
-	struct pollfd polls[2] = {
-		{ .fd = w->socks[process][0], .events = POLLIN },
-		{ .fd = p->pidfd, .events = POLLIN },
-	};
-
 	*a = (struct ex_answer) { .ret = EX_DIED };
-	if (poll(polls, 2, ANSWER_MS) <= 0) {
+	if (!wait_for(w, process)) {
 		world_fails(w, "process %u did not return in %d s", process,
 			    ANSWER_MS / 1000);
 		return;
 	}
 	/* What it said before it ended counts. */
-	if (recv(polls[0].fd, a, sizeof(*a), MSG_DONTWAIT) != sizeof(*a))
+	if (recv(w->socks[process][0], a, sizeof(*a), MSG_DONTWAIT) != sizeof(*a))
 		a->ret = EX_DIED;
 }
 
@@ -229,6 +252,7 @@ bool world_begin(struct ex_world *w)
 	memset(w->board, 0, sizeof(*w->board));
 	for (i = 0; i < EX_PROCESSES; i++) {
 		w->processes[i].pidfd = -1;
+		w->processes[i].uffd = -1;
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->socks[i])) {
 			world_fails(w, "socketpair: %s", pinscope_errno(errno));
 			return false;
@@ -285,6 +309,7 @@ static void make_request(struct ex_world *w, const struct ex_step *s, struct ex_
 		r->to = region->at[!w->processes[s->process].pages[s->region][s->page].moved] +
 			s->page * region->page;
 		r->len = s->nr * region->page;
+		r->uffd = w->processes[s->process].pages[s->region][s->page].uffd;
 	}
 	if (op->uses & EX_USES_PIN) {
 		r->id = w->pins[s->other].id;
@@ -360,6 +385,8 @@ bool world_step(struct ex_world *w, const struct ex_step *s)
 		return false;
 	make_request(w, s, &r);
 	world_ask(w, &r, s->op, &a);
+	if (!*w->why)
+		uffd_adopt(w, s->process, &a);
 	if (!*w->why && op->effect)
 		op->effect(w, s, &r, &a);
 	if (!*w->why)

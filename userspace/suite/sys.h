@@ -34,6 +34,19 @@
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC	(1 << 15)
 #endif
+/* Since Linux 6.8. */
+#ifndef UFFDIO_MOVE
+#define UFFD_FEATURE_MOVE	(1ULL << 16)
+#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
+#define UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES	(1ULL << 1)
+struct uffdio_move {
+	uint64_t dst;
+	uint64_t src;
+	uint64_t len;
+	uint64_t mode;
+	int64_t move;
+};
+#endif
 
 /* Bytes of a base page. */
 size_t sys_page_size(void);

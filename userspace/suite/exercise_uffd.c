@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Userfaultfd in exercise, see exercise.h. A process opens a userfaultfd of its own when
+ * it first needs one, and the scheduler gets a copy: it is the handler. While a process
+ * does an operation, the scheduler answers the faults of all processes.
+ *
+ * There are two for each process. One reports writes to protected pages, and pages that
+ * are missing; with the other (UFFD_FEATURE_WP_ASYNC) a write takes the protection away
+ * by itself, and nothing is reported.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "errata.h"
+#include "exercise.h"
+#include "sys.h"
+
+#define S(name)		PINSCOPE_STATE_##name
+
+/* ------------------------------------------------------------ in a process */
+
+/* By "is it the asynchronous one?" */
+static int my_uffds[2] = { -1, -1 };
+
+void uffd_forget(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (my_uffds[i] >= 0)
+			close(my_uffds[i]);
+		my_uffds[i] = -1;
+	}
+}
+
+/* Returns the file, of which the scheduler is told, or a negative errno. */
+static int open_uffd(bool async, struct ex_answer *a)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = async ? UFFD_FEATURE_WP_ASYNC : UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	};
+	int fd = my_uffds[async], ret;
+
+	if (fd < 0) {
+		fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return -errno;
+		if (ioctl(fd, UFFDIO_API, &api)) {
+			ret = -errno;
+			close(fd);
+			return ret;
+		}
+		my_uffds[async] = fd;
+	}
+	if (!async)
+		a->uffd = fd;
+	return fd;
+}
+
+static int register_range(int fd, void *addr, size_t len, uint64_t mode)
+{
+	struct uffdio_register reg = { .range = { (uintptr_t)addr, len }, .mode = mode };
+
+	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
+}
+
+static int unregister_range(int fd, void *addr, size_t len)
+{
+	struct uffdio_range range = { (uintptr_t)addr, len };
+
+	return ioctl(fd, UFFDIO_UNREGISTER, &range) ? -errno : 0;
+}
+
+static int write_protect(int fd, void *addr, size_t len, bool on)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { (uintptr_t)addr, len },
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+}
+
+/* --------------------------------------------------------------- the model */
+
+static struct ex_page *page_of(struct ex_world *w, const struct ex_step *s, unsigned int i)
+{
+	return &w->processes[s->process].pages[s->region][s->page + i];
+}
+
+static const struct ex_page *pages_of_step(const struct ex_world *w, const struct ex_step *s)
+{
+	return &w->processes[s->process].pages[s->region][s->page];
+}
+
+void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
+	       unsigned int page, unsigned int nr)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+
+	for (; nr; nr--, p++) {
+		p->uffd = EX_UFFD_NONE;
+		p->protected = false;
+	}
+}
+
+void uffd_written(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (p[i].uffd == EX_UFFD_WP && p[i].protected)
+			world_fails(w,
+				    "process %u, region %u (%s), page %u: it was written to, and userfaultfd, which protects it, was not told",
+				    process, region, w->regions[region].kind.name, page + i);
+		p[i].protected = false;
+	}
+}
+
+bool uffd_would_wait(const struct ex_world *w, const struct ex_step *s, unsigned int process,
+		     bool write)
+{
+	const struct ex_page *p = &w->processes[process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if ((p[i].uffd == EX_UFFD_WP && p[i].protected && write) ||
+		    (p[i].uffd == EX_UFFD_MISSING && !p[i].own))
+			return true;
+	return false;
+}
+
+bool uffd_merge_loses(const struct ex_world *w)
+{
+	const struct ex_page *p;
+	unsigned int process, i;
+
+	for (process = 0; process < EX_PROCESSES; process++) {
+		p = w->processes[process].pages[0];
+		for (i = 0; i < EX_REGIONS * EX_PAGES && w->processes[process].pid; i++)
+			if (p[i].mergeable && p[i].protected)
+				return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------- the handler */
+
+/* The page that an address is in, if the model has one there. */
+static bool find_page(const struct ex_world *w, unsigned int process, uintptr_t addr,
+		      unsigned int *region, unsigned int *page)
+{
+	const struct ex_region *r;
+	uintptr_t at;
+
+	for (*region = 0; *region < EX_REGIONS; (*region)++) {
+		r = &w->regions[*region];
+		for (*page = 0; *page < r->nr; (*page)++) {
+			at = pinscope_addr(model_addr(w, process, *region, *page));
+			if (addr >= at && addr < at + r->page)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void fill_page(char *buffer, size_t page, uint32_t word)
+{
+	unsigned int k;
+
+	for (k = 0; k < EX_WORDS; k++)
+		memcpy(buffer + k * (page / EX_WORDS), &word, sizeof(word));
+}
+
+/* The handler gives a page with something in it, or the zeropage, by turns. */
+static int give_page(struct ex_world *w, unsigned int process, unsigned int region,
+		     unsigned int page)
+{
+	size_t size = w->regions[region].page;
+	struct uffdio_range range = {
+		pinscope_addr(model_addr(w, process, region, page)), size,
+	};
+	struct uffdio_zeropage zero = { .range = range };
+	struct uffdio_copy copy = { .dst = range.start, .len = size };
+	uint32_t word = ++w->last_word;
+	char *buffer;
+	int ret;
+
+	if (word & 1)
+		return ioctl(w->processes[process].uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
+	buffer = calloc(1, size);
+	if (!buffer)
+		return -ENOMEM;
+	fill_page(buffer, size, word);
+	copy.src = (uintptr_t)buffer;
+	ret = ioctl(w->processes[process].uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+	free(buffer);
+	if (!ret)
+		model_write(w, process, region, page, EX_WORDS, word);
+	return ret;
+}
+
+void uffd_answer(struct ex_world *w, unsigned int process)
+{
+	unsigned int region, page;
+	struct ex_page *p;
+	struct uffd_msg msg;
+	uintptr_t addr;
+	bool write;
+	int ret;
+
+	if (read(w->processes[process].uffd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		return;
+	addr = msg.arg.pagefault.address;
+	write = msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP;
+	if (!find_page(w, process, addr, &region, &page)) {
+		world_fails(w,
+			    "process %u: userfaultfd reports %#lx, where nothing is mapped",
+			    process, (unsigned long)addr);
+		return;
+	}
+	p = &w->processes[process].pages[region][page];
+	if (write && (p->uffd != EX_UFFD_WP || !p->protected))
+		world_fails(w,
+			    "process %u, region %u (%s), page %u: userfaultfd reports a write to a protected page, and it is not protected",
+			    process, region, w->regions[region].kind.name, page);
+	if (!write && (p->uffd != EX_UFFD_MISSING || p->own))
+		world_fails(w,
+			    "process %u, region %u (%s), page %u: userfaultfd reports a missing page, expected that %s",
+			    process, region, w->regions[region].kind.name, page,
+			    p->own ? "the process has one" : "nobody asked for that");
+	if (write)
+		ret = write_protect(w->processes[process].uffd,
+				    model_addr(w, process, region, page),
+				    w->regions[region].page, false);
+	else
+		ret = give_page(w, process, region, page);
+	p->protected = false;
+	if (ret)
+		world_fails(w, "process %u, region %u (%s), page %u: answer of a %s: %s",
+			    process, region, w->regions[region].kind.name, page,
+			    write ? "write" : "missing page", pinscope_errno(ret));
+}
+
+void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer *a)
+{
+	struct ex_process *p = &w->processes[process];
+
+	if (!a->uffd || p->uffd >= 0)
+		return;
+	p->uffd = syscall(SYS_pidfd_getfd, p->pidfd, a->uffd, 0);
+	if (p->uffd < 0)
+		world_fails(w, "pidfd_getfd: %s", pinscope_errno(errno));
+}
+
+/* ----------------------------------------------------- register, unregister */
+
+const char *const uffd_register_args[] = { "missing", "wp", "wp-async", NULL };
+const char *const uffd_protect_args[] = { "on", "off", NULL };
+const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
+const char *const uffd_move_args[] = { "strict", "holes", NULL };
+
+/* All pages are mapped, in anonymous base pages or THPs, and are in one of the modes. */
+static bool are_in(const struct ex_world *w, const struct ex_step *s, unsigned int modes)
+{
+	const struct ex_page *p = pages_of_step(w, s);
+	const struct ex_region *region = &w->regions[s->region];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (!p[i].mapped || p[i].uffd != p[0].uffd || !(modes & 1U << p[i].uffd))
+			return false;
+	return region->fd < 0 && !region->kind.hugetlb_shift;
+}
+
+bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
+{
+	static int has_async = -1;
+
+	if (has_async < 0)
+		has_async = sys_has_uffd_feature(UFFD_FEATURE_WP_ASYNC);
+	return are_in(w, s, 1U << EX_UFFD_NONE) &&
+	       (s->arg + 1 != EX_UFFD_WP_ASYNC || has_async);
+}
+
+int act_uffd_register(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	unsigned int mode = r->step.arg + 1;
+	int fd = open_uffd(mode == EX_UFFD_WP_ASYNC, a);
+
+	(void)w;
+	return fd < 0 ? fd :
+	       register_range(fd, r->addr, r->len, mode == EX_UFFD_MISSING ?
+			      UFFDIO_REGISTER_MODE_MISSING : UFFDIO_REGISTER_MODE_WP);
+}
+
+static void learn_protected(struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->protected = false;
+	model_learn_protected(w, s->process, s->region, s->page, s->nr);
+}
+
+void effect_uffd_register(struct ex_world *w, const struct ex_step *s,
+			  const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "UFFDIO_REGISTER: %s", pinscope_errno(a->ret));
+		return;
+	}
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->uffd = s->arg + 1;
+	/* What a protected page was moved from left the bit, before Linux 6.13. */
+	if (s->arg + 1 != EX_UFFD_MISSING)
+		learn_protected(w, s);
+}
+
+bool may_uffd_unregister(const struct ex_world *w, const struct ex_step *s)
+{
+	return are_in(w, s, ~(1U << EX_UFFD_NONE));
+}
+
+int act_uffd_unregister(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return unregister_range(my_uffds[r->uffd == EX_UFFD_WP_ASYNC], r->addr, r->len);
+}
+
+void effect_uffd_unregister(struct ex_world *w, const struct ex_step *s,
+			    const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret)
+		world_fails(w, "UFFDIO_UNREGISTER: %s", pinscope_errno(a->ret));
+	uffd_lose(w, s->process, s->region, s->page, s->nr);
+}
+
+/* ------------------------------------------------------------------ protect */
+
+bool may_uffd_protect(const struct ex_world *w, const struct ex_step *s)
+{
+	return are_in(w, s, 1U << EX_UFFD_WP | 1U << EX_UFFD_WP_ASYNC);
+}
+
+int act_uffd_protect(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return write_protect(my_uffds[r->uffd == EX_UFFD_WP_ASYNC], r->addr, r->len,
+			     !r->step.arg);
+}
+
+/* Empty entries are protected by some kernels only; and some refuse several VMAs. */
+void effect_uffd_protect(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	bool on = !s->arg;
+	unsigned int i;
+
+	(void)r;
+	learn_protected(w, s);
+	for (i = 0; i < s->nr && !a->ret; i++)
+		if (on ? page_of(w, s, i)->own && !page_of(w, s, i)->protected :
+			 page_of(w, s, i)->protected)
+			world_fails(w,
+				    "process %u, region %u (%s), page %u: UFFDIO_WRITEPROTECT %s, and the entry has %suserfaultfd-wp",
+				    s->process, s->region, w->regions[s->region].kind.name,
+				    s->page + i, uffd_protect_args[s->arg], on ? "no " : "");
+}
+
+/* ----------------------------------------------------------- copy, zeropage */
+
+bool may_uffd_copy(const struct ex_world *w, const struct ex_step *s)
+{
+	return are_in(w, s, 1U << EX_UFFD_MISSING);
+}
+
+int act_uffd_copy(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	struct uffdio_copy copy = { .dst = (uintptr_t)r->addr, .len = r->len };
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)r->addr, r->len } };
+	size_t page = r->len / r->step.nr, at;
+	char *buffer = NULL;
+	int64_t done;
+	int ret;
+
+	(void)w;
+	if (r->step.arg) {
+		ret = ioctl(my_uffds[0], UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
+		done = zero.zeropage;
+	} else {
+		buffer = calloc(1, r->len);
+		if (!buffer)
+			return -ENOMEM;
+		for (at = 0; at < r->len; at += page)
+			fill_page(buffer + at, page, r->word);
+		copy.src = (uintptr_t)buffer;
+		ret = ioctl(my_uffds[0], UFFDIO_COPY, &copy) ? -errno : 0;
+		done = copy.copy;
+		free(buffer);
+	}
+	a->id = done > 0 ? done / page : 0;
+	return ret;
+}
+
+/* It ends at the first page that is there already. */
+void effect_uffd_copy(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		      const struct ex_answer *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->id && i < s->nr; i++) {
+		if (page_of(w, s, i)->own)
+			world_fails(w,
+				    "process %u, region %u (%s), page %u: userfaultfd %s: expected EEXIST for a page that the process has, found success",
+				    s->process, s->region, w->regions[s->region].kind.name,
+				    s->page + i, uffd_copy_args[s->arg]);
+		if (!s->arg)
+			model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
+	}
+}
+
+/* --------------------------------------------------------------------- move */
+
+/*
+ * Errata: 6.12 tries for ever to split a THP that is pinned; and what is a THP nobody knows,
+ * so that no page of the region may be.
+ */
+static bool may_not_end(const struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	if (!w->move_may_not_end)
+		return false;
+	for (i = 0; i < EX_PINS; i++)
+		if (w->pins[i].used && w->pins[i].region == s->region)
+			return true;
+	return false;
+}
+
+bool may_uffd_move(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = pages_of_step(w, s);
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (p[i].locked || p[i].access != EX_WRITE)
+			return false;
+	return are_in(w, s, 1U << EX_UFFD_NONE) && !may_not_end(w, s);
+}
+
+/* To the other address of the region: as mremap() does, but by pages. */
+int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	struct uffdio_move move = {
+		.dst = (uintptr_t)r->to, .src = (uintptr_t)r->addr, .len = r->len,
+		.mode = r->step.arg ? UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0,
+	};
+	size_t page = r->len / r->step.nr, moved;
+	int fd = open_uffd(false, a), ret;
+
+	(void)w;
+	if (fd < 0)
+		return fd;
+	if (mmap(r->to, r->len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -errno;
+	ret = register_range(fd, r->to, r->len, UFFDIO_REGISTER_MODE_MISSING);
+	if (!ret && ioctl(fd, UFFDIO_MOVE, &move))
+		ret = -errno;
+	unregister_range(fd, r->to, r->len);
+	a->id = move.move > 0 ? move.move / page : 0;
+	moved = a->id * page;
+	if (moved)
+		ex_reserve(r->addr, moved);
+	if (moved < r->len)
+		ex_reserve(r->to + moved, r->len - moved);
+	return ret;
+}
+
+/* It ends at the first page that cannot be moved: one that is shared, or pinned. */
+void effect_uffd_move(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		      const struct ex_answer *a)
+{
+	const struct ex_pin *pin;
+	unsigned int i, at;
+
+	(void)r;
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
+		if (!pin->used || pin->process != s->process || pin->region != s->region)
+			continue;
+		for (i = 0; i < pin->nr; i++) {
+			at = pin->page + i;
+			if (pin->held[i] == EX_OF_PROCESS && at >= s->page &&
+			    at < s->page + a->id)
+				world_fails(w,
+					    "process %u, region %u (%s), page %u: UFFDIO_MOVE moved a page that is pinned",
+					    s->process, s->region,
+					    w->regions[s->region].kind.name, at);
+		}
+	}
+	for (i = 0; i < a->id && i < s->nr; i++) {
+		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
+		page_of(w, s, i)->mergeable = false;
+	}
+}
