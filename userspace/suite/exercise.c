@@ -18,12 +18,14 @@
 
 enum {
 	ROUND_STEPS = 120,
+	ROUND_RACES = 6,
 	BASE_PAGES = 16,	/* of kinds that can have any length */
 	HUGETLB_PAGES = 2,
 	SHRINK_TRIES = 500,
 	SHRINK_MS = 60000,
 	PROGRESS_MS = 1000,
 	DRAWS = 300,		/* for a step that is possible */
+	LOST_KIB = 32 << 10,	/* lists of free pages per processor, and the like */
 };
 
 static struct ex_world world;
@@ -49,7 +51,7 @@ static uint64_t draw(void)
 	return z ^ (z >> 31);
 }
 
-static unsigned int draw_below(unsigned int n)
+unsigned int ex_draw_below(unsigned int n)
 {
 	return n ? draw() % n : 0;
 }
@@ -120,13 +122,13 @@ static void set_regions(const struct exercise *e, const struct kind *kinds, size
 /* Several kinds, but hugetlb once, since there may be few huge pages. */
 static void choose_regions(struct exercise *e, const struct kind *kinds, size_t nr)
 {
-	unsigned int i, want = 1 + draw_below(EX_REGIONS);
+	unsigned int i, want = 1 + ex_draw_below(EX_REGIONS);
 	const struct kind *kind;
 	bool hugetlb = false;
 
 	memset(e->regions, 0, sizeof(e->regions));
 	for (i = 0; i < want; i++) {
-		kind = &kinds[draw_below(nr)];
+		kind = &kinds[ex_draw_below(nr)];
 		if (kind->hugetlb_shift && hugetlb)
 			continue;
 		hugetlb |= kind->hugetlb_shift;
@@ -148,23 +150,23 @@ static unsigned int nr_args(const struct ex_operation *op)
 /* Often one page, and often all. */
 static unsigned int draw_length(unsigned int most)
 {
-	switch (draw_below(6)) {
+	switch (ex_draw_below(6)) {
 	case 0:
 	case 1:
 		return 1;
 	case 2:
-		return 1 + draw_below(most < 4 ? most : 4);
+		return 1 + ex_draw_below(most < 4 ? most : 4);
 	case 3:
 	case 4:
 		return most;
 	default:
-		return 1 + draw_below(most);
+		return 1 + ex_draw_below(most);
 	}
 }
 
 static void draw_range(struct ex_step *s, unsigned int first, unsigned int nr)
 {
-	s->page = first + (draw_below(2) ? draw_below(nr) : 0);
+	s->page = first + (ex_draw_below(2) ? ex_draw_below(nr) : 0);
 	s->nr = draw_length(first + nr - s->page);
 }
 
@@ -174,24 +176,24 @@ static unsigned int draw_operation(const unsigned int *weights)
 
 	for (i = 0; i < nr_ex_operations; i++)
 		sum += weights[i];
-	at = draw_below(sum);
+	at = ex_draw_below(sum);
 	for (i = 0; i + 1 < nr_ex_operations && at >= weights[i]; i++)
 		at -= weights[i];
 	return i;
 }
 
-static void draw_step(struct ex_step *s, const unsigned int *weights)
+void ex_draw_step(struct ex_step *s, const unsigned int *weights)
 {
 	const struct ex_operation *op;
 	const struct ex_pin *pin;
 
 	*s = (struct ex_step) { .op = draw_operation(weights) };
 	op = &ex_operations[s->op];
-	s->process = draw_below(EX_PROCESSES);
-	s->region = draw_below(EX_REGIONS);
-	s->arg = draw_below(nr_args(op));
+	s->process = ex_draw_below(EX_PROCESSES);
+	s->region = ex_draw_below(EX_REGIONS);
+	s->arg = ex_draw_below(nr_args(op));
 	if (op->uses & EX_USES_PIN) {
-		s->other = draw_below(EX_PINS);
+		s->other = ex_draw_below(EX_PINS);
 		pin = &world.pins[s->other];
 		s->region = pin->region;
 		if (pin->used)
@@ -200,22 +202,29 @@ static void draw_step(struct ex_step *s, const unsigned int *weights)
 		if (world.regions[s->region].nr)
 			draw_range(s, 0, world.regions[s->region].nr);
 		if (op->uses & EX_MAKES_PIN)
-			s->other = draw_below(EX_PINS);
+			s->other = ex_draw_below(EX_PINS);
 	}
 	if (op->uses & EX_USES_PROCESS)
-		s->other = draw_below(EX_PROCESSES);
+		s->other = ex_draw_below(EX_PROCESSES);
+}
+
+static bool is_wanted(const struct exercise *e, unsigned int op)
+{
+	const char *name = ex_operations[op].name;
+
+	return globs_match(e->only, name) && !(e->without->nr && globs_match(e->without, name));
 }
 
 static void set_weights(const struct exercise *e, unsigned int *weights)
 {
 	unsigned int i;
-	bool wanted;
 
-	for (i = 0; i < nr_ex_operations; i++) {
-		wanted = globs_match(e->only, ex_operations[i].name) &&
-			 !(e->without->nr && globs_match(e->without, ex_operations[i].name));
-		weights[i] = wanted ? ex_operations[i].weight : 0;
-	}
+	for (i = 0; i < nr_ex_operations; i++)
+		weights[i] = is_wanted(e, i) && (!e->race || ex_operations[i].uses & EX_RACES) ?
+			     ex_operations[i].weight : 0;
+	/* In a race it is the child that looks at what a fork did. */
+	if (e->race && is_wanted(e, EX_OP_FORK))
+		weights[EX_OP_LOOK] = ex_operations[EX_OP_FORK].weight;
 }
 
 /* ------------------------------------------------------------------ rounds */
@@ -258,21 +267,27 @@ static void record_step(struct exercise *e, const struct ex_step *s, int last)
 		e->pairs[last * nr_ex_operations + s->op]++;
 }
 
-static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, uint64_t seed)
+static void run_races(struct exercise *e, const unsigned int *weights)
 {
-	unsigned int weights[nr_ex_operations], draws;
+	unsigned int races;
+
+	for (races = 0; races < ROUND_RACES && !*world.why && !stopped; races++)
+		if (!e->max_ops || e->ops < e->max_ops)
+			e->ops += race_run(&world, weights, e->done);
+	if (*world.why)
+		race_print(&world, e->out);
+}
+
+static void run_steps(struct exercise *e, const unsigned int *weights)
+{
+	unsigned int draws;
 	struct ex_step s;
 	int last = -1;
 
-	state = seed;
-	e->nr_steps = 0;
-	set_weights(e, weights);
-	choose_regions(e, kinds, nr);
-	begin_world(e, kinds, nr);
 	while (!*world.why && !stopped && e->nr_steps < ROUND_STEPS &&
 	       (!e->max_ops || e->ops < e->max_ops)) {
 		for (draws = 0; draws < DRAWS; draws++) {
-			draw_step(&s, weights);
+			ex_draw_step(&s, weights);
 			if (world_step(&world, &s))
 				break;
 		}
@@ -281,6 +296,21 @@ static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, u
 		record_step(e, &s, last);
 		last = s.op;
 	}
+}
+
+static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, uint64_t seed)
+{
+	unsigned int weights[nr_ex_operations];
+
+	state = seed;
+	e->nr_steps = 0;
+	set_weights(e, weights);
+	choose_regions(e, kinds, nr);
+	begin_world(e, kinds, nr);
+	if (e->race)
+		run_races(e, weights);
+	else
+		run_steps(e, weights);
 	if (!*world.why && !stopped)
 		model_check_all(&world);
 	memcpy(e->why, world.why, sizeof(e->why));
@@ -403,9 +433,51 @@ static size_t filter_kinds(struct kind *kinds, size_t nr, const struct globs *gl
 	return kept;
 }
 
+/* KiB that processors keep free for themselves; newer kernels let that grow. */
+static long kept_by_processors(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "re");
+	long pages, sum = 0;
+	char line[120];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, " count: %ld", &pages) == 1)
+			sum += pages;
+	if (file)
+		fclose(file);
+	return sum * (sys_page_size() >> 10);
+}
+
+/* KiB of memory that is neither free nor used by anybody of whom the kernel tells. */
+static long unaccounted(void)
+{
+	static const char *const used[] = {
+		"MemFree:", "Buffers:", "Cached:", "SwapCached:", "AnonPages:", "Slab:",
+		"KernelStack:", "PageTables:", "Percpu:", "Hugetlb:",
+	};
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[100], name[40];
+	long kib, left = -kept_by_processors();
+	size_t i;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%39s %ld", name, &kib) != 2)
+			continue;
+		if (!strcmp(name, "MemTotal:"))
+			left += kib;
+		for (i = 0; i < ARRAY_SIZE(used); i++)
+			if (!strcmp(name, used[i]))
+				left -= kib;
+	}
+	if (file)
+		fclose(file);
+	return left;
+}
+
 static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
 {
 	long begin = sys_now_ms(), shown = begin, now = begin, held = sys_pins_held();
+	long missing = unaccounted();
 
 	while (!*e->why && !stopped && (!e->max_ops || e->ops < e->max_ops) &&
 	       (!e->seconds || now - begin < e->seconds * 1000L)) {
@@ -421,6 +493,13 @@ static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
 		snprintf(e->why, sizeof(e->why),
 			 "/proc/vmstat: %ld pins were acquired and not released",
 			 sys_pins_held() - held);
+		e->nr_steps = 0;
+	}
+	missing = unaccounted() - missing;
+	if (!*e->why && missing > LOST_KIB) {
+		snprintf(e->why, sizeof(e->why),
+			 "/proc/meminfo: %ld KiB are neither free nor used by anybody",
+			 missing);
 		e->nr_steps = 0;
 	}
 }
@@ -456,7 +535,7 @@ int exercise_run(struct exercise *e)
 
 /* ----------------------------------------------------------------- scripts */
 
-static void print_step(const struct ex_step *s, FILE *out)
+void ex_print_step(const struct ex_step *s, FILE *out)
 {
 	const struct ex_operation *op = &ex_operations[s->op];
 
@@ -482,7 +561,7 @@ void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr)
 		if (*e->regions[i])
 			fprintf(e->out, "region r%u %s\n", i, e->regions[i]);
 	for (i = 0; i < nr_steps; i++)
-		print_step(&steps[i], e->out);
+		ex_print_step(&steps[i], e->out);
 	fprintf(e->out, "# %s\n", e->why);
 	fprintf(e->out, "# The model and the page table entries, when it is done once more:\n");
 	if (!fails(e, kinds, nr, steps, nr_steps, true))

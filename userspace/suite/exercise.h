@@ -12,10 +12,13 @@
  * A round begins with one process that has a region of memory of each chosen kind. One
  * scheduler, the caller, chooses an operation, lets one process do it, changes the model
  * accordingly, and compares. What happens in a round therefore depends on its seed alone.
+ * Not so where threads race: there the model is compared with what must hold in any order
+ * of the operations, and then goes on with what it finds.
  */
 #ifndef PINSCOPE_EXERCISE_H
 #define PINSCOPE_EXERCISE_H
 
+#include <setjmp.h>
 #include <stdio.h>
 
 #include "fixture.h"
@@ -29,6 +32,9 @@ enum {
 	EX_PAGES = 512,		/* of a region */
 	EX_WORDS = 4,		/* of a page that the model knows */
 	EX_STEPS = 400,		/* of a round */
+	EX_RACERS = 2,		/* processes that race */
+	EX_THREADS = EX_PINS / EX_RACERS,	/* of each; each has a pin of its own */
+	EX_RACE_OPS = 24,	/* of each thread, from one barrier to the next */
 };
 
 /* What a process may do with a page of a region. */
@@ -157,8 +163,27 @@ struct ex_answer {
 #define EX_DIED	(-1000)
 #define EX_CHILD	(-1001)	/* of act(): this is a child, which has nothing to answer */
 
+/**
+ * struct ex_program - what one thread does in a race
+ * @ops: its operations, one after the other. Those with its pin get the pages while it runs
+ * @done: of each, whether it returned 0
+ * @id: of the thread's pin; 0: it has none
+ * @has: the step that made the pin
+ * @is_new: it was made in this race
+ * @may_put: the thread may write through it
+ */
+struct ex_program {
+	struct ex_request ops[EX_RACE_OPS];
+	bool done[EX_RACE_OPS];
+	uint32_t id;
+	struct ex_step has;
+	bool is_new, may_put;
+};
+
 /* What all processes and the scheduler share. */
 struct ex_board {
+	struct ex_program programs[EX_RACERS][EX_THREADS];
+	char child_why[REASON_MAX];	/* what is wrong with a child's memory in a race */
 	struct {
 		char *at[2];
 		size_t len;
@@ -188,6 +213,13 @@ enum ex_uses {
 	EX_USES_PROCESS	= 1 << 1,	/* another process, or a free place for one */
 	EX_USES_PIN	= 1 << 2,	/* a pin and pages of it */
 	EX_MAKES_PIN	= 1 << 3,	/* a free place for a pin */
+	/* And what it does in a race; without EX_RACES it is not done there. */
+	EX_RACES	= 1 << 4,
+	EX_WRITES	= 1 << 5,	/* its word, to the word of a page that @arg says */
+	EX_FILLS	= 1 << 6,	/* its word, to all words of a page */
+	EX_TAKES	= 1 << 7,	/* takes the process's pages away */
+	EX_ON_FILE	= 1 << 8,	/* does that to the file, for all processes */
+	EX_TO_THE_END	= 1 << 9,	/* of the region, from the first page */
 };
 
 /**
@@ -213,8 +245,11 @@ struct ex_operation {
 		       const struct ex_request *r, const struct ex_answer *a);
 };
 
-/* Operations that checks are made of. */
-enum { EX_OP_READ, EX_OP_READ_FILE };
+/* Operations that others know: checks and races are made of them. */
+enum {
+	EX_OP_READ, EX_OP_READ_FILE, EX_OP_RACE, EX_OP_SETTLE, EX_OP_LOOK,
+	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE,
+};
 
 extern const struct ex_operation ex_operations[];
 extern const size_t nr_ex_operations;
@@ -253,6 +288,20 @@ void world_kill(struct ex_world *w, unsigned int process);
 
 /* A process goes on as another one, in the child of a fork(). */
 void world_become(struct ex_world *w, unsigned int process);
+
+/**
+ * world_race() - let several processes do the same at once
+ * @w: the world
+ * @nr: how many: the first ones that there are
+ * @act: index of the operation whose act() does it
+ */
+void world_race(struct ex_world *w, unsigned int nr, unsigned int act);
+
+/* The request of a step, as the model has its operands. */
+void world_request(struct ex_world *w, const struct ex_step *s, struct ex_request *r);
+
+/* Are there huge pages for copies in all processes, so that nobody is killed? */
+bool world_has_pool(const struct ex_region *region, unsigned int copies);
 
 /**
  * world_step() - do a step, change the model, and compare
@@ -326,6 +375,9 @@ void model_print(struct ex_world *w, unsigned int region, FILE *out);
 
 /* -------------------------------------------------------- exercise_ops.c */
 
+/* The gup_flags of pins, by @arg of the step. */
+extern const uint64_t ex_pin_flags[];
+
 /* Nothing else may be mapped where a page was or will be. */
 void ex_reserve(void *addr, size_t len);
 
@@ -335,6 +387,29 @@ void ex_reserve(void *addr, size_t len);
 				     struct ex_answer *a)
 #define EX_EFFECT(op)	void effect_##op(struct ex_world *w, const struct ex_step *s,	\
 					 const struct ex_request *r, const struct ex_answer *a)
+
+/* ------------------------------------------------------- exercise_race.c */
+
+/* In a thread that races: where it goes on after a signal. NULL: it does not race. */
+extern __thread sigjmp_buf *race_escape;
+
+/**
+ * race_run() - one race: threads do operations at once, then what must hold is checked
+ * @w: the world; w->why says what is wrong after it
+ * @weights: of the operations
+ * @done: of those that succeeded, by index, the numbers go up
+ *
+ * Return: how many operations were tried.
+ */
+unsigned int race_run(struct ex_world *w, const unsigned int *weights, unsigned long *done);
+
+/* Print what the threads did in the last race. */
+void race_print(const struct ex_world *w, FILE *out);
+
+/* Operations that a race is made of. */
+EX_ACT(race);
+EX_ACT(settle);
+EX_ACT(look);
 
 /* ------------------------------------------------------- exercise_uffd.c */
 
@@ -383,6 +458,15 @@ extern const char *const uffd_copy_args[], *const uffd_move_args[];
 
 /* ------------------------------------------------------------- exercise.c */
 
+/* A random number below @n, by the seed. */
+unsigned int ex_draw_below(unsigned int n);
+
+/* A random step; by @weights of the operations. */
+void ex_draw_step(struct ex_step *s, const unsigned int *weights);
+
+/* Print a step as scripts have it. */
+void ex_print_step(const struct ex_step *s, FILE *out);
+
 /**
  * struct exercise - a run
  * @seed: of the first round
@@ -393,6 +477,7 @@ extern const char *const uffd_copy_args[], *const uffd_move_args[];
  * @only: which operations
  * @without: which operations not
  * @known: known kernel bugs are not avoided
+ * @race: threads race; nothing is shrunk, since what happens depends on more than the seed
  * @dirs: directories for files
  * @out: where a script is printed to
  * @progress: called now and then; or NULL
@@ -412,7 +497,7 @@ struct exercise {
 	uint64_t seed;
 	unsigned int max_ops, seconds, processes;
 	struct globs *kinds, *only, *without;
-	bool known;
+	bool known, race;
 	struct dirs *dirs;
 	FILE *out;
 	void (*progress)(const struct exercise *e);

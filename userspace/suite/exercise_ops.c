@@ -698,8 +698,8 @@ static int act_split(struct ex_world *w, const struct ex_request *r, struct ex_a
 
 static int act_move_node(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	static void *addrs[EX_PAGES];
-	static int nodes[EX_PAGES], status[EX_PAGES];
+	static __thread void *addrs[EX_PAGES];
+	static __thread int nodes[EX_PAGES], status[EX_PAGES];
 	unsigned int i;
 
 	(void)a;
@@ -854,7 +854,7 @@ static void effect_truncate(struct ex_world *w, const struct ex_step *s,
 
 /* --------------------------------------------------------------------- pins */
 
-static const uint64_t pin_flags[] = {
+const uint64_t ex_pin_flags[] = {
 	0, F(LONGTERM), F(WRITE), F(WRITE) | F(LONGTERM), F(WRITE) | F(LONGTERM) | F(FORCE),
 };
 
@@ -871,12 +871,12 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 	 * What FOLL_FORCE means for hugetlb depends on the kernel; and it takes what is
 	 * reserved where a page was unmapped.
 	 */
-	if ((pin_flags[s->arg] & F(FORCE)) &&
+	if ((ex_pin_flags[s->arg] & F(FORCE)) &&
 	    (region_of(w, s)->kind.hugetlb_shift || !is_mapped(w, s)))
 		return false;
 	for (i = 0; i < s->nr && region_of(w, s)->stale; i++)
 		if (!model_is_own(w, s->process, s->region, s->page + i) &&
-		    pin_flags[s->arg] == F(LONGTERM))
+		    ex_pin_flags[s->arg] == F(LONGTERM))
 			return false;
 	return true;
 }
@@ -885,13 +885,13 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 static bool may_pin_locked(const struct ex_world *w, const struct ex_step *s)
 {
 	return may_pin(w, s) &&
-	       !uffd_would_wait(w, s, s->process, pin_flags[s->arg] & F(WRITE));
+	       !uffd_would_wait(w, s, s->process, ex_pin_flags[s->arg] & F(WRITE));
 }
 
 static int pin_by(struct ex_world *w, const struct ex_request *r, struct ex_answer *a,
 		  unsigned int call)
 {
-	return pinscope_pin(w->fd, call, pin_flags[r->step.arg], r->addr, r->len, &a->id);
+	return pinscope_pin(w->fd, call, ex_pin_flags[r->step.arg], r->addr, r->len, &a->id);
 }
 
 static int act_pin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -906,7 +906,7 @@ static int act_pin_fast(struct ex_world *w, const struct ex_request *r, struct e
 
 static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
 {
-	uint64_t flags = pin_flags[s->arg];
+	uint64_t flags = ex_pin_flags[s->arg];
 	bool forced = (flags & F(FORCE)) && !region_of(w, s)->shared;
 
 	return may(w, s, forced ? EX_NONE : flags & F(WRITE) ? EX_WRITE : EX_READ);
@@ -916,7 +916,7 @@ static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
 static bool is_pin_good(const struct ex_world *w, const struct ex_step *s, int ret)
 {
 	const struct ex_region *region = region_of(w, s);
-	uint64_t flags = pin_flags[s->arg];
+	uint64_t flags = ex_pin_flags[s->arg];
 
 	if (!is_pin_allowed(w, s))
 		return ret;
@@ -931,7 +931,7 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 		       const struct ex_request *r, const struct ex_answer *a)
 {
 	struct ex_pin *pin = &w->pins[s->other];
-	uint64_t flags = pin_flags[s->arg];
+	uint64_t flags = ex_pin_flags[s->arg];
 	char names[NAMES_MAX];
 	unsigned int i;
 
@@ -1089,90 +1089,99 @@ static const char *const node_args[] = { "node0", "node1", "node2", NULL };
 
 const struct ex_operation ex_operations[] = {
 	[EX_OP_READ] = { "read", "The process reads pages.",
-	  12, RANGE, NULL, is_readable, act_read, effect_read },
+	  12, RANGE | EX_RACES, NULL, is_readable, act_read, effect_read },
 	[EX_OP_READ_FILE] = { "read-file", "The process reads the file of a region.",
 	  0, RANGE, NULL, never, act_read_file, effect_read_file },
+	[EX_OP_RACE] = { "race", "Threads of the process do operations at once.",
+	  0, 0, NULL, never, act_race, NULL },
+	[EX_OP_SETTLE] = { "settle", "After a race the process may access all pages again.",
+	  0, 0, NULL, never, act_settle, NULL },
+	[EX_OP_LOOK] = { "look", "In a race the process forks, and the child looks at its memory.",
+	  0, EX_RACES, NULL, never, act_look, NULL },
+	[EX_OP_FORK] = { "fork", "The process forks: the child has the same pages by COW.",
+	  4, EX_USES_PROCESS, NULL, may_fork, act_fork, effect_fork },
+	[EX_OP_EXIT] = { "exit", "The process ends.",
+	  2, 0, NULL, is_not_alone, act_nothing, effect_exit },
+	[EX_OP_MMAP] = { "mmap", "mmap() of pages that were unmapped.",
+	  12, RANGE | EX_RACES | EX_TAKES, NULL, is_unmapped, act_map, effect_map },
+	[EX_OP_MERGEABLE] = { "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
+	  6, RANGE | EX_RACES, NULL, is_private, act_mergeable, effect_mergeable },
 	{ "check",
 	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",
 	  3, 0, NULL, NULL, act_nothing, effect_check },
 	{ "write", "The process writes one word to each page.",
-	  24, RANGE, word_args, is_writable, act_write, effect_write },
+	  24, RANGE | EX_RACES | EX_WRITES, word_args, is_writable, act_write, effect_write },
 	{ "fill", "The process writes all words of each page, the same everywhere.",
-	  8, RANGE, NULL, is_writable, act_fill, effect_fill },
+	  8, RANGE | EX_RACES | EX_FILLS, NULL, is_writable, act_fill, effect_fill },
 	{ "vm-write",
 	  "process_vm_writev(): the process writes a word to the memory of another one.",
-	  8, RANGE | EX_USES_PROCESS, word_args, may_vm_write, act_vm_write,
-	  effect_vm_write },
+	  8, RANGE | EX_USES_PROCESS | EX_RACES | EX_WRITES, word_args, may_vm_write,
+	  act_vm_write, effect_vm_write },
 	{ "mem-write", "The process writes a word to /proc/PID/mem of another one: FOLL_FORCE.",
 	  8, RANGE | EX_USES_PROCESS, word_args, may_mem_write, act_mem_write,
 	  effect_mem_write },
-	{ "fork", "The process forks: the child has the same pages by COW.",
-	  4, EX_USES_PROCESS, NULL, may_fork, act_fork, effect_fork },
-	{ "exit", "The process ends.",
-	  2, 0, NULL, is_not_alone, act_nothing, effect_exit },
 	{ "mprotect", "mprotect(): PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE.",
-	  16, RANGE, protect_args, may_protect, act_protect, effect_protect },
+	  16, RANGE | EX_RACES, protect_args, may_protect, act_protect, effect_protect },
 	{ "mremap", "mremap() moves pages to the other address of the region, or back.",
 	  8, RANGE, NULL, is_movable, act_move, effect_move },
 	{ "munmap", "munmap() of pages.",
 	  4, RANGE, NULL, is_mapped, act_unmap, effect_unmap },
-	{ "mmap", "mmap() of pages that were unmapped.",
-	  12, RANGE, NULL, is_unmapped, act_map, effect_map },
 	{ "dontneed", "MADV_DONTNEED drops pages.",
-	  6, RANGE, NULL, is_unlocked, act_dontneed, effect_dontneed },
+	  6, RANGE | EX_RACES | EX_TAKES, NULL, is_unlocked, act_dontneed, effect_dontneed },
 	{ "pageout", "MADV_PAGEOUT reclaims pages: anonymous ones are swapped out.",
-	  12, RANGE, NULL, is_unlocked_ordinary, act_pageout, NULL },
+	  12, RANGE | EX_RACES, NULL, is_unlocked_ordinary, act_pageout, NULL },
 	{ "cold", "MADV_COLD deactivates pages.",
-	  2, RANGE, NULL, is_unlocked_ordinary, act_cold, NULL },
+	  2, RANGE | EX_RACES, NULL, is_unlocked_ordinary, act_cold, NULL },
 	{ "collapse", "MADV_COLLAPSE replaces anonymous base pages by a THP.",
-	  6, RANGE, NULL, is_anonymous, act_collapse, NULL },
+	  6, RANGE | EX_RACES, NULL, is_anonymous, act_collapse, NULL },
 	{ "hugepage", "MADV_HUGEPAGE allows THPs.",
-	  2, RANGE, NULL, is_anonymous, act_hugepage, NULL },
+	  2, RANGE | EX_RACES, NULL, is_anonymous, act_hugepage, NULL },
 	{ "nohugepage", "MADV_NOHUGEPAGE forbids THPs.",
-	  2, RANGE, NULL, is_anonymous, act_nohugepage, NULL },
-	{ "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
-	  6, RANGE, NULL, is_private, act_mergeable, effect_mergeable },
+	  2, RANGE | EX_RACES, NULL, is_anonymous, act_nohugepage, NULL },
 	{ "merge", "ksmd scans until it has merged all that it can.",
 	  1, 0, NULL, may_merge, act_merge, NULL },
 	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
-	  4, RANGE, NULL, is_readable_ordinary, act_populate_read, NULL },
+	  4, RANGE | EX_RACES, NULL, is_readable_ordinary, act_populate_read, NULL },
 	{ "populate-write", "MADV_POPULATE_WRITE faults pages in for writing.",
-	  4, RANGE, NULL, is_writable_ordinary, act_populate_write, effect_own },
+	  4, RANGE | EX_RACES, NULL, is_writable_ordinary, act_populate_write, effect_own },
 	{ "mlock", "mlock() of pages.",
-	  4, RANGE, NULL, is_ordinary, act_lock, effect_lock },
+	  4, RANGE | EX_RACES, NULL, is_ordinary, act_lock, effect_lock },
 	{ "munlock", "munlock() of pages.",
-	  4, RANGE, NULL, is_ordinary, act_unlock, effect_unlock },
+	  4, RANGE | EX_RACES, NULL, is_ordinary, act_unlock, effect_unlock },
 	{ "split", "debugfs' split_huge_pages splits THPs.",
-	  6, RANGE, NULL, is_ordinary, act_split, NULL },
+	  6, RANGE | EX_RACES, NULL, is_ordinary, act_split, NULL },
 	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
-	  8, RANGE, node_args, is_ordinary, act_move_node, NULL },
+	  8, RANGE | EX_RACES, node_args, is_ordinary, act_move_node, NULL },
 	{ "compact", "Compaction of all memory.",
-	  1, 0, NULL, NULL, act_compact, NULL },
+	  1, EX_RACES, NULL, NULL, act_compact, NULL },
 	{ "drop-caches", "The page cache forgets what is clean and not mapped.",
-	  1, 0, NULL, NULL, act_drop_caches, NULL },
+	  1, EX_RACES, NULL, NULL, act_drop_caches, NULL },
 	{ "clear-refs",
 	  "The soft-dirty bits of the process are cleared: all its entries become read-only.",
-	  1, 0, NULL, NULL, act_clear_refs, NULL },
+	  1, EX_RACES, NULL, NULL, act_clear_refs, NULL },
 	{ "file-write", "write() of a word to a page of the file.",
-	  8, RANGE, word_args, has_file, act_file_write, effect_file_write },
+	  8, RANGE | EX_RACES | EX_WRITES | EX_ON_FILE, word_args, has_file, act_file_write,
+	  effect_file_write },
 	{ "fsync", "The file is written back: entries of shared mappings become read-only.",
-	  4, RANGE, NULL, has_file, act_sync, NULL },
+	  4, RANGE | EX_RACES, NULL, has_file, act_sync, NULL },
 	{ "punch", "fallocate() punches a hole into the file; private copies stay.",
-	  4, RANGE, NULL, has_file, act_punch, effect_punch },
+	  4, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES, NULL, has_file, act_punch, effect_punch },
 	{ "truncate", "The file is truncated at a page and extended again; private copies go, too.",
-	  2, RANGE, NULL, has_file, act_truncate, effect_truncate },
+	  2, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES | EX_TO_THE_END, NULL, has_file,
+	  act_truncate, effect_truncate },
 	{ "pin", "pin_user_pages() of pages.",
-	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin_locked, act_pin, effect_pin },
+	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin_locked, act_pin, effect_pin },
 	{ "pin-fast", "pin_user_pages_fast() of pages.",
-	  16, RANGE | EX_MAKES_PIN, pin_args, may_pin, act_pin_fast, effect_pin },
+	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_fast, effect_pin },
 	{ "pin-write", "WRITE of a word through a pin, as a device would.",
-	  16, EX_USES_PIN, word_args, may_pin_write, act_pin_write, effect_pin_write },
+	  16, EX_USES_PIN | EX_RACES | EX_WRITES, word_args, may_pin_write, act_pin_write,
+	  effect_pin_write },
 	{ "unpin", "UNPIN releases a pin.",
-	  8, EX_USES_PIN, NULL, NULL, act_unpin, effect_unpin },
+	  8, EX_USES_PIN | EX_RACES, NULL, NULL, act_unpin, effect_unpin },
 	{ "unpin-part", "UNPIN releases a part of a pin.",
 	  6, EX_USES_PIN, dirty_args, may_unpin_part, act_unpin_part, effect_unpin_part },
 	{ "fault", "FAULT calls handle_mm_fault() on each page: a read fault, UNSHARE, or WRITE.",
-	  10, RANGE, fault_args, may_fault, act_fault, effect_learn },
+	  10, RANGE | EX_RACES, fault_args, may_fault, act_fault, effect_learn },
 	{ "uffd-register",
 	  "Userfaultfd watches over pages: for missing ones, or for writes to protected ones, which a handler answers or (wp-async) nobody.",
 	  12, RANGE, uffd_register_args, may_uffd_register, act_uffd_register,

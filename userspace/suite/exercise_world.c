@@ -21,6 +21,9 @@
 /* What a process may take for one operation; under emulation nothing is fast. */
 #define ANSWER_MS	60000
 
+/* Huge pages that must be free for each of a region: else mm kills who wants one. */
+enum { COPIES = 2 };
+
 /* ------------------------------------------------------------ in a process */
 
 /* The process that this is. */
@@ -38,6 +41,9 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	const struct ex_answer a = { .ret = EX_DIED, .signal = sig, .addr = info->si_addr };
 
 	(void)context;
+	/* Who races may find that another thread has taken the memory away. */
+	if (race_escape)
+		siglongjmp(*race_escape, sig);
 	tell(&a);
 	_exit(1);
 }
@@ -196,17 +202,17 @@ static void receive(struct ex_world *w, unsigned int process, struct ex_answer *
 		a->ret = EX_DIED;
 }
 
-void world_ask(struct ex_world *w, const struct ex_request *r, unsigned int act,
-	       struct ex_answer *a)
+static bool tell_process(struct ex_world *w, const struct ex_request *r, unsigned int act)
 {
 	struct ex_request request = *r;
-	unsigned int process = r->step.process;
 
 	request.step.op = act;
-	*a = (struct ex_answer) { .ret = EX_DIED };
-	if (send(w->socks[process][0], &request, sizeof(request), MSG_NOSIGNAL) ==
-	    sizeof(request))
-		receive(w, process, a);
+	return send(w->socks[r->step.process][0], &request, sizeof(request),
+		    MSG_NOSIGNAL) == sizeof(request);
+}
+
+static void fail_if_dead(struct ex_world *w, unsigned int process, const struct ex_answer *a)
+{
 	if (a->ret != EX_DIED)
 		return;
 	if (a->signal)
@@ -214,6 +220,34 @@ void world_ask(struct ex_world *w, const struct ex_request *r, unsigned int act,
 			    process, a->addr, a->signal, strsignal(a->signal));
 	else
 		world_fails(w, "process %u was killed", process);
+}
+
+void world_ask(struct ex_world *w, const struct ex_request *r, unsigned int act,
+	       struct ex_answer *a)
+{
+	*a = (struct ex_answer) { .ret = EX_DIED };
+	if (tell_process(w, r, act))
+		receive(w, r->step.process, a);
+	fail_if_dead(w, r->step.process, a);
+}
+
+void world_race(struct ex_world *w, unsigned int nr, unsigned int act)
+{
+	struct ex_request r = {};
+	struct ex_answer a;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		r.step.process = i;
+		if (w->processes[i].pid)
+			tell_process(w, &r, act);
+	}
+	for (i = 0; i < nr; i++) {
+		if (!w->processes[i].pid)
+			continue;
+		receive(w, i, &a);
+		fail_if_dead(w, i, &a);
+	}
 }
 
 /* The model of a region begins as what was made. */
@@ -298,7 +332,7 @@ void world_end(struct ex_world *w)
 		close(w->fd);
 }
 
-static void make_request(struct ex_world *w, const struct ex_step *s, struct ex_request *r)
+void world_request(struct ex_world *w, const struct ex_step *s, struct ex_request *r)
 {
 	const struct ex_operation *op = &ex_operations[s->op];
 	const struct ex_region *region = &w->regions[s->region];
@@ -331,8 +365,7 @@ static bool is_uniform(const struct ex_world *w, const struct ex_step *s)
 	return true;
 }
 
-/* Huge pages for copies in all processes must be free: else mm kills who wants one. */
-static bool has_pool(const struct ex_region *region)
+bool world_has_pool(const struct ex_region *region, unsigned int copies)
 {
 	char path[120];
 	long free_pages, reserved;
@@ -345,7 +378,7 @@ static bool has_pool(const struct ex_region *region)
 	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/resv_hugepages",
 		 region->page >> 10);
 	reserved = sys_read_number(path);
-	return free_pages - reserved >= 2 * (long)region->nr;
+	return free_pages - reserved >= copies * (long)region->nr;
 }
 
 static bool is_possible(const struct ex_world *w, const struct ex_step *s)
@@ -358,7 +391,7 @@ static bool is_possible(const struct ex_world *w, const struct ex_step *s)
 	if (!w->processes[s->process].pid)
 		return false;
 	if ((op->uses & (EX_USES_RANGE | EX_USES_PIN)) &&
-	    (!s->nr || s->page + s->nr > region->nr || !has_pool(region)))
+	    (!s->nr || s->page + s->nr > region->nr || !world_has_pool(region, COPIES)))
 		return false;
 	if ((op->uses & EX_USES_RANGE) && !is_uniform(w, s))
 		return false;
@@ -370,7 +403,7 @@ static bool is_possible(const struct ex_world *w, const struct ex_step *s)
 		return false;
 	/* fork() copies all memory. */
 	for (i = 0; i < EX_REGIONS && !(op->uses & (EX_USES_RANGE | EX_USES_PIN)); i++)
-		if (!has_pool(&w->regions[i]))
+		if (!world_has_pool(&w->regions[i], COPIES))
 			return false;
 	return !op->possible || op->possible(w, s);
 }
@@ -383,7 +416,7 @@ bool world_step(struct ex_world *w, const struct ex_step *s)
 
 	if (!is_possible(w, s))
 		return false;
-	make_request(w, s, &r);
+	world_request(w, s, &r);
 	world_ask(w, &r, s->op, &a);
 	if (!*w->why)
 		uffd_adopt(w, s->process, &a);

@@ -369,6 +369,8 @@ ok "exercise: the same seed gives the same operations"
 run 0 pinscope exercise --seed 5 --ops 50 --kinds anon --only 'write,pin*,mprotect' &&
 	grep -q 'pin-fast' $out && ! grep -q 'fork' $out
 ok "exercise: --kinds and --only"
+run 0 pinscope exercise --race --seed 2 --ops 1000 && grep -q '^ok 1 ' $out
+ok "exercise: races"
 for option in kinds only; do
 	explains 2 'expected patterns' pinscope exercise --ops 1 --$option nonsense
 	ok "exercise: a pattern of --$option that matches nothing"

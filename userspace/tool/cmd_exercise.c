@@ -24,7 +24,7 @@ static struct pattern_list kinds, only, without;
 static struct dirs dirs;
 static unsigned int seed, max_ops, seconds, processes = 4;
 static const char *replay;
-static bool known, list, json;
+static bool known, race, list, json;
 static char *script;
 static long begun;
 
@@ -65,6 +65,9 @@ static const struct option_row options[] = {
 	  &processes, 1, EX_PROCESSES },
 	{ "known", 0, NULL, false, "Do not avoid what triggers known kernel bugs.", set_true,
 	  &known, 0, 0 },
+	{ "race", 0, NULL, false,
+	  "Threads do operations at once; between the races what must hold in any order is checked.",
+	  set_true, &race, 0, 0 },
 	{ "replay", 'r', "FILE", false, "Do what a script says; - is standard input.",
 	  set_string, &replay, 0, 0 },
 	{ "list", 'l', NULL, false, "Only list the operations, with a sentence each.", set_true,
@@ -145,8 +148,9 @@ static void print_summary(const struct exercise *e)
 			column = 0;
 		}
 	}
-	printf("%s# %u of %u pairs of these operations followed each other.\n",
-	       column ? "\n" : "", seen, all);
+	printf("%s", column ? "\n" : "");
+	if (!race)
+		printf("# %u of %u pairs of these operations followed each other.\n", seen, all);
 }
 
 static void print_json(const struct exercise *e)
@@ -176,7 +180,8 @@ static void print_tap(const struct exercise *e)
 	if (!replay)
 		print_summary(e);
 	if (*e->why && !replay)
-		printf("# found with --seed %llu\n", (unsigned long long)e->fail_seed);
+		printf("# found with %s--seed %llu\n", race ? "--race " : "",
+		       (unsigned long long)e->fail_seed);
 	if (*e->why)
 		printf("not ok 1 exercise # %s\n", e->why);
 	else
@@ -247,6 +252,7 @@ static int cmd_exercise(const struct command *command, int argc, char **argv)
 	e.seconds = seconds || max_ops ? seconds : DEFAULT_SECONDS;
 	e.processes = processes;
 	e.known = known;
+	e.race = race && !replay;
 	e.progress = isatty(STDERR_FILENO) ? progress : NULL;
 	begun = sys_now_ms();
 	if (replay)
