@@ -4,6 +4,7 @@
  * one shorter, and scripts.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,12 +26,14 @@ enum {
 	SHRINK_MS = 60000,
 	PROGRESS_MS = 1000,
 	DRAWS = 300,		/* for a step that is possible */
-	LOST_KIB = 32 << 10,	/* lists of free pages per processor, and the like */
+	RELEASE_MS = 2000,
+	LOST_KIB = 32 << 10,	/* what is compressed in zram, and the like */
 };
 
 static struct ex_world world;
 static struct ex_board *board;
 static volatile sig_atomic_t stopped;
+static int scratch = -1;	/* a file for direct I/O */
 
 static void stop(int sig)
 {
@@ -252,7 +255,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.move_may_not_end = !e->known && errata_find("exercise/uffd-move-of-thp");
 	world.merge_unprotects = !e->known && errata_find("exercise/merge-of-uffd-wp");
 	world.board = board;
-	world.max_processes = e->processes;
+	world.max_processes = e->race ? EX_RACERS : e->processes;
+	world.scratch = scratch;
 	set_regions(e, kinds, nr);
 	world_begin(&world);
 	note_unmade(e);
@@ -413,6 +417,7 @@ static bool prepare(struct exercise *e)
 		return false;
 	if (!e->dirs->nr)
 		*e->dirs = (struct dirs) { { "/var/tmp" }, 1 };
+	scratch = open(e->dirs->dirs[0], O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 	sigaction(SIGINT, &stops, NULL);
 	sigaction(SIGTERM, &stops, NULL);
 	/* Whoever is left of a round is waited for by nobody else. */
@@ -489,6 +494,9 @@ static void run_rounds(struct exercise *e, const struct kind *kinds, size_t nr)
 			shown = now;
 		}
 	}
+	/* io_uring releases after its process has ended. */
+	for (now = 0; now < RELEASE_MS && sys_pins_held() != held; now++)
+		sys_sleep_ms(1);
 	if (!*e->why && sys_pins_held() != held) {
 		snprintf(e->why, sizeof(e->why),
 			 "/proc/vmstat: %ld pins were acquired and not released",

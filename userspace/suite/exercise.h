@@ -5,6 +5,8 @@
  *
  *	exercise.c		rounds, random sequences, shrinking
  *	exercise_ops.c		the table of operations
+ *	exercise_io.c		operations of direct I/O, io_uring, and the administrator
+ *	exercise_race.c		threads that do operations at once
  *	exercise_uffd.c		operations of userfaultfd, and who handles its faults
  *	exercise_model.c	what each byte must be, and what each pin promises
  *	exercise_world.c	the processes and their memory
@@ -117,6 +119,8 @@ enum ex_held {
 
 struct ex_pin {
 	bool used;
+	bool uring;				/* it is a registered buffer of io_uring */
+	char *addr;				/* of that */
 	uint32_t id;
 	uint64_t gup_flags;
 	unsigned int process, region, page, nr;
@@ -201,6 +205,8 @@ struct ex_world {
 	uint32_t last_word;		/* each write has another one */
 	uint32_t last_alone;		/* each page that only pins have has another one */
 	bool move_may_not_end, merge_unprotects;	/* errata are avoided */
+	int scratch;			/* a file for direct I/O; -1: there is none */
+	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];
 	struct ex_process processes[EX_PROCESSES];
 	struct ex_pin pins[EX_PINS];
@@ -366,6 +372,10 @@ void model_check_all(struct ex_world *w);
 /* Compare what a process has read, in the window, with the model. */
 void model_compare_window(struct ex_world *w, const struct ex_step *s);
 
+/* What a page of a pin must have in it; NULL: anything. */
+const struct ex_content *model_pin_view(const struct ex_world *w, const struct ex_pin *pin,
+					unsigned int i);
+
 /* The address of a page in a process that has it mapped. */
 char *model_addr(const struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page);
@@ -378,6 +388,12 @@ void model_print(struct ex_world *w, unsigned int region, FILE *out);
 /* The gup_flags of pins, by @arg of the step. */
 extern const uint64_t ex_pin_flags[];
 
+/* A page gets one value in all of its words. */
+void ex_fill_page(char *to, size_t page, uint32_t word);
+
+/* The holder of a pin wrote a word to the first page of a step. */
+void ex_write_through_pin(struct ex_world *w, const struct ex_step *s, uint32_t word);
+
 /* Nothing else may be mapped where a page was or will be. */
 void ex_reserve(void *addr, size_t len);
 
@@ -387,6 +403,32 @@ void ex_reserve(void *addr, size_t len);
 				     struct ex_answer *a)
 #define EX_EFFECT(op)	void effect_##op(struct ex_world *w, const struct ex_step *s,	\
 					 const struct ex_request *r, const struct ex_answer *a)
+
+/* --------------------------------------------------------- exercise_io.c */
+
+/* In a child: the ring of its parent is not its own. */
+void uring_forget(void);
+
+EX_MAY(direct);
+EX_ACT(direct);
+EX_EFFECT(direct);
+EX_MAY(uring_pin);
+EX_ACT(uring_pin);
+EX_EFFECT(uring_pin);
+EX_MAY(soft_offline);
+EX_ACT(soft_offline);
+EX_EFFECT(soft_offline);
+EX_MAY(uring_move);
+EX_ACT(uring_read);
+EX_EFFECT(uring_read);
+EX_ACT(uring_write);
+EX_EFFECT(uring_write);
+EX_ACT(uring_unpin);
+EX_EFFECT(uring_unpin);
+EX_ACT(swapoff);
+EX_ACT(hugetlb_pool);
+
+extern const char *const direct_args[];
 
 /* ------------------------------------------------------- exercise_race.c */
 

@@ -304,6 +304,14 @@ static void effect_write(struct ex_world *w, const struct ex_step *s,
 	uffd_written(w, s->process, s->region, s->page, s->nr);
 }
 
+void ex_fill_page(char *to, size_t page, uint32_t word)
+{
+	unsigned int k;
+
+	for (k = 0; k < EX_WORDS; k++)
+		memcpy(to + k * (page / EX_WORDS), &word, sizeof(word));
+}
+
 /* All words of all pages get one value, so that KSM finds equal pages. */
 static int act_fill(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
@@ -458,6 +466,10 @@ static void effect_exit(struct ex_world *w, const struct ex_step *s,
 	for (region = 0; region < EX_REGIONS; region++)
 		model_let_go(w, s->process, region, 0, w->regions[region].nr);
 	world_kill(w, s->process);
+	/* Its ring ends with it. */
+	for (region = 0; region < EX_PINS; region++)
+		if (w->pins[region].uring && w->pins[region].process == s->process)
+			w->pins[region].used = false;
 }
 
 /* ----------------------------------------------------------------- mappings */
@@ -904,6 +916,17 @@ static int act_pin_fast(struct ex_world *w, const struct ex_request *r, struct e
 	return pin_by(w, r, a, PINSCOPE_CALL_PIN_FAST);
 }
 
+static int act_pin_unlocked(struct ex_world *w, const struct ex_request *r,
+			    struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_PIN_UNLOCKED);
+}
+
+static int act_pin_remote(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_PIN_REMOTE);
+}
+
 static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
 {
 	uint64_t flags = ex_pin_flags[s->arg];
@@ -964,12 +987,30 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 		model_own(w, s->process, s->region, s->page, s->nr);
 }
 
+static bool is_of_module(const struct ex_world *w, const struct ex_step *s)
+{
+	return !w->pins[s->other].uring;
+}
+
+void ex_write_through_pin(struct ex_world *w, const struct ex_step *s, uint32_t word)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+	unsigned int i = s->page - pin->page;
+
+	if (pin->held[i] == EX_OF_PROCESS)
+		model_write(w, pin->process, pin->region, s->page, s->arg, word);
+	else if (pin->held[i] == EX_OF_FILE)
+		w->regions[pin->region].file[s->page].word[s->arg] = word;
+	else
+		model_write_alone(w, pin->alone[i], s->arg, word);
+}
+
 static bool may_pin_write(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_pin *pin = &w->pins[s->other];
 
 	/* What the pin has of a file after a hole was made may still be the file's. */
-	return (pin->gup_flags & F(WRITE)) &&
+	return is_of_module(w, s) && (pin->gup_flags & F(WRITE)) &&
 	       pin->held[s->page - pin->page] != EX_RELEASED &&
 	       pin->held[s->page - pin->page] != EX_UNKNOWN;
 }
@@ -985,17 +1026,10 @@ static int act_pin_write(struct ex_world *w, const struct ex_request *r, struct 
 static void effect_pin_write(struct ex_world *w, const struct ex_step *s,
 			     const struct ex_request *r, const struct ex_answer *a)
 {
-	struct ex_pin *pin = &w->pins[s->other];
-	unsigned int i = s->page - pin->page;
-
 	if (a->ret)
 		world_fails(w, "WRITE through pin %u: %s", s->other, pinscope_errno(a->ret));
-	else if (pin->held[i] == EX_OF_PROCESS)
-		model_write(w, pin->process, pin->region, s->page, s->arg, r->word);
-	else if (pin->held[i] == EX_OF_FILE)
-		w->regions[pin->region].file[s->page].word[s->arg] = r->word;
 	else
-		model_write_alone(w, pin->alone[i], s->arg, r->word);
+		ex_write_through_pin(w, s, r->word);
 }
 
 static int act_unpin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -1015,7 +1049,8 @@ static void effect_unpin(struct ex_world *w, const struct ex_step *s,
 
 static bool may_unpin_part(const struct ex_world *w, const struct ex_step *s)
 {
-	return !s->arg || (w->pins[s->other].gup_flags & F(WRITE));
+	return is_of_module(w, s) &&
+	       (!s->arg || (w->pins[s->other].gup_flags & F(WRITE)));
 }
 
 static int act_unpin_part(struct ex_world *w, const struct ex_request *r,
@@ -1040,6 +1075,45 @@ static void effect_unpin_part(struct ex_world *w, const struct ex_step *s,
 			    pinscope_errno(a->ret));
 	memset(&pin->held[s->page - pin->page], EX_RELEASED, s->nr);
 	pin->used = a->id;
+}
+
+/* By the file: whether and how the process maps it does not matter. */
+static bool may_pin_memfd(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_region *region = region_of(w, s);
+
+	return region->shared && region->kind.mapping &&
+	       region->kind.mapping->backing == BACKING_MEMFD && !region->kind.hugetlb_shift;
+}
+
+static int act_pin_memfd(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct ex_region *region = region_of(w, &r->step);
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_MEMFD, .len = r->len,
+		.addr = r->step.page * region->page,
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = region->fd,
+	};
+	int ret = pinscope_pin_cmd(w->fd, &cmd);
+
+	a->id = cmd.id;
+	return ret;
+}
+
+static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+
+	(void)r;
+	/* Since Linux 6.11. */
+	if (a->ret)
+		return;
+	*pin = (struct ex_pin) {
+		.used = true, .id = a->id, .process = s->process, .region = s->region,
+		.page = s->page, .nr = s->nr,
+	};
+	memset(pin->held, EX_OF_FILE, s->nr);
 }
 
 static const char *const dirty_args[] = { "clean", "dirty", NULL };
@@ -1173,15 +1247,40 @@ const struct ex_operation ex_operations[] = {
 	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin_locked, act_pin, effect_pin },
 	{ "pin-fast", "pin_user_pages_fast() of pages.",
 	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_fast, effect_pin },
+	{ "pin-unlocked", "pin_user_pages_unlocked() of pages.",
+	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_unlocked,
+	  effect_pin },
+	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
+	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
+	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
+	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
+	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
+	  12, RANGE | EX_MAKES_PIN, NULL, may_uring_pin, act_uring_pin, effect_uring_pin },
+	{ "uring-write", "io_uring reads a word of a file into its buffer, by READ_FIXED.",
+	  24, EX_USES_PIN, word_args, may_uring_move, act_uring_write, effect_uring_write },
+	{ "uring-read", "io_uring writes a word of its buffer to a file, by WRITE_FIXED.",
+	  24, EX_USES_PIN, word_args, may_uring_move, act_uring_read, effect_uring_read },
+	{ "uring-unpin", "io_uring gives its buffer up.",
+	  4, EX_USES_PIN, NULL, may_uring_move, act_uring_unpin, effect_uring_unpin },
 	{ "pin-write", "WRITE of a word through a pin, as a device would.",
 	  16, EX_USES_PIN | EX_RACES | EX_WRITES, word_args, may_pin_write, act_pin_write,
 	  effect_pin_write },
 	{ "unpin", "UNPIN releases a pin.",
-	  8, EX_USES_PIN | EX_RACES, NULL, NULL, act_unpin, effect_unpin },
+	  8, EX_USES_PIN | EX_RACES, NULL, is_of_module, act_unpin, effect_unpin },
 	{ "unpin-part", "UNPIN releases a part of a pin.",
 	  6, EX_USES_PIN, dirty_args, may_unpin_part, act_unpin_part, effect_unpin_part },
 	{ "fault", "FAULT calls handle_mm_fault() on each page: a read fault, UNSHARE, or WRITE.",
 	  10, RANGE | EX_RACES, fault_args, may_fault, act_fault, effect_learn },
+	{ "direct",
+	  "Direct I/O of a file: it is read into pages (in), or written from there (out).",
+	  10, RANGE, direct_args, may_direct, act_direct, effect_direct },
+	{ "swapoff", "swapoff() brings back what is swapped out; then swapon().",
+	  1, 0, NULL, NULL, act_swapoff, NULL },
+	{ "hugetlb-pool", "The pool of huge pages grows by two pages, and shrinks again.",
+	  1, 0, NULL, NULL, act_hugetlb_pool, NULL },
+	{ "soft-offline",
+	  "MADV_SOFT_OFFLINE moves a page elsewhere and uses its memory no longer; once in a round.",
+	  2, RANGE, NULL, may_soft_offline, act_soft_offline, effect_soft_offline },
 	{ "uffd-register",
 	  "Userfaultfd watches over pages: for missing ones, or for writes to protected ones, which a handler answers or (wp-async) nobody.",
 	  12, RANGE, uffd_register_args, may_uffd_register, act_uffd_register,

@@ -173,14 +173,6 @@ static bool find_page(const struct ex_world *w, unsigned int process, uintptr_t 
 	return false;
 }
 
-static void fill_page(char *buffer, size_t page, uint32_t word)
-{
-	unsigned int k;
-
-	for (k = 0; k < EX_WORDS; k++)
-		memcpy(buffer + k * (page / EX_WORDS), &word, sizeof(word));
-}
-
 /* The handler gives a page with something in it, or the zeropage, by turns. */
 static int give_page(struct ex_world *w, unsigned int process, unsigned int region,
 		     unsigned int page)
@@ -200,7 +192,7 @@ static int give_page(struct ex_world *w, unsigned int process, unsigned int regi
 	buffer = calloc(1, size);
 	if (!buffer)
 		return -ENOMEM;
-	fill_page(buffer, size, word);
+	ex_fill_page(buffer, size, word);
 	copy.src = (uintptr_t)buffer;
 	ret = ioctl(w->processes[process].uffd, UFFDIO_COPY, &copy) ? -errno : 0;
 	free(buffer);
@@ -409,7 +401,7 @@ int act_uffd_copy(struct ex_world *w, const struct ex_request *r, struct ex_answ
 		if (!buffer)
 			return -ENOMEM;
 		for (at = 0; at < r->len; at += page)
-			fill_page(buffer + at, page, r->word);
+			ex_fill_page(buffer + at, page, r->word);
 		copy.src = (uintptr_t)buffer;
 		ret = ioctl(my_uffds[0], UFFDIO_COPY, &copy) ? -errno : 0;
 		done = copy.copy;

@@ -52,6 +52,7 @@ void world_become(struct ex_world *w, unsigned int process)
 {
 	my_sock = w->socks[process][1];
 	uffd_forget();
+	uring_forget();
 }
 
 __attribute__((noreturn))
@@ -347,6 +348,9 @@ void world_request(struct ex_world *w, const struct ex_step *s, struct ex_reques
 	}
 	if (op->uses & EX_USES_PIN) {
 		r->id = w->pins[s->other].id;
+		if (w->pins[s->other].uring)
+			r->addr = w->pins[s->other].addr + (s->page - w->pins[s->other].page) *
+				  region->page + s->arg * (region->page / EX_WORDS);
 		r->offset = (s->page - w->pins[s->other].page) * region->page;
 	}
 	if (op->uses & EX_USES_PROCESS)

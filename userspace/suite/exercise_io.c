@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations of exercise that others do with the memory, see exercise.h: direct I/O,
+ * io_uring, and what the administrator may do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "exercise.h"
+#include "sys.h"
+
+enum {
+	DIRECT_PAGES = 16,	/* at most, in one go */
+	MORE_HUGE_PAGES = 2,
+};
+
+const char *const direct_args[] = { "in", "out", NULL };
+
+/* -------------------------------------------------------------- direct I/O */
+
+/* In memory that nobody else has: what the file gets, or has got. */
+static char *direct_buffer(void)
+{
+	static char *buffer;
+	size_t page = sys_page_size();
+
+	if (!buffer)
+		buffer = aligned_alloc(page, DIRECT_PAGES * page);
+	return buffer;
+}
+
+bool may_direct(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (!p[i].mapped || p[i].access < (s->arg ? EX_READ : EX_WRITE))
+			return false;
+	return w->scratch >= 0 && s->nr <= DIRECT_PAGES &&
+	       !w->regions[s->region].kind.hugetlb_shift;
+}
+
+static bool moves(ssize_t (*move)(int fd, void *buf, size_t len, off_t at), int fd, void *buf,
+		  size_t len)
+{
+	return move(fd, buf, len, 0) == (ssize_t)len;
+}
+
+static ssize_t write_at(int fd, void *buf, size_t len, off_t at)
+{
+	return pwrite(fd, buf, len, at);
+}
+
+/* "in": the device writes to the memory; "out": it reads it, and the window gets that. */
+int act_direct(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	size_t page = r->len / r->step.nr, i, k;
+	char *buffer = direct_buffer(), *at;
+
+	(void)a;
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 0, r->len);
+	for (i = 0; i < r->step.nr; i++)
+		ex_fill_page(buffer + i * page, page, r->word);
+	if (!moves(write_at, w->scratch, r->step.arg ? r->addr : buffer, r->len) ||
+	    !moves(pread, w->scratch, r->step.arg ? buffer : r->addr, r->len))
+		return errno ? -errno : -EIO;
+	for (i = 0; i < r->step.nr && r->step.arg; i++)
+		for (k = 0; k < EX_WORDS; k++) {
+			at = buffer + i * page + k * (page / EX_WORDS);
+			memcpy(&w->board->window[i].word[k], at, sizeof(uint32_t));
+		}
+	return 0;
+}
+
+void effect_direct(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		   const struct ex_answer *a)
+{
+	unsigned int i;
+
+	if (a->ret) {
+		world_fails(w, "process %u, region %u (%s), page %u+%u: direct I/O: %s",
+			    s->process, s->region, w->regions[s->region].kind.name, s->page,
+			    s->nr, pinscope_errno(a->ret));
+		return;
+	}
+	if (s->arg) {
+		model_compare_window(w, s);
+		return;
+	}
+	for (i = 0; i < s->nr; i++)
+		model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
+	uffd_written(w, s->process, s->region, s->page, s->nr);
+}
+
+/* ---------------------------------------------------------------- io_uring */
+
+/* Each process has a ring when it first needs one, and a file that the ring moves data by. */
+static struct io_uring ring;
+static int ring_file = -1;
+
+void uring_forget(void)
+{
+	if (ring_file < 0)
+		return;
+	io_uring_queue_exit(&ring);
+	close(ring_file);
+	ring_file = -1;
+}
+
+static int open_ring(void)
+{
+	int ret;
+
+	if (ring_file >= 0)
+		return 0;
+	ret = io_uring_queue_init(2, &ring, 0);
+	if (ret)
+		return ret;
+	ring_file = memfd_create("ring", MFD_CLOEXEC);
+	if (ring_file >= 0)
+		return 0;
+	ret = -errno;
+	io_uring_queue_exit(&ring);
+	return ret;
+}
+
+/* Before Linux 6.5 io_uring refuses files; and a process has one registered buffer. */
+bool may_uring_pin(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (!p[i].mapped || p[i].access < EX_WRITE)
+			return false;
+	for (i = 0; i < EX_PINS; i++)
+		if (w->pins[i].used && w->pins[i].uring && w->pins[i].process == s->process)
+			return false;
+	return w->regions[s->region].fd < 0 &&
+	       !uffd_would_wait(w, s, s->process, true);
+}
+
+int act_uring_pin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct iovec buffer = { r->addr, r->len };
+	int ret = open_ring();
+
+	(void)w;
+	(void)a;
+	return ret ? ret : io_uring_register_buffers(&ring, &buffer, 1);
+}
+
+void effect_uring_pin(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		      const struct ex_answer *a)
+{
+	struct ex_pin *pin = &w->pins[s->other];
+
+	/* Memory may be short; and the kernel may not have io_uring. */
+	if (a->ret) {
+		model_learn(w, s->process, s->region, s->page, s->nr);
+		if (a->ret == -EFAULT)
+			world_fails(w,
+				    "process %u, region %u (%s), page %u+%u: io_uring: expected success, found EFAULT",
+				    s->process, s->region, w->regions[s->region].kind.name,
+				    s->page, s->nr);
+		return;
+	}
+	*pin = (struct ex_pin) {
+		.used = true, .uring = true, .process = s->process, .region = s->region,
+		.gup_flags = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM, .page = s->page,
+		.nr = s->nr, .addr = r->addr,
+	};
+	memset(pin->held, EX_OF_PROCESS, s->nr);
+	model_own(w, s->process, s->region, s->page, s->nr);
+	uffd_written(w, s->process, s->region, s->page, s->nr);
+}
+
+static bool is_held_by_ring(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_pin *pin = &w->pins[s->other];
+
+	return pin->uring && pin->process == s->process;
+}
+
+bool may_uring_move(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_held_by_ring(w, s);
+}
+
+/* Moves a word between the page that the buffer has and the file. */
+static int move_word(char *addr, bool to_file)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (to_file)
+		io_uring_prep_write_fixed(sqe, ring_file, addr, sizeof(uint32_t), 0, 0);
+	else
+		io_uring_prep_read_fixed(sqe, ring_file, addr, sizeof(uint32_t), 0, 0);
+	ret = io_uring_submit(&ring);
+	if (ret == 1)
+		ret = io_uring_wait_cqe(&ring, &cqe);
+	if (ret)
+		return ret < 0 ? ret : -EIO;
+	ret = cqe->res == sizeof(uint32_t) ? 0 : cqe->res < 0 ? cqe->res : -EIO;
+	io_uring_cqe_seen(&ring, cqe);
+	return ret;
+}
+
+/* The buffer is still known by the address that it was registered with. */
+int act_uring_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return pwrite(ring_file, &r->word, sizeof(r->word), 0) == sizeof(r->word) ?
+	       move_word(r->addr, false) : -errno;
+}
+
+void effect_uring_write(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	if (a->ret)
+		world_fails(w, "io_uring, READ_FIXED to pin %u: %s", s->other,
+			    pinscope_errno(a->ret));
+	else
+		ex_write_through_pin(w, s, r->word);
+}
+
+int act_uring_read(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	int ret = move_word(r->addr, true);
+
+	(void)w;
+	return ret ? ret : pread(ring_file, &a->id, sizeof(a->id), 0) == sizeof(a->id) ?
+			   0 : -errno;
+}
+
+void effect_uring_read(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		       const struct ex_answer *a)
+{
+	const struct ex_pin *pin = &w->pins[s->other];
+	const struct ex_content *want = model_pin_view(w, pin, s->page - pin->page);
+
+	(void)r;
+	if (a->ret)
+		world_fails(w, "io_uring, WRITE_FIXED of pin %u: %s", s->other,
+			    pinscope_errno(a->ret));
+	else if (want && want->word[s->arg] != a->id)
+		world_fails(w,
+			    "process %u, region %u (%s), page %u: io_uring has %u in word %u of its buffer, expected %u",
+			    pin->process, pin->region, w->regions[pin->region].kind.name,
+			    s->page, a->id, s->arg, want->word[s->arg]);
+}
+
+int act_uring_unpin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	(void)a;
+	return io_uring_unregister_buffers(&ring);
+}
+
+void effect_uring_unpin(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret)
+		world_fails(w, "io_uring, release of pin %u: %s", s->other,
+			    pinscope_errno(a->ret));
+	w->pins[s->other].used = false;
+}
+
+/* ------------------------------------------------- what the administrator does */
+
+/* All that is swapped out comes back, and the swap space is used again. */
+int act_swapoff(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	FILE *file = fopen("/proc/swaps", "re");
+	char line[300], path[256] = "";
+	int ret = 0;
+
+	(void)w;
+	(void)r;
+	(void)a;
+	/* The first line is a heading. */
+	if (!file || !fgets(line, sizeof(line), file) || !fgets(line, sizeof(line), file) ||
+	    sscanf(line, "%255s", path) != 1)
+		ret = -ENOENT;
+	if (file)
+		fclose(file);
+	if (!ret && swapoff(path))
+		ret = -errno;
+	else if (!ret && swapon(path, 0))
+		ret = -errno;
+	return ret;
+}
+
+/* Its pages are made of free memory, which compaction provides. */
+int act_hugetlb_pool(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	static const char pool[] = "/proc/sys/vm/nr_hugepages";
+	long pages = sys_read_number(pool);
+	char text[30];
+	int ret;
+
+	(void)w;
+	(void)r;
+	(void)a;
+	snprintf(text, sizeof(text), "%ld", pages + MORE_HUGE_PAGES);
+	ret = sys_write_file(pool, text);
+	snprintf(text, sizeof(text), "%ld", pages);
+	sys_write_file(pool, text);
+	return ret;
+}
+
+/* Each page that it takes is lost until the next boot: one in a round. */
+bool may_soft_offline(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+
+	return p->mapped && p->access >= EX_READ && !w->offlined &&
+	       !w->regions[s->region].kind.hugetlb_shift &&
+	       !uffd_would_wait(w, s, s->process, false);
+}
+
+int act_soft_offline(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return madvise(r->addr, r->len / r->step.nr, MADV_SOFT_OFFLINE) ? -errno : 0;
+}
+
+void effect_soft_offline(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)s;
+	(void)r;
+	(void)a;
+	w->offlined = true;
+}
