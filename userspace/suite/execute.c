@@ -394,6 +394,92 @@ static void check_events(struct fixture *f)
 	}
 }
 
+/* -------------------------------------------------------------- many pages */
+
+static bool pin_of_many_is_mapped(struct fixture *f, uint32_t id, char *addr)
+{
+	struct pinscope_compare cmp = {};
+
+	return !pinscope_compare(f->fd, id, pinscope_self(), pinscope_addr(addr), &cmp) &&
+	       cmp.same == cmp.pages;
+}
+
+/* The process writes to the first, the middle and the last page; the pin must see it. */
+static void write_to_many(struct fixture *f, uint32_t id, char *addr, size_t pages)
+{
+	const size_t at[] = { 0, pages / 2, pages - 1 };
+	size_t page = sys_page_size(), i;
+	char byte, seen;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		byte = 'a' + i;
+		seen = 0;
+		*(volatile char *)(addr + at[i] * page) = byte;
+		pinscope_read(f->fd, id, at[i] * page, &seen, 1);
+		verdict(f, PROP_MANY_PAGES, seen == byte,
+			"page %zu of %zu: the process wrote 0x%x, the pinned page has 0x%x",
+			at[i], pages, byte, seen);
+	}
+}
+
+static void check_hole(struct fixture *f, char *addr, size_t pages, size_t hole)
+{
+	size_t page = sys_page_size();
+	struct pinscope_pin cmd = {
+		.call = f->scenario.request->call, .gup_flags = f->scenario.request->gup_flags,
+		.addr = pinscope_addr(addr), .len = pages * page,
+	};
+	int ret;
+
+	/* What is left of hugetlb would need a whole page. */
+	if (f->scenario.kind->hugetlb_shift || munmap(addr + hole * page, page))
+		return;
+	ret = pinscope_pin_cmd(f->fd, &cmd);
+	verdict(f, PROP_MANY_PAGES, ret == -EFAULT,
+		"page %zu of %zu is not mapped: expected EFAULT, found %s", hole, pages,
+		ret ? pinscope_errno(ret) : "success");
+	if (!ret)
+		pinscope_unpin(f->fd, cmd.id);
+	cmd.flags = PINSCOPE_PIN_PARTIAL;
+	ret = pinscope_pin_cmd(f->fd, &cmd);
+	verdict(f, PROP_MANY_PAGES, !ret && cmd.pages == hole &&
+		pin_of_many_is_mapped(f, cmd.id, addr),
+		"page %zu of %zu is not mapped: expected a pin of those before it, found %s and %llu pages",
+		hole, pages, ret ? pinscope_errno(ret) : "success",
+		ret ? 0ULL : (unsigned long long)cmd.pages);
+	if (!ret)
+		pinscope_unpin(f->fd, cmd.id);
+}
+
+/* Last, since it leaves a hole in the memory. */
+static void check_many_pages(struct fixture *f)
+{
+	const struct request *request = f->scenario.request;
+	size_t page = sys_page_size(), pages = f->len / page;
+	char *addr = f->addr + page;
+	uint32_t id;
+	int ret;
+
+	/* All but the first and the last; and the one in the middle has a VMA of its own. */
+	if (!applies(f, PROP_MANY_PAGES) || pages < 6)
+		return;
+	pages -= 2;
+	if (!f->scenario.kind->hugetlb_shift)
+		madvise(addr + pages / 2 * page, page, MADV_DONTDUMP);
+	ret = pinscope_pin(f->fd, request->call, request->gup_flags, addr, pages * page, &id);
+	verdict(f, PROP_MANY_PAGES, !ret, "expected success for %zu pages, found %s", pages,
+		pinscope_errno(ret));
+	if (ret)
+		return;
+	verdict(f, PROP_MANY_PAGES, pin_of_many_is_mapped(f, id, addr),
+		"a pinned page is not the page that the process has mapped");
+	write_to_many(f, id, addr, pages);
+	verdict(f, PROP_MANY_PAGES, pin_of_many_is_mapped(f, id, addr),
+		"the process wrote, and now has another page than the pin");
+	pinscope_unpin(f->fd, id);
+	check_hole(f, addr, pages, pages / 2 + 1);
+}
+
 /* --------------------------------------------------------------- predicted */
 
 /* Only of pinners whose call of GUP is all that they do. */
@@ -588,6 +674,7 @@ static void pin_and_compare(struct fixture *f)
 	check_rss(f);
 	check_events(f);
 	check_released(f);
+	check_many_pages(f);
 }
 
 void scenario_run(const struct scenario *scenario, int fd,

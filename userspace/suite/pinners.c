@@ -59,6 +59,37 @@ const struct pinner by_module = {
 	.unpin = module_unpin,
 };
 
+/* It goes by file and offset: what a private mapping has does not matter to it. */
+static bool memfd_takes(const struct kind *kind)
+{
+	return kind->mapping && kind->mapping->backing == BACKING_MEMFD &&
+	       (kind->traits & KIND_SHARED);
+}
+
+static int memfd_pin(struct fixture *f)
+{
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_MEMFD, .len = sys_page_size(),
+		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = f->m.fd,
+	};
+	int ret = pinscope_pin_cmd(f->fd, &cmd);
+
+	f->id = cmd.id;
+	return ret;
+}
+
+const struct pinner by_module_memfd = {
+	.name = "pin-memfd",
+	.what =
+		"The module, by memfd_pin_folios() (Linux 6.11), which goes by the file and takes no gup_flags: it pins for reading and writing, and for long.",
+	.traits = PINNER_MODULE,
+	.takes = memfd_takes,
+	.pin = memfd_pin,
+	.see = module_see,
+	.is_mapped = module_is_mapped,
+	.unpin = module_unpin,
+};
+
 /*
  * A ring with one registered buffer, and a file to read and write by it. A process
  * keeps its ring: to end one takes longer than a scenario. The file has only the
@@ -196,6 +227,7 @@ const struct pinner by_vmsplice = {
 
 const struct pinner *const pinners[] = {
 	&by_module,
+	&by_module_memfd,
 	&by_io_uring,
 	&by_vmsplice,
 	&by_vfio_read,

@@ -922,7 +922,10 @@ static void add_effects(const struct glance *l, struct prediction *p)
 		p->effects |= EFFECT_WRITABLE;
 	if (hits_uffd_wp(l))
 		p->effects |= EFFECT_LOSES_UFFD_WP;
-	if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd)
+	/* What is marked as devmap was taken before GUP asks for that. */
+	if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd && l->vma->backing == VMA_IS_DAX)
+		p->may |= EFFECT_SPLITS;
+	else if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd)
 		p->effects |= EFFECT_SPLITS;
 	if (p->fates & (FATE_EXCLUSIVE | FATE_COPIED) && is_thp_swapcache(l))
 		p->may |= EFFECT_SPLITS;

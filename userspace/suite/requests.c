@@ -22,7 +22,7 @@ const struct call calls[PINSCOPE_CALLS] = {
 	},
 	[PINSCOPE_CALL_PIN_FAST_ONLY] = {
 		"pin_user_pages_fast_only(): the lockless walk alone; gone in Linux 6.3.",
-		CALL_TAKES_PINS,
+		CALL_TAKES_PINS | CALL_FAST_ONLY,
 	},
 	[PINSCOPE_CALL_PIN_UNLOCKED] = {
 		"pin_user_pages_unlocked(): takes the mmap lock itself, and may drop it in a fault.",
@@ -42,7 +42,7 @@ const struct call calls[PINSCOPE_CALLS] = {
 	},
 	[PINSCOPE_CALL_GET_FAST_ONLY] = {
 		"get_user_pages_fast_only(): references by the lockless walk alone.",
-		0,
+		CALL_FAST_ONLY,
 	},
 	[PINSCOPE_CALL_GET_UNLOCKED] = {
 		"get_user_pages_unlocked(): references; takes the mmap lock itself.",
@@ -59,6 +59,7 @@ const struct call calls[PINSCOPE_CALLS] = {
 };
 
 #define MODULE(call, flags)		{ &by_module, call, flags, SCOPE_ALL, 0, 0 }
+#define MODULE_BASIC(call, flags)	{ &by_module, call, flags, SCOPE_BASIC, 0, 0 }
 #define MODULE_FRESH(call, flags)	{ &by_module, call, flags, SCOPE_FRESH, 0, 0 }
 
 const struct request requests[] = {
@@ -76,6 +77,13 @@ const struct request requests[] = {
 	MODULE(PINSCOPE_CALL_GET, 0),
 	MODULE(PINSCOPE_CALL_GET_FAST, 0),
 	MODULE(PINSCOPE_CALL_GET, F(DUMP)),
+	MODULE_BASIC(PINSCOPE_CALL_PIN_FAST_ONLY, 0),
+	MODULE_BASIC(PINSCOPE_CALL_PIN_FAST_ONLY, F(LONGTERM)),
+	MODULE_BASIC(PINSCOPE_CALL_PIN_FAST_ONLY, F(WRITE) | F(LONGTERM)),
+	MODULE_BASIC(PINSCOPE_CALL_GET_FAST_ONLY, 0),
+	MODULE_BASIC(PINSCOPE_CALL_GET_FAST_ONLY, F(WRITE)),
+	{ &by_module_memfd, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_FRESH,
+	  KERNEL(6, 11), 0 },
 	MODULE_FRESH(PINSCOPE_CALL_PIN_UNLOCKED, 0),
 	MODULE_FRESH(PINSCOPE_CALL_PIN_REMOTE, 0),
 	MODULE_FRESH(PINSCOPE_CALL_GET_UNLOCKED, 0),
@@ -86,6 +94,8 @@ const struct request requests[] = {
 	MODULE_FRESH(PIN, F(HONOR_NUMA_FAULT)),
 	MODULE_FRESH(PIN, F(ANON)),
 	MODULE_FRESH(PIN, F(NOFAULT)),
+	MODULE_FRESH(PIN, F(NOWAIT)),
+	MODULE_FRESH(PIN, F(SPLIT_PMD)),
 	{ &by_io_uring, PIN_FAST, F(WRITE) | F(LONGTERM), SCOPE_ALL, KERNEL(6, 5), 0 },
 	{ &by_io_uring, PIN, F(WRITE) | F(LONGTERM), SCOPE_ALL, 0, KERNEL(6, 5) },
 	{ &by_vmsplice, PINSCOPE_CALL_GET_FAST, 0, SCOPE_ALL, 0, 0 },

@@ -117,6 +117,22 @@ static enum outcome private_anon(const struct scenario *s,
 	return OUTCOME_COPIED;
 }
 
+static bool is_fast_only(const struct scenario *s)
+{
+	return calls[s->request->call].traits & CALL_FAST_ONLY;
+}
+
+/* Of pages that stay, the lockless walk takes what it can decide by the entry alone. */
+static bool walk_takes(const struct scenario *s, const struct pinscope_page *before)
+{
+	bool special = before->state & S(SPECIAL) && !is(s, KIND_DAX);
+
+	return (before->state & S(PRESENT)) && !(before->state & (S(PROTNONE) | S(ZEROPAGE))) &&
+	       !special && (!asks(s, F(WRITE)) || before->state & S(WRITABLE)) &&
+	       (!asks(s, F(LONGTERM)) || before->state & S(LONGTERM_PINNABLE) ||
+		!(before->state & S(HAS_FOLIO)));
+}
+
 static enum outcome outcome_with_faults(const struct scenario *s,
 					const struct pinscope_page *before,
 					unsigned int page_shift)
@@ -157,6 +173,9 @@ enum outcome rules_outcome(const struct scenario *s, const struct pinscope_page 
 
 	if (asks(s, F(ANON)) && !is_anonymous_vma(s))
 		return OUTCOME_REFUSED;
+	if (is_fast_only(s))
+		return outcome == OUTCOME_STAYS && walk_takes(s, before) ? OUTCOME_STAYS :
+		       OUTCOME_REFUSED;
 	/* Whatever needs a fault fails: all but a present page that stays. */
 	if (asks(s, F(NOFAULT)) &&
 	    (outcome != OUTCOME_STAYS || is(s, KIND_NOT_PRESENT)))
@@ -172,6 +191,8 @@ int rules_errno(const struct scenario *s)
 		return ret;
 	if (s->request->pinner->room)
 		return -ENOMEM;
+	if (is_fast_only(s))
+		return -EAGAIN;
 	if (is_longterm_dax(s))
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
@@ -256,6 +277,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
+	case PROP_MANY_PAGES:
+		return rules_is_lasting(s) && pinner == &by_module && in(s, COND_FRESH) &&
+		       !is_fast_only(s) && !is(s, KIND_GIGANTIC | KIND_DAX) &&
+		       (is(s, KIND_PMD | KIND_LARGE_FOLIO | KIND_BASE_PAGES) || is_hugetlb(s));
 	case PROP_FILE_UNCHANGED:
 		return is(s, KIND_FILE) && is_private(s) && rules_is_lasting(s) && !events;
 	default:
@@ -302,11 +327,17 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	/* A refusal is the same in every condition. */
 	if (pinner_refuses(s) && !in(s, COND_FRESH))
 		return false;
+	/* Some kernels' lockless walk takes no page without a mapping. */
+	if (is_fast_only(s) && is(s, KIND_DRIVER))
+		return false;
 	/* Until Linux 6.6 GUP honoured NUMA hints, which takes a fault. */
 	if (asks(s, F(NOFAULT)) && is(s, KIND_NUMA_HINT))
 		return false;
-	/* FOLL_FORCE on hugetlb means something in some kernels only. */
-	if (asks(s, F(FORCE)) && is_hugetlb(s))
+	/* These mean something for hugetlb in some kernels only. */
+	if (asks(s, F(FORCE) | F(SPLIT_PMD)) && is_hugetlb(s))
+		return false;
+	/* What is split is no longer the same page. */
+	if (asks(s, F(SPLIT_PMD)) && (s->kind->has & S(HUGE_ZEROPAGE)))
 		return false;
 	if (is(s, KIND_VARIANT) &&
 	    (r->pinner != &by_module || !basic || asks(s, F(FORCE))))

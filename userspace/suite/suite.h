@@ -219,6 +219,7 @@ const struct condition *conditions_pairs(size_t *nr);
 enum call_trait {
 	CALL_TAKES_PINS		= 1 << 0,	/* pins, not references */
 	CALL_BASIC		= 1 << 1,	/* the other pin calls come to its code */
+	CALL_FAST_ONLY		= 1 << 2,	/* fails where the lockless walk does not do */
 };
 
 /**
@@ -291,7 +292,7 @@ struct pinner {
 	int (*unpin)(struct fixture *f);
 };
 
-extern const struct pinner by_module, by_io_uring, by_vmsplice;
+extern const struct pinner by_module, by_module_memfd, by_io_uring, by_vmsplice;
 extern const struct pinner by_vfio_read, by_vfio_write;		/* pin_vfio.c */
 extern const struct pinner by_iommufd_read, by_iommufd_write, by_iommufd_memfd;
 extern const struct pinner by_rdma_rxe_read, by_rdma_rxe_write;	/* pin_rdma.c */
@@ -415,6 +416,7 @@ enum property {
 	PROP_UFFD_MOVE_AFTER,
 	PROP_WRITEBACK_AFTER,
 	PROP_COUNTS,
+	PROP_MANY_PAGES,
 	PROPS
 };
 
