@@ -2,10 +2,11 @@
 /*
  * The table of events, which is at the end: what mm does to memory while a pin is held.
  *
- * None of them may take the pinned page away from the process: reclaim, migration, split
+ * Most of them may not take the pinned page away from the process: reclaim, migration, split
  * and collapse leave a pinned page alone, and what moves or protects entries carries it
  * over. Whether mm refuses the event or does it without harm is up to mm, so their return
- * values are not looked at.
+ * values are not looked at. What does take it away, since the process asks for that, leaves
+ * the pinned page to its holder.
  */
 #include <fcntl.h>
 #include <linux/mempolicy.h>
@@ -14,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -24,7 +26,10 @@
 #include "sys.h"
 
 /* For a call that takes some ms at most. */
-#define MOVE_MS	500
+#define MOVE_MS		500
+
+/* For ksmd to merge what is equal. */
+#define MERGE_MS	5000
 
 #define NODE1	"/sys/devices/system/node/node1"
 
@@ -184,15 +189,74 @@ static enum verdict by_writeback(struct fixture *f)
 	return VERDICT_PASS;
 }
 
+/* Two pages beside it have its content: when those are merged, it would have been, too. */
+static enum verdict by_merge(struct fixture *f)
+{
+	size_t page = sys_page_size();
+	char *twins = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	struct pinscope_page twin = {};
+	long scans = 0;
+	int ms;
+
+	if (twins == MAP_FAILED)
+		return VERDICT_NONE;
+	memcpy(twins, f->addr, page);
+	memcpy(twins + page, f->addr, page);
+	madvise(f->addr, page, MADV_MERGEABLE);
+	madvise(twins, 2 * page, MADV_MERGEABLE);
+	sys_write_file(SYS_KSM_DIR "sleep_millisecs", "0");
+	sys_write_file(SYS_KSM_DIR "run", "1");
+	for (ms = 0; ms < MERGE_MS; ms++) {
+		pinscope_page(f->fd, twins, &twin);
+		if (!(twin.state & PINSCOPE_STATE_KSM))
+			scans = sys_read_number(SYS_KSM_DIR "full_scans");
+		else if (sys_read_number(SYS_KSM_DIR "full_scans") > scans + 1)
+			break;
+		sys_sleep_ms(1);
+	}
+	sys_write_file(SYS_KSM_DIR "run", "0");
+	madvise(f->addr, page, MADV_UNMERGEABLE);
+	munmap(twins, 2 * page);
+	if (ms < MERGE_MS)
+		return VERDICT_PASS;
+	fixture_fails(f, "ksmd did not merge two equal pages in %d ms", MERGE_MS);
+	return VERDICT_FAIL;
+}
+
+/* A pinned page stays in use. */
+static enum verdict by_soft_offline(struct fixture *f)
+{
+	madvise(f->addr, sys_page_size(), MADV_SOFT_OFFLINE);
+	return VERDICT_PASS;
+}
+
+/* Not of what is locked. */
+static enum verdict by_dontneed(struct fixture *f)
+{
+	return madvise(f->addr, sys_page_size(), MADV_DONTNEED) ? VERDICT_NONE : VERDICT_PASS;
+}
+
+/* Not of what is sealed. */
+static enum verdict by_truncate(struct fixture *f)
+{
+	return ftruncate(f->m.fd, 0) || ftruncate(f->m.fd, f->scenario.kind->len) ?
+	       VERDICT_NONE : VERDICT_PASS;
+}
+
 const struct event events[] = {
-	{ PROP_MPROTECT_AFTER, by_mprotect },
-	{ PROP_MREMAP_AFTER, by_mremap },
-	{ PROP_PAGEOUT_AFTER, by_pageout },
-	{ PROP_MOVE_AFTER, by_move },
-	{ PROP_SPLIT_AFTER, by_split },
-	{ PROP_COLLAPSE_AFTER, by_collapse },
-	{ PROP_UFFD_MOVE_AFTER, by_uffd_move },
-	{ PROP_WRITEBACK_AFTER, by_writeback },
+	{ PROP_MPROTECT_AFTER, by_mprotect, false, false },
+	{ PROP_MREMAP_AFTER, by_mremap, false, false },
+	{ PROP_PAGEOUT_AFTER, by_pageout, false, false },
+	{ PROP_MOVE_AFTER, by_move, false, false },
+	{ PROP_SPLIT_AFTER, by_split, false, false },
+	{ PROP_COLLAPSE_AFTER, by_collapse, false, false },
+	{ PROP_UFFD_MOVE_AFTER, by_uffd_move, false, false },
+	{ PROP_WRITEBACK_AFTER, by_writeback, false, false },
+	{ PROP_MERGE_AFTER, by_merge, false, false },
+	{ PROP_SOFT_OFFLINE_AFTER, by_soft_offline, false, false },
+	{ PROP_DONTNEED_AFTER, by_dontneed, true, false },
+	{ PROP_TRUNCATE_AFTER, by_truncate, true, true },
 };
 
 const size_t nr_events = ARRAY_SIZE(events);

@@ -11,12 +11,16 @@
  * struct event - something that happens to pinned memory
  * @property: what is asked afterwards; rules_apply() says to which scenarios it happens
  * @happen: makes it happen to the page under test. Returns VERDICT_PASS, also if mm
- *	refuses it; VERDICT_SKIP if it is not possible here, and VERDICT_FAIL if it has failed
- *	in itself, with the reason in the fixture
+ *	refuses it and that makes no difference; VERDICT_NONE if it does; VERDICT_SKIP if it is
+ *	not possible here, and VERDICT_FAIL if it has failed in itself, with the reason in the
+ *	fixture
+ * @takes: it takes the page away from private mappings
+ * @takes_from_file: it takes the page away from the file, too. Such events come last
  */
 struct event {
 	enum property property;
 	enum verdict (*happen)(struct fixture *f);
+	bool takes, takes_from_file;
 };
 
 extern const struct event events[];

@@ -363,6 +363,25 @@ static void check_rss(struct fixture *f)
 		mapped.all - mapped.anon, mapped.swap);
 }
 
+static bool is_shared(const struct fixture *f)
+{
+	return f->scenario.kind->traits & KIND_SHARED;
+}
+
+/* The process has no longer what the pin holds: neither sees what the other does. */
+static void check_taken(struct fixture *f, enum property property, char byte)
+{
+	verdict(f, property, process_sees(f) != byte,
+		"the process had 0x%x, and still sees it", byte);
+	fixture_process_writes(f, byte + 1);
+	/* Of others' pins nobody knows while a condition has pinned the page as well. */
+	verdict(f, property, (f->other && !pinner_of(f)->is_mapped) || !pin_is_mapped(f),
+		"expected that the process has another page than the pin");
+	verdict(f, property, pinner_sees_byte(f, byte),
+		"the process wrote 0x%x to its new page, and the pinned page changed from 0x%x to 0x%x",
+		byte + 1, byte, pinner_sees(f));
+}
+
 /* What mm does to the memory meanwhile must leave the pinned page with the process. */
 static void check_events(struct fixture *f)
 {
@@ -381,6 +400,10 @@ static void check_events(struct fixture *f)
 		happened = event->happen(f);
 		if (happened != VERDICT_PASS) {
 			set_verdict(f, event->property, happened, f->why);
+			continue;
+		}
+		if (event->takes_from_file || (event->takes && !is_shared(f))) {
+			check_taken(f, event->property, byte);
 			continue;
 		}
 		verdict(f, event->property, process_sees(f) == byte,

@@ -105,6 +105,22 @@ const struct property_row properties[PROPS] = {
 		"writeback-after",
 		"fsync() writes the file back while the pin is held, and protects its pages; the process writes, and the pinned page is still its page.",
 	},
+	[PROP_MERGE_AFTER] = {
+		"merge-after",
+		"KSM merges two pages with the same content while the pin is held; the process writes, and the pinned page is still its page: a page with pins is not merged.",
+	},
+	[PROP_SOFT_OFFLINE_AFTER] = {
+		"soft-offline-after",
+		"MADV_SOFT_OFFLINE wants to move the page elsewhere while the pin is held, to use its memory no longer; the process writes, and the pinned page is still its page.",
+	},
+	[PROP_DONTNEED_AFTER] = {
+		"dontneed-after",
+		"MADV_DONTNEED takes the page away from a private mapping, which ends the promise: the process gets other memory, and the pinned page keeps its content. A shared mapping gets the same page of the file again.",
+	},
+	[PROP_TRUNCATE_AFTER] = {
+		"truncate-after",
+		"ftruncate() takes the page away from the file and its mappings, which ends the promise: the process gets other memory, and the pinned page keeps its content.",
+	},
 	[PROP_COUNTS] = {
 		"counts",
 		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",

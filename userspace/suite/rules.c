@@ -83,6 +83,13 @@ static bool is_held(const struct scenario *s)
 	return rules_is_lasting(s) && !is(s, KIND_GIGANTIC);
 }
 
+/* Its file is the scenario's alone; of DAX truncation would wait for the pin. */
+static bool is_truncatable(const struct scenario *s)
+{
+	return s->kind->mapping && !s->kind->make && !is(s, KIND_DAX) && !is_hugetlb(s) &&
+	       s->kind->mapping->backing != BACKING_NONE;
+}
+
 /* Others may have references to the folio, for other pages of it. */
 static bool in_large_folio(const struct scenario *s, const struct pinscope_page *before,
 			   unsigned int page_shift)
@@ -274,6 +281,20 @@ bool rules_apply(const struct scenario *s, enum property property)
 			s->request->call == PINSCOPE_CALL_PIN_FAST);
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
+	case PROP_MERGE_AFTER:
+		/* ksmd takes its time. */
+		return is_held(s) && is_anonymous_vma(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
+		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST;
+	case PROP_SOFT_OFFLINE_AFTER:
+		/* mm logs each try. */
+		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
+		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST &&
+		       write && !is(s, KIND_DAX | KIND_DRIVER);
+	case PROP_DONTNEED_AFTER:
+		return is_held(s) && !events && !is_hugetlb(s) &&
+		       !(is_private(s) && is_truncatable(s));
+	case PROP_TRUNCATE_AFTER:
+		return is_held(s) && !events && is_truncatable(s);
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);

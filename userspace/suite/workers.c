@@ -109,8 +109,14 @@ static void spare(struct scenario_result *result)
 	}
 }
 
+/* It uses what the machine has once, such as ksmd. */
+static bool is_one_at_a_time(const struct scenario *s)
+{
+	return s->kind->traits & KIND_ONE_AT_A_TIME || rules_apply(s, PROP_MERGE_AFTER);
+}
+
 /*
- * Byte 0 is for kinds that use what the machine has once; byte 1 for hugetlb: a
+ * Byte 0 is for kinds and events that use what the machine has once; byte 1 for hugetlb: a
  * scenario that takes the whole pool excludes the others; byte 2 for pinners that use
  * what the machine has once. A lock ends with its process.
  */
@@ -128,7 +134,7 @@ static void lock(struct suite_run *run, const struct scenario *s, bool on)
 		.l_start = 1, .l_len = 1,
 	};
 
-	if (s->kind->traits & KIND_ONE_AT_A_TIME)
+	if (is_one_at_a_time(s))
 		fcntl(run->lock_fd, F_SETLKW, &once);
 	if (s->kind->hugetlb_shift)
 		fcntl(run->lock_fd, F_SETLKW, &pool);
@@ -138,7 +144,7 @@ static void lock(struct suite_run *run, const struct scenario *s, bool on)
 
 static bool needs_lock(const struct scenario *s)
 {
-	return s->kind->traits & KIND_ONE_AT_A_TIME || s->kind->hugetlb_shift ||
+	return is_one_at_a_time(s) || s->kind->hugetlb_shift ||
 	       s->request->pinner->traits & PINNER_ONE_AT_A_TIME;
 }
 
