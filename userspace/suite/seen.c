@@ -105,7 +105,7 @@ static int define(const char *root, const struct watched *w)
 	if (w->flags)
 		snprintf(flags, sizeof(flags), " flags=$arg%u:x32", w->flags);
 	snprintf(text, sizeof(text), "p:" GROUP "/%s %s start=$arg%u:x64 nr=$arg%u:u32%s",
-		 w->symbol, w->symbol, w->start, w->start + 1, flags);
+		 w->symbol, w->symbol, w->start, w->start + 1U, flags);
 	ret = put(root, "kprobe_events", O_APPEND, text);
 	return ret == -EEXIST ? 0 : ret;	/* another process was here */
 }

@@ -493,7 +493,7 @@ static void run(struct abi_fixture *f, const struct row *row, enum stop stop,
 	struct victim v = { .row = row, .stop = stop, .area = f->mem, .ctl = f->ctl };
 	struct child target = {}, c;
 	struct uffd_msg msg;
-	int uffd;
+	int uffd = -1;
 	char done;
 
 	tap_context("%s, %s, stopped at: %s", row->name, death->name, stops[stop].name);
