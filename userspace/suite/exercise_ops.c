@@ -893,7 +893,7 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 	return true;
 }
 
-/* pin_user_pages() is not told that it may drop the mmap lock, and so waits for nobody. */
+/* pin_user_pages() must not drop the mmap lock, nor, in 6.1, its remote form for long. */
 static bool may_pin_locked(const struct ex_world *w, const struct ex_step *s)
 {
 	return may_pin(w, s) &&
@@ -1251,7 +1251,8 @@ const struct ex_operation ex_operations[] = {
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_unlocked,
 	  effect_pin },
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
-	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
+	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin_locked, act_pin_remote,
+	  effect_pin },
 	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
 	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
