@@ -282,9 +282,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
 	case PROP_MERGE_AFTER:
-		/* ksmd takes its time. */
+		/* ksmd takes its time: one request of each kind. */
 		return is_held(s) && is_anonymous_vma(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
-		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST;
+		       pinner == &by_module && !write &&
+		       s->request->call == PINSCOPE_CALL_PIN_FAST;
 	case PROP_SOFT_OFFLINE_AFTER:
 		/* mm logs each try. */
 		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
