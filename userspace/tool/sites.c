@@ -133,6 +133,7 @@ const char *symbol_at(uint64_t addr, char *buf, size_t size)
 static const char *const helpers[] = {
 	"iov_iter_", "__iov_iter_", "bio_iov_iter_", "io_pin_pages", "__bio_",
 	"frame_vector_", "get_vaddr_frames", "ib_umem_get",
+	"__ib_umem_get",
 };
 
 uint64_t site_caller(const struct pinscope_site *site)
