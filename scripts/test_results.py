@@ -24,7 +24,7 @@ from typing import List, Tuple
 # For 'python3 -m unittest', which does not look beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from results import (bench, cli, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
+from results import (bench, cli, coverage, errata, fuzz, gup_users, kunit, matrix, mutants, pinners,
                      selftests, tap)
 
 BUGS = errata.parse("""\
@@ -860,6 +860,61 @@ def gup_rows(text: str, *facts: str, notes: str = "") -> List[gup_users.Row]:
 
 PIN = "int f(void)\n{\n\treturn pin_user_pages(a, 1, gup_flags, p);\n}\n"
 PIN_FACT = "call 3  8  f  pin_user_pages  a , 1 , gup_flags , p"
+
+
+class FuzzTest(WithDirectory):
+    """The output of fuzz-test, and the module's coverage."""
+
+    def test_found(self) -> None:
+        """fuzz: programs that fuzz-test has found"""
+        self.assertEqual(fuzz.text(fuzz.found(["# seed 1", "+pin len=0x1000;unpin;", "ok 1"])),
+                         "pin len=0x1000\nunpin\n\n")
+
+    def test_last(self) -> None:
+        """fuzz: the programs before a panic, from a console with other lines"""
+        console = ["[ 1.0] KASAN: x", "[ 2.0] fuzz-tes-9 0d..1 5us : tracing_mark_write: "
+                   "pinscope-fuzz 8.1 read;", "pinscope-fuzz 8.0 pin;unpin;",
+                   "pinscope-fuzz 7.0 info;\r", "pinscope-fuzz 9.0 cut o"]
+        self.assertEqual(fuzz.last(console), ["info", "pin\nunpin\nread"])
+
+    def test_last_of_none(self) -> None:
+        """fuzz: a console without programs"""
+        log = self.file("console", "Kernel panic\n")
+        self.assertEqual(run("fuzz-programs", "--last", log), (1, "", ""))
+
+    def test_traced(self) -> None:
+        """fuzz: the places that KCOV can report are behind the calls of its function"""
+        dump = """\
+Disassembly of section .text:
+0000000000000000 <f>:
+   0:\te8 00 00 00 00       \tcall   5 <f+0x5>
+\t\t\t1: R_X86_64_PLT32\t__sanitizer_cov_trace_pc-0x4
+   5:\t90                   \tnop
+   6:\te8 00 00 00 00       \tcall   b <f+0xb>
+\t\t\t7: R_X86_64_PLT32\tkfree-0x4
+   b:\tc3                   \tret
+""".split("\n")
+        self.assertEqual(fuzz.traced(dump), {(".text", 5)})
+
+    def test_places(self) -> None:
+        """fuzz: places that were reached, between other lines"""
+        self.assertEqual(fuzz.places(["@.text+0x5", "ok 1", ".text.unlikely+0x1f"]),
+                         {(".text", 5), (".text.unlikely", 0x1f)})
+
+    def test_in_module(self) -> None:
+        """fuzz: what is inlined from a header counts as the line that called it"""
+        self.assertEqual(fuzz.in_module(["get", "/linux/include/linux/mm.h:9",
+                                         "pin", "/x/module/./pin.c:7 (discriminator 2)"]),
+                         ("pin", "module/pin.c", 7))
+
+    def test_report(self) -> None:
+        """fuzz: what was not reached is told"""
+        cov = fuzz.Coverage(1, 2, 4, 3)
+        cov.missed["module/pin.c"][7] = "f"
+        self.assertEqual(fuzz.report(cov), [
+            "basic blocks of the module: 1 of 2 (50.0 %)",
+            "lines that begin one: 3 of 4 (75.0 %)",
+            "  not reached: module/pin.c:7 f"])
 
 
 class GupUsers(unittest.TestCase):

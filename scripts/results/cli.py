@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from . import (bench, coverage, errata, gup_users, kunit, matrix, mutants, pinners,
+from . import (bench, coverage, errata, fuzz, gup_users, kunit, matrix, mutants, pinners,
                selftests, tap)
 
 GOOD, BAD, USAGE = 0, 1, 2
@@ -105,6 +105,18 @@ def do_matrix(args: argparse.Namespace) -> int:
             f"{len(found.cells)} programs on kernels, "
             f"{found.not_as_expected} not as expected"])
     return BAD if not found.cells or found.not_as_expected else GOOD
+
+
+def do_fuzz_programs(args: argparse.Namespace) -> int:
+    lines = _lines(args.log)
+    programs = fuzz.last(lines) if args.last else fuzz.found(lines)
+    sys.stdout.write(fuzz.text(programs))
+    return GOOD if programs else BAD
+
+
+def do_fuzz_coverage(args: argparse.Namespace) -> int:
+    _print(fuzz.report(fuzz.coverage(args.module, fuzz.places(_lines(args.log)))))
+    return GOOD
 
 
 def do_mutants(args: argparse.Namespace) -> int:
@@ -324,6 +336,17 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--by", choices=("kunit", "suite"), required=True)
         sub.add_argument("--dir", type=Path, required=True,
                          help="of the files of results")
+
+    sub = command("fuzz-programs", do_fuzz_programs,
+                  "print the programs in the output of fuzz-test --print; status 1: none")
+    sub.add_argument("--last", action="store_true",
+                     help="the log is a console instead: those that ran last before a panic")
+    sub.add_argument("log", type=Path)
+
+    sub = command("fuzz-coverage", do_fuzz_coverage,
+                  "tell how much of the module fuzz-test has reached")
+    sub.add_argument("module", type=Path, help="pinscope.ko, with debug information")
+    sub.add_argument("log", type=Path, help="with the lines of fuzz-test --places")
 
     sub = command("mutants", do_mutants, "print the names of the mutants")
     with_list(sub)
