@@ -9,7 +9,7 @@
  * keeps open. Pages to which GUP took references stay allocated until those are
  * dropped.
  *
- * Locks: ps_map.lock inside the mmap lock; no lock is taken inside it.
+ * Locks: ps_map.lock inside the mmap lock; the locks of page tables inside it.
  */
 #include <linux/slab.h>
 
@@ -19,7 +19,12 @@
 #define BLOCK_ORDER	get_order(PINSCOPE_MAP_SIZE)
 
 struct ps_map {
-	struct mutex lock;	/* for @block and @pages, while they are allocated */
+	/*
+	 * For @block and @pages, while they are allocated. And in mappings with
+	 * huge_fault, while an entry is made: mm does not look again whether
+	 * another thread has mapped a PMD.
+	 */
+	struct mutex lock;
 	struct page *block;	/* NULL until it is needed */
 	struct page *pages[NR_PAGES];	/* likewise */
 	/* How often mm called each vm_operation. */
@@ -96,11 +101,37 @@ static struct page *get_map_page(struct ps_map *map, unsigned long index)
 	return page;
 }
 
+static vm_fault_t insert_pfn(struct vm_fault *vmf, unsigned long pfn)
+{
+	if (vmf->vma->vm_flags & VM_PFNMAP)
+		return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	return ps_insert_mixed(vmf->vma, vmf->address, pfn);
+}
+
+/*
+ * Maps a PFN of the block by a PTE. In a mapping with huge_fault, another thread may
+ * have mapped a PMD since mm found none: a read does so where a write to a private
+ * mapping goes page by page. With a PMD there, mm has no PTE to insert: that is a
+ * VM_BUG_ON(), and without DEBUG_VM the fault fails for want of memory. After NOPAGE,
+ * mm faults again, and finds the PMD.
+ */
+static vm_fault_t map_pfn(struct ps_map *map, struct vm_fault *vmf, unsigned long pfn)
+{
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+
+	if (vma_map_nr(vmf->vma) != PINSCOPE_MAP_PMD)
+		return insert_pfn(vmf, pfn);
+	mutex_lock(&map->lock);
+	if (!pmd_leaf(READ_ONCE(*vmf->pmd)))
+		ret = insert_pfn(vmf, pfn);
+	mutex_unlock(&map->lock);
+	return ret;
+}
+
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
 	struct ps_map *map = vma_ps_map(vmf->vma);
 	unsigned long index = fault_index(vmf);
-	unsigned long pfn;
 
 	atomic64_inc(&map->fault);
 	/*
@@ -121,10 +152,7 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 	 * Pages of the block must not be given to mm. Map the PFN instead, as
 	 * for a read fault: mm then takes a second fault and copies by address.
 	 */
-	pfn = page_to_pfn(map->block) + index;
-	if (vmf->vma->vm_flags & VM_PFNMAP)
-		return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
-	return ps_insert_mixed(vmf->vma, vmf->address, pfn);
+	return map_pfn(map, vmf, page_to_pfn(map->block) + index);
 }
 
 static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level)
@@ -133,6 +161,7 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level
 	struct ps_map *map = vma_ps_map(vma);
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	unsigned long start = vmf->address & PMD_MASK;
+	vm_fault_t ret;
 
 	atomic64_inc(&map->huge_fault);
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ||
@@ -143,7 +172,10 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, PS_HUGE_FAULT_LEVEL level
 	/* A private mapping writes to a copy, which mm makes page by page. */
 	if (write && !(vma->vm_flags & VM_SHARED))
 		return VM_FAULT_FALLBACK;
-	return ps_insert_pfn_pmd(vmf, page_to_pfn(map->block), write);
+	mutex_lock(&map->lock);
+	ret = ps_insert_pfn_pmd(vmf, page_to_pfn(map->block), write);
+	mutex_unlock(&map->lock);
+	return ret;
 }
 
 static vm_fault_t map_page_mkwrite(struct vm_fault *vmf)

@@ -708,6 +708,67 @@ static void test_map_pmd(struct abi_fixture *f)
 	map_pmd_private_write(f->ctl);
 }
 
+/* A thread that reads a page of the PMD while the other one writes another page. */
+static struct {
+	pthread_barrier_t barrier;
+	int ctl;
+	char *addr;
+	bool stop;
+	uint32_t results;
+} race;
+
+static void *read_in_race(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		pthread_barrier_wait(&race.barrier);
+		if (race.stop)
+			return NULL;
+		pinscope_fault(race.ctl, pinscope_self(), pinscope_addr(race.addr + 5 * page),
+			       page, 0, &race.results, NULL);
+		pthread_barrier_wait(&race.barrier);
+	}
+}
+
+/* The read maps a PMD where the write is about to have a PTE. */
+static void race_once(int fd)
+{
+	uint32_t results = 0;
+
+	race.results = 0;
+	race.addr = must_map(fd, PINSCOPE_MAP_PMD, PINSCOPE_MAP_SIZE, MAP_PRIVATE);
+	pthread_barrier_wait(&race.barrier);
+	pinscope_fault(race.ctl, pinscope_self(), pinscope_addr(race.addr + 3 * page), page,
+		       PINSCOPE_FAULT_WRITE, &results, NULL);
+	pthread_barrier_wait(&race.barrier);
+	expect_bits(pinscope_vm_fault_names, results, 0, PINSCOPE_VM_FAULT_OOM, "write");
+	expect_bits(pinscope_vm_fault_names, race.results, 0, PINSCOPE_VM_FAULT_OOM, "read");
+	race.addr[3 * page] = 'w';
+	expect_eq(race.addr[3 * page], 'w', "written");
+	expect_eq(race.addr[5 * page], map_byte(5), "read");
+	munmap(race.addr, PINSCOPE_MAP_SIZE);
+}
+
+static void test_map_pmd_race(struct abi_fixture *f)
+{
+	long start = sys_now_ms();
+	pthread_t thread;
+	int fd;
+
+	if (!has_map(f->ctl, PINSCOPE_MAP_PMD))
+		tap_skip("the kernel is built without transparent huge pages");
+	fd = open_map();
+	race.ctl = f->ctl;
+	pthread_barrier_init(&race.barrier, NULL, 2);
+	need_ok(-pthread_create(&thread, NULL, read_in_race, NULL));
+	while (sys_now_ms() - start < 3000)
+		race_once(fd);
+	race.stop = true;
+	pthread_barrier_wait(&race.barrier);
+	pthread_join(thread, NULL);
+	close(fd);
+}
+
 /* A kernel without the fix treats UNSHARE as a read fault: nothing to do. */
 static void test_map_unshare(struct abi_fixture *f)
 {
@@ -869,6 +930,7 @@ const struct test fault_tests[] = {
 	TEST_PAGES("FAULT: interrupted and killed", test_interrupted, 1),
 	TEST("map: content, page states and calls of the driver", test_maps),
 	TEST("map: PMD", test_map_pmd),
+	TEST("map: read and write of a PMD at the same time", test_map_pmd_race),
 	TEST("map: unshare", test_map_unshare),
 	TEST("map: pin", test_map_pin),
 	TEST("map: copies", test_map_copy),
