@@ -212,6 +212,17 @@ struct zerocopy {
 	struct sockaddr_in to;
 };
 
+static const char *zerocopy_missing(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return "no UDP: the kernel needs CONFIG_INET";
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
 /* A child from after the pin has the sockets as well. */
 static int zerocopy_unpin(struct fixture *f)
 {
@@ -280,6 +291,7 @@ const struct pinner by_zerocopy = {
 	.name = "msg-zerocopy",
 	.what =
 		"send() with MSG_ZEROCOPY, which takes references by get_user_pages_fast() without flags until the data is sent, and for UDP with MSG_MORE that is for as long as the sender likes.",
+	.missing = zerocopy_missing,
 	.pin = zerocopy_pin,
 	.see = zerocopy_see,
 	.unpin = zerocopy_unpin,
