@@ -581,194 +581,256 @@ static inline bool is_cow(vm_flags_t flags)
 	return flags & VM_MAYWRITE;
 }
 
-static vm_fault_t do_wp_page(struct vm_fault *vmf)
+#ifdef CONFIG_SMALL
+static vm_fault_t do_wp_page(struct vm_fault *vmf) { return 0; }
+#else
+static vm_fault_t do_wp_page(struct vm_fault *vmf, int (*get)(int, int),
+			     unsigned long long at[2])
 	__releases(vmf->ptl)
 {
-	if (unlikely(unshare)) {
+	/* if (this) { is a comment; */
+	if (unlikely(unshare && !is_cow(flags))) {
 		return 0;
 	}
-	return is_cow(flags);
+	if (IS_ENABLED(CONFIG_NUMA) && at)
+		x = "if (";
+	if ((a == ')' || b) && ({ int x = c && d; x; }))
+		return 1;
+	return is_cow(flags) ||
+	       get(1, a && b);
 }
+#endif
 
-int other(void)
+static void
+__always_inline other(void)
 {
-	return do_wp_page(vmf);
 	if (unlikely(unshare)) {
 	}
 }
 """
 LIST = """\
-# NAME PATCH FILE FUNCTION
+# NAME ORIGIN FILE FUNCTION
 wp-writable 6 mm/memory.c do_wp_page
 	unshare does not make it writable
-	- if (unlikely(unshare)) {
-	+ if (0) {
+	- if (unlikely(unshare
+	+ if ((0
 
 wp-none 6 mm/memory.c do_wp_page
 	nothing
-	- return 0;
-	+ return 0 ;
+	- return 0;\\n\\t}
+	+ return 0 ;\\n\\t}
+	- return 1;
+	+ return 1 ;
 	= It is the same.
 
-huge-pmd 7 mm/memory.c is_cow
-	huge_fault() is called
-	- VM_MAYWRITE
+other-never CVE-1 mm/memory.c other
+	other() does something
+	- unlikely(unshare)
 	+ 0
 	@ Only a driver sees it.
+
+* mm/memory.c do_wp_page other
+
+mm/memory.c:other:if1:negate
+	~ Nobody calls it.
 """
 
 
 class MutantsTest(WithDirectory):
 
-    def results(self, name: str, *lines: Tuple[str, str, str]) -> None:
-        self.file(name, "".join(f"6.12\t{where}\t{case}\t{verdict}\n"
-                                for where, case, verdict in lines))
+    def list(self) -> List[mutants.Mutant]:
+        self.file("source/mm/memory.c", SOURCE)
+        return mutants.parse(LIST).all(self.dir / "source")
 
-    def run_of(self, name: str, by: str) -> mutants.Run:
-        return mutants.run(mutants.named(mutants.parse(LIST), name), by, self.dir)
+    def run_of(self, name: str, *lines: str) -> mutants.Run:
+        found = mutants.results(f"{name}\t{line}\t0" for line in lines)
+        return mutants.run({m.name: m for m in self.list()}[name], found[name],
+                           {"kunit": ["pinscope_a.b.known"]})
 
     def test_list(self):
-        """mutants: the list is read; reasons depend on what tests"""
-        first, none, huge = mutants.parse(LIST)
-        self.assertEqual((first.name, first.patch, first.file, first.function),
+        """mutants: the list is read, with reasons and several edits"""
+        first, none, hidden = mutants.parse(LIST).written
+        self.assertEqual((first.name, first.origin, first.file, first.function),
                          ("wp-writable", "6", "mm/memory.c", "do_wp_page"))
-        self.assertEqual((first.rule, first.old, first.new),
-                         ("unshare does not make it writable", "if (unlikely(unshare)) {",
-                          "if (0) {"))
-        self.assertEqual(none.why_not("kunit"), "It is the same.")
-        self.assertEqual((huge.why_not("kunit"), huge.why_not("suite")),
-                         ("", "Only a driver sees it."))
+        self.assertEqual((first.rule, first.edits),
+                         ("unshare does not make it writable", [["if (unlikely(unshare",
+                                                                 "if ((0"]]))
+        self.assertEqual(none.edits, [["return 0;\n\t}", "return 0 ;\n\t}"],
+                                      ["return 1;", "return 1 ;"]])
+        self.assertEqual((none.equivalent, hidden.hidden, hidden.reason),
+                         ("It is the same.", "Only a driver sees it.",
+                          "Only a driver sees it."))
 
     def test_bad_list(self):
         """mutants: a line of the list that cannot be read is named"""
         for text, message in (
-                ("a 1 b\n", "mutants.list:1: expected NAME PATCH FILE FUNCTION, found 'a 1 b'"),
-                ("a 1 b c\n\trule\n\t! x\n", "mutants.list:3: expected one of - + = @ after the "
-                 "tab, found '! x'"),
-                ("a 1 b c\n\trule\n", "mutants.list: expected a rule, '-' and '+' for a")):
+                ("a 1 b\n", "mutants.list:1: expected NAME ORIGIN FILE FUNCTION, found 'a 1 b'"),
+                ("\trule\n", "mutants.list:1: expected NAME ORIGIN FILE FUNCTION before this, "
+                 "found 'rule'"),
+                ("a 1 b c\n\trule\n\t! x\n", "mutants.list:3: expected one of - + = @ ~ after "
+                 "the tab, found '! x'"),
+                ("a 1 b c\n\trule\n\t- x\n", "mutants.list: expected a rule, '-' and '+' for "
+                 "a")):
             with self.assertRaises(mutants.BadMutant) as caught:
                 mutants.parse(text)
             self.assertEqual(str(caught.exception), message)
 
     def test_own_list(self):
         """mutants: the project's own list can be read"""
-        self.assertGreater(len(mutants.read()), 40)
+        self.assertGreater(len(mutants.read().written), 150)
 
-    def test_mutate(self):
-        """mutate: text is replaced in the one function only"""
-        text = mutants.mutate(SOURCE, "do_wp_page", "if (unlikely(unshare)) {", "if (0) {")
-        self.assertEqual(text, SOURCE.replace("if (unlikely(unshare)) {", "if (0) {", 1))
+    def test_conditions(self):
+        """mutants: each condition negated, each operand left out, but what is constant"""
+        where = "mm/memory.c:do_wp_page:"
+        made = {m.name: m for m in self.list()[3:]}
+        self.assertEqual([name.replace(where, "") for name in made],
+                         ["if1:negate", "if1:drop1", "if1:drop2",
+                          "if3:negate", "if3:drop1", "if3:drop2", "if3:drop3", "if3:drop4",
+                          "return1:drop1", "return1:drop2", "mm/memory.c:other:if1:negate"])
+        function = mutants.Source(SOURCE).function("do_wp_page").text
+        for name, text in (
+                ("if1:negate", "if (pinscope_mutant_ran() && "
+                 "!(unlikely(unshare && !is_cow(flags)))) {"),
+                ("if1:drop1", "if (unlikely(pinscope_mutant_ran() && !is_cow(flags))) {"),
+                ("if3:drop2", "if ((!pinscope_mutant_ran() || b) && ({"),
+                ("if3:drop4", "|| b) && pinscope_mutant_ran())\n"),
+                ("return1:drop2", "return is_cow(flags) ||\n\t       !pinscope_mutant_ran();")):
+            with self.subTest(mutant=name):
+                self.assertIn(text, made[where + name].mutate(function))
+        self.assertEqual(made[where + "if1:drop2"].rule, "!is_cow(flags) &&")
+        self.assertEqual(made["mm/memory.c:other:if1:negate"].reason, "Nobody calls it.")
 
-    def test_mutate_bad(self):
-        """mutate: a function or text that is not there once is an error"""
+    def test_compose(self):
+        """mutants: a copy of the function for each, that the function calls"""
+        everything = self.list()
+        text = mutants.compose(SOURCE, list(enumerate(everything, 1)))
+        self.assertTrue(text.startswith("#include <linux/pinscope_mutant.h>\n"))
+        self.assertIn("static noinline __maybe_unused vm_fault_t do_wp_page__1("
+                      "struct vm_fault *vmf, int (*get)(int, int),\n", text)
+        self.assertIn("\n\tpinscope_mutant_ran();\n\t/* if (this) { is a comment; */\n"
+                      "\tif ((0 && !is_cow(flags))) {", text)
+        self.assertIn("case 1: if (pinscope_mutant_here()) return do_wp_page__1(vmf, get, at);"
+                      " break;", text)
+        self.assertIn("static noinline __maybe_unused void\nother__3(void)\n", text)
+        self.assertIn("case 3: if (pinscope_mutant_here()) { other__3(); return; } break;", text)
+        # Without the copies and the switches it is what it was.
+        text = re.sub(r"static noinline __maybe_unused .*?^}\n\n", "", text,
+                      flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(r"\n\tif \(PINSCOPE_MUTANT\) .*?^\t}\n", "", text,
+                      flags=re.DOTALL | re.MULTILINE)
+        self.assertEqual(text, "#include <linux/pinscope_mutant.h>\n" + SOURCE)
+
+    def test_bad_mutant(self):
+        """mutants: a function or text that is not there once is an error"""
         for function, old, message in (
-                ("do_wp", "x", "expected 1 definition of do_wp(), found 0"),
-                ("other", "VM_WRITE", "expected 'VM_WRITE' once in other(), found it 0 times"),
-                ("do_wp_page", "return", "expected 'return' once in do_wp_page(), found it 2 "
-                 "times")):
+                ("do_wp", "x", "expected a definition of do_wp(), found none"),
+                ("other", "VM", "m: expected 'VM' once in other(), found it 0 times"),
+                ("do_wp_page", "return",
+                 "m: expected 'return' once in do_wp_page(), found it 3 times")):
             with self.subTest(function=function):
                 with self.assertRaises(mutants.BadMutant) as caught:
-                    mutants.mutate(SOURCE, function, old, "")
+                    mutants.compose(SOURCE, [(1, mutants.Mutant(
+                        "m", "", "f", function, edits=[[old, ""]]))])
                 self.assertEqual(str(caught.exception), message)
 
     def test_apply(self):
-        """mutate: the file is replaced, another link to it stays as it was"""
-        path = Path(self.file("tree/mm/memory.c", SOURCE))
+        """mutate: files are replaced, another link stays as it was, the same is not written"""
+        for name, text in (("mm/memory.c", SOURCE), ("mm/Makefile", "obj-y += gup.o\n"),
+                           ("lib/kunit/test.c", "int kunit_run_tests(void)\n{\n}\n"),
+                           ("include/linux/mm.h", "")):
+            for tree in ("source", "tree"):
+                path = self.file(f"{tree}/{name}", text)
         link = self.dir / "link.c"
+        path = self.dir / "tree/mm/memory.c"
         os.link(path, link)
-        self.assertEqual(run("mutate", "--list", self.file("list", LIST), "wp-writable",
-                             str(self.dir / "tree")), (0, "", ""))
+        command = ("mutate", "--list", self.file("list", LIST), str(self.dir / "source"),
+                   str(self.dir / "tree"))
+        self.assertEqual(run(*command), (0, "", ""))
         self.assertEqual(link.read_text(), SOURCE)
-        self.assertNotEqual(path.read_text(), SOURCE)
+        self.assertIn("do_wp_page__1", path.read_text())
+        self.assertIn("SYSTEM_RUNNING", (self.dir / "tree/lib/kunit/test.c").read_text())
+        os.utime(path, (1, 1))
+        self.assertEqual(run(*command), (0, "", ""))
+        self.assertEqual(path.stat().st_mtime, 1)
 
-    def test_suite_log(self):
-        """mutants: results of the suite, expected failures and skips left out"""
-        self.assertEqual(list(mutants.of_suite("""\
-KTAP version 1
-1..4
-ok 1 anon.fresh/pin:setup
-# before: PFN 0x1
-not ok 2 hugetlb-private[2M].fresh/pin+LONGTERM:setup # it does not come to an end
-ok 3 zeropage.fresh/pin:setup # SKIP no memory
-ok 4 memfd-private-thp.fresh/pin+LONGTERM:setup # XFAIL livelock: A pin never ends.
-""".splitlines(True))), [
-            "-\tsuite\tanon.fresh/pin:setup\tpass",
-            "-\tsuite\thugetlb-private[2M].fresh/pin+LONGTERM:setup\tfail"])
+    def test_choose(self):
+        """mutants: chosen by name, by origin, and as a sample that the seed decides"""
+        self.list()
+        command = ("mutants", "--list", self.file("list", LIST))
+        source = ("--source", str(self.dir / "source"))
+        self.assertEqual(run(*command)[1], "1 wp-writable\n2 wp-none\n3 other-never\n")
+        self.assertEqual(run(*command, *source, "--conditions", "*:return1:*")[1],
+                         "12 mm/memory.c:do_wp_page:return1:drop1\n"
+                         "13 mm/memory.c:do_wp_page:return1:drop2\n")
+        self.assertEqual(run(*command, "no-such")[0], 2)
+        samples = [run(*command, *source, "--sample", "5", "--seed", seed)[1]
+                   for seed in ("1", "1", "2")]
+        self.assertEqual(samples[0], samples[1])
+        self.assertNotEqual(samples[0], samples[2])
+        self.assertEqual(samples[0].count("\n"), 5)
 
-    def test_kunit(self):
-        """mutants: test cases of KUnit that fail, by test, with their kinds"""
-        case = "pinscope_unshare.unshare_page."
-        kinds = ("anon.cow-shared", "ksm", "thp", "zeropage", "huge-zeropage")
-        self.results("none", *(("x86_64", case + kind, "pass") for kind in kinds),
-                     ("x86_64", "pinscope_huge.pmd", "pass"),
-                     ("x86_64", "erratum x # XPASS", "xpass"))
-        self.results("wp-writable", *(("x86_64", case + kind, "fail") for kind in kinds),
-                     ("x86_64", "pinscope_huge.pmd", "fail"))
-        run_of = self.run_of("wp-writable", "kunit")
-        self.assertTrue(run_of.is_good)
-        self.assertEqual(run_of.report(), [
-            "wp-writable (patch 6): unshare does not make it writable",
-            "  unshare.unshare_page: anon.cow-shared, ksm, thp, zeropage, huge-zeropage",
-            "  huge.pmd"])
-        self.assertEqual(run_of.row(), "| 6 | wp-writable | unshare does not make it writable | "
-                         "unshare.unshare_page: 5 kinds; huge.pmd |")
+    def test_unfinished(self):
+        """mutant-log: a mutant that kills the guest is noticed by what the kernel says"""
+        log = self.file("log", "@@ a\tend\t-\n@@ b\tbegin\t-\n@@ b\tsuite\tx\n")
+        console = self.file("console", "pinscope-mutant: a\n[ 1.0] WARNING: a\n"
+                            "pinscope-mutant: b\nx\n[ 2.0] BUG: b\n[ 2.1] Oops: c\n")
+        self.assertEqual(run("mutant-log", log, console)[1],
+                         "b\tsplat\tBUG: b\nb\tend\t-\n")
+        self.assertEqual(run("mutant-log", log, self.file("console", ""))[1],
+                         "b\tsplat\tthe guest hangs\nb\tend\t-\n")
+        log = self.file("log", "@@ b\tend\t-\n@@ b\tunfit\tx\n")
+        self.assertEqual(run("mutant-log", log, console)[1], "")
 
-    def test_crash(self):
-        """mutants: fewer results than without a mutant are no kill"""
-        self.results("none", ("x86_64", "a.b.c", "pass"), ("x86_64", "a.b.d", "pass"))
-        self.results("wp-writable", ("x86_64", "a.b.c", "fail"))
-        self.assertFalse(self.run_of("wp-writable", "kunit").is_good)
-        self.assertIn("NOT KILLED by a verdict",
-                      self.run_of("wp-writable", "kunit").report()[1])
+    def test_killed(self):
+        """mutants: the first test case of each program, without those that fail anyway"""
+        found = self.run_of("wp-writable", "kunit\tpinscope_a.b.known",
+                            "kunit\tpinscope_c.d.thp.x", "suite\tanon.fresh/pin:errno # x",
+                            "exercise\texercise # page 3", "splat\tWARNING: x", "ran\t7")
+        self.assertTrue(found.is_good)
+        self.assertEqual(found.report(), [
+            "wp-writable (6): unshare does not make it writable", "  kunit: c.d",
+            "  suite: anon.fresh/pin:errno # x", "  exercise: exercise # page 3",
+            "  splat: WARNING: x"])
+        self.assertEqual(found.row(), "| 6 | wp-writable | unshare does not make it writable | "
+                         "`c.d` | `anon.fresh/pin:errno` | page 3 |  | WARNING: x |")
 
-    def test_suite(self):
-        """mutants: the suite's first failure, and the first of the kernel's own"""
-        self.results("none", ("suite", "a", "pass"))
-        self.results("none.upstream", ("cow", "x", "pass"), ("cow", "y", "fail"))
-        self.results("wp-writable", ("suite", "zeropage.fresh/pin:replaced", "fail"))
-        self.results("wp-writable.upstream", ("cow", "exit status 143: Terminated", "fail"),
-                     ("cow", "x", "fail"), ("cow", "y", "fail"))
-        self.assertEqual(self.run_of("wp-writable", "suite").row(),
-                         "| 6 | wp-writable | unshare does not make it writable | "
-                         "`zeropage.fresh/pin:replaced` | cow: hangs; and 1 more |")
-
-    def test_unnoticed(self):
-        """mutants: not noticed is bad, but where the list says so, and the other way"""
-        self.results("none", ("x86_64", "a.b", "pass"))
-        for name in ("wp-writable", "wp-none", "huge-pmd"):
-            self.results(name, ("x86_64", "a.b", "pass"))
-        self.assertEqual(self.run_of("wp-writable", "kunit").report()[1:], ["  NOT KILLED"])
-        self.assertEqual(self.run_of("wp-none", "kunit").report()[1:],
-                         ["  cannot be noticed: It is the same."])
-        self.assertTrue(self.run_of("huge-pmd", "suite").is_good)
-        self.assertFalse(self.run_of("huge-pmd", "kunit").is_good)
-        self.results("wp-none", ("x86_64", "a.b", "fail"))
-        self.assertFalse(self.run_of("wp-none", "kunit").is_good)
+    def test_survivors(self):
+        """mutants: not noticed is bad, but where the list says so"""
+        known = self.run_of("wp-writable", "kunit\tpinscope_a.b.known", "ran\t7")
+        self.assertFalse(known.is_good)
+        self.assertEqual(known.report()[1:], ["  NOT KILLED; the changed code ran 7 times"])
+        hidden = self.run_of("other-never", "ran\t0")
+        self.assertTrue(hidden.is_good)
+        self.assertEqual(hidden.report()[1:], ["  not noticed: Only a driver sees it."])
+        same = self.run_of("wp-none", "suite\tx")
+        self.assertIn("KILLED, but mutants.list says that it is no defect", same.report()[-1])
 
     def test_baseline(self):
-        """mutants: without a mutant there are results, and no failures"""
-        options = ("mutant-baseline", "--by", "suite", "--dir", str(self.dir))
-        self.assertIn("found none", run(*options)[2])
-        self.results("none", ("suite", "a", "pass"))
-        self.results("none.upstream", ("cow", "a", "pass"))
-        self.assertEqual(run(*options), (0, "", ""))
-        self.results("none", ("suite", "a", "fail"))
-        self.assertIn("found 1, such as a", run(*options)[2])
+        """mutants: without a mutant there are results, and no failures but of KUnit"""
+        for lines, message in (("", "found none"), ("none\tend\t-\n", ""),
+                               ("none\tkunit\tx\nnone\tend\t-\n", ""),
+                               ("none\tsuite\ta\nnone\tend\t-\n",
+                                "found 1 of suite, such as a")):
+            with self.subTest(lines=lines):
+                status, _, err = run("mutant-baseline", self.file("results", lines))
+                self.assertEqual(status, 1 if message else 0)
+                self.assertIn(message, err)
 
-    def test_commands(self):
-        """mutants: a report of the last, a table of all, totals"""
-        self.results("none", ("x86_64", "a.b", "pass"))
-        self.results("wp-writable", ("x86_64", "a.b", "fail"))
-        self.results("wp-none", ("x86_64", "a.b", "pass"))
+    def test_report(self):
+        """mutant-report: what noticed each, a table, totals"""
+        self.list()
         table = self.dir / "table.md"
-        options = ("mutant-report", "--list", self.file("list", LIST), "--by", "kunit",
-                   "--dir", str(self.dir), "--table", str(table))
-        self.assertEqual(run(*options, "wp-writable", "wp-none"), (
-            0, "wp-none (patch 6): nothing\n  cannot be noticed: It is the same.\n", ""))
-        self.assertEqual(table.read_text().count("\n"), 4)
-        self.assertEqual(run(*options, "--totals", "wp-writable", "wp-none")[1],
-                         "1 of 2 mutants killed\n")
-        self.assertEqual(run("mutant-report", *options[1:], "no-such")[0], 2)
+        lines = self.file("results", "none\tend\t-\nwp-writable\tbegin\t-\n"
+                          "wp-writable\tend\t-\nwp-writable\tbegin\t-\n"
+                          "wp-writable\texercise\tx\nwp-writable\tend\t-\n"
+                          "mm/memory.c:other:if1:negate\tend\t-\nwp-none\tbegin\t-\n")
+        chosen = self.file("chosen", "1 wp-writable\n2 wp-none\n14 mm/memory.c:other:if1:negate\n")
+        status, out, _ = run("mutant-report", "--list", self.file("list", LIST), "--source",
+                             str(self.dir / "source"), "--table", str(table), lines, chosen)
+        self.assertEqual(status, 0)
+        self.assertIn("wp-writable (6): unshare does not make it writable\n  exercise: x\n", out)
+        self.assertIn("1 mutants, written:\n1 of 1 defects noticed, 1 by a test case\n", out)
+        self.assertIn("| other | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 |", table.read_text())
 
 
 # What gcov 12 writes with --json-format, without the keys that nobody reads.

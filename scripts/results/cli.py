@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import sys
 from pathlib import Path
@@ -119,46 +120,67 @@ def do_fuzz_coverage(args: argparse.Namespace) -> int:
     return GOOD
 
 
+def _all_mutants(args: argparse.Namespace) -> List[mutants.Mutant]:
+    known = mutants.read(args.list)
+    return known.all(args.source) if args.source else known.written
+
+
 def do_mutants(args: argparse.Namespace) -> int:
-    _print(mutant.name for mutant in mutants.read(args.list))
-    return GOOD
-
-
-def do_mutant_file(args: argparse.Namespace) -> int:
-    print(mutants.named(mutants.read(args.list), args.name).file)
+    numbered = list(enumerate(_all_mutants(args), 1))
+    chosen = [m for m in numbered
+              if (not args.name or any(fnmatch.fnmatch(m[1].name, name) for name in args.name))
+              and (not args.written or not m[1].span)
+              and (not args.conditions or m[1].span)]
+    for name in args.name:
+        if not any(fnmatch.fnmatch(mutant.name, name) for _, mutant in numbered):
+            raise mutants.BadMutant(f"expected the name of a mutant, found '{name}'; "
+                                    "--list prints them")
+    if args.survivors:
+        found = mutants.results(_lines(args.survivors))
+        chosen = [m for m in chosen if "end" in found.get(m[1].name, {}) and not
+                  mutants.run(m[1], found[m[1].name], found.get("none", {})).is_killed]
+    if args.sample:
+        chosen = mutants.sample(chosen, args.sample, args.seed)
+    _print(f"{number} {mutant.name}" for number, mutant in chosen)
     return GOOD
 
 
 def do_mutate(args: argparse.Namespace) -> int:
-    mutants.apply(mutants.named(mutants.read(args.list), args.name), args.tree)
+    mutants.apply(_all_mutants(args), args.source, args.tree)
     return GOOD
 
 
-def do_mutant_results(args: argparse.Namespace) -> int:
-    convert = mutants.of_suite if args.of == "suite" else mutants.of_selftests
-    _print(convert(line for line in _lines(args.log) if line))
+def do_mutant_log(args: argparse.Namespace) -> int:
+    _print(mutants.unfinished(_lines(args.log), _lines(args.console)))
     return GOOD
 
 
 def do_mutant_baseline(args: argparse.Namespace) -> int:
-    problem = mutants.baseline(args.by, args.dir)
+    problem = mutants.baseline(mutants.results(_lines(args.results)).get("none", {}))
     if problem:
         print(f"mutants: {problem}", file=sys.stderr)
     return BAD if problem else GOOD
 
 
 def do_mutant_report(args: argparse.Namespace) -> int:
-    known = mutants.read(args.list)
-    runs = [mutants.run(mutants.named(known, name), args.by, args.dir)
-            for name in args.name]
+    known = {mutant.name: mutant for mutant in _all_mutants(args)}
+    found = mutants.results(_lines(args.results))
+    tried = [mutants.run(known[name], found[name], found.get("none", {}))
+             for name in (line.split()[1] for line in _lines(args.chosen) if line.strip())
+             if "end" in found.get(name, {})]
+    written = [r for r in tried if not r.mutant.span]
+    conditions = [r for r in tried if r.mutant.span]
     if args.table:
-        args.table.write_text("\n".join(mutants.table(runs, args.by)) + "\n",
-                              encoding="utf-8")
-    if args.totals:
-        _print(mutants.totals(runs, args.by))
-    elif runs:
-        _print(runs[-1].report())
-    return GOOD if all(run.is_good for run in runs) else BAD
+        lines = mutants.table(written) if written else []
+        if conditions:
+            lines += ["", *mutants.by_function(conditions)]
+        args.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for one in tried:
+        _print(one.report())
+    for what, group in (("written", written), ("made of conditions", conditions)):
+        if group:
+            _print([f"{len(group)} mutants, {what}:", *mutants.totals(group)])
+    return GOOD if tried and all(one.is_good for one in tried) else BAD
 
 
 def do_gcda(args: argparse.Namespace) -> int:
@@ -328,14 +350,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("results", help="lines of scripts/selftests --tsv")
     sub.add_argument("kernel", nargs="+", help="columns of the table, in order")
 
-    def with_list(sub: argparse.ArgumentParser) -> None:
+    def with_list(sub: argparse.ArgumentParser, source: str = "--source") -> None:
         sub.add_argument("--list", type=Path, default=mutants.LIST, metavar="FILE",
                          help="the mutants [scripts/mutants.list]")
-
-    def with_by(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--by", choices=("kunit", "suite"), required=True)
-        sub.add_argument("--dir", type=Path, required=True,
-                         help="of the files of results")
+        sub.add_argument(source, type=Path, help="the kernel's source, which the mutants "
+                         "of conditions are made of")
 
     sub = command("fuzz-programs", do_fuzz_programs,
                   "print the programs in the output of fuzz-test --print; status 1: none")
@@ -348,31 +367,32 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("module", type=Path, help="pinscope.ko, with debug information")
     sub.add_argument("log", type=Path, help="with the lines of fuzz-test --places")
 
-    sub = command("mutants", do_mutants, "print the names of the mutants")
+    sub = command("mutants", do_mutants, "print numbers and names of mutants")
     with_list(sub)
-    sub = command("mutant-file", do_mutant_file, "print the source file that a mutant "
-                  "changes")
-    with_list(sub)
-    sub.add_argument("name")
-    sub = command("mutate", do_mutate, "put a mutant into a source tree")
-    with_list(sub)
-    sub.add_argument("name")
-    sub.add_argument("tree", type=Path)
-    sub = command("mutant-results", do_mutant_results, "turn a log into results, as "
-                  "scripts/kunit --results writes them")
-    sub.add_argument("of", choices=("suite", "selftests"))
-    sub.add_argument("log", type=Path)
+    sub.add_argument("--written", action="store_true", help="only those of the list")
+    sub.add_argument("--conditions", action="store_true",
+                     help="only those that are made of conditions")
+    sub.add_argument("--survivors", type=Path, metavar="RESULTS",
+                     help="only those that were tried and not noticed")
+    sub.add_argument("--sample", type=int, metavar="N", help="only N of them")
+    sub.add_argument("--seed", default="", help="of the sample")
+    sub.add_argument("name", nargs="*", help="a name, or a pattern")
+    sub = command("mutate", do_mutate, "put all mutants into a source tree")
+    with_list(sub, "source")
+    sub.add_argument("tree", type=Path, help="a copy of the source, which is changed")
+    sub = command("mutant-log", do_mutant_log, "the results of the mutant that a guest did "
+                  "not come to an end with")
+    sub.add_argument("log", type=Path, help="what scripts/guest-mutants printed")
+    sub.add_argument("console", type=Path, help="what the kernel printed")
     sub = command("mutant-baseline", do_mutant_baseline,
                   "are there results without a mutant, and no failures?")
-    with_by(sub)
-    sub = command("mutant-report", do_mutant_report,
-                  "say what noticed the last of the mutants, or how many were noticed")
+    sub.add_argument("results", type=Path)
+    sub = command("mutant-report", do_mutant_report, "say what noticed the mutants")
     with_list(sub)
-    with_by(sub)
     sub.add_argument("--table", type=Path, metavar="FILE",
-                     help="write a table of all of them there, in Markdown")
-    sub.add_argument("--totals", action="store_true")
-    sub.add_argument("name", nargs="+")
+                     help="write a table of them there, in Markdown")
+    sub.add_argument("results", type=Path)
+    sub.add_argument("chosen", type=Path, help="their numbers and names")
 
     sub = command("gcda", do_gcda, "write the data files of gcov that a log has, and "
                   "print what follows them")
