@@ -517,12 +517,10 @@ static void test_readers(struct abi_fixture *f)
 	for (i = 0; i < READERS; i++)
 		need_ok(-pthread_create(&threads[i], NULL, read_files, f));
 	for (round = 0; round < ROUNDS; round++) {
-		if (!(round % 50)) {
+		if (!(round % 50))
 			pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 0, NULL);
-		} else if (round % 50 == 40) {
-			pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 0, 0, NULL);
-			pinscope_track(f->ctl, PINSCOPE_TRACK_CLEAR, 0, 0, NULL);
-		}
+		else if (round % 50 == 40)
+			stop_tracking(f->ctl);
 		i = round % ARRAY_SIZE(ids);
 		if (ids[i])
 			expect_ok(pinscope_unpin(f->ctl, ids[i]));
@@ -533,7 +531,7 @@ static void test_readers(struct abi_fixture *f)
 		pthread_join(threads[i], &ret);
 		expect(!ret, "reader %u", i);
 	}
-	pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 0, 0, NULL);
+	stop_tracking(f->ctl);
 }
 
 struct holes {

@@ -147,6 +147,12 @@ long kernel_pins(void)
 
 /* -------------------------------------------------- calls that have to work */
 
+void stop_tracking(int fd)
+{
+	need_ok(pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL));
+	need_ok(pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL));
+}
+
 uint32_t pin_at(struct tap_place at, int fd, unsigned int call,
 		uint64_t gup_flags, const void *addr, size_t len)
 {

@@ -11,18 +11,12 @@
 #define LONGTERM	PINSCOPE_FOLL_LONGTERM
 #define WRITE		PINSCOPE_FOLL_WRITE
 
-/* Tracking is one for the machine: a test that fails leaves it to the next one. */
-static void stop(int fd)
-{
-	need_ok(pinscope_track(fd, PINSCOPE_TRACK_STOP, 0, 0, NULL));
-	need_ok(pinscope_track(fd, PINSCOPE_TRACK_CLEAR, 0, 0, NULL));
-}
-
 static void start(int fd, unsigned int flags, unsigned int max_sites)
 {
 	int ret;
 
-	stop(fd);
+	/* A test that fails leaves it to the next one. */
+	stop_tracking(fd);
 	ret = pinscope_track(fd, PINSCOPE_TRACK_START, flags, max_sites, NULL);
 	if (ret == -EOPNOTSUPP)
 		tap_leave_out("the kernel lacks CONFIG_KRETPROBES or %s",
@@ -66,7 +60,7 @@ static void test_input(struct abi_fixture *f)
 	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 1U << 31, 0, NULL), -EINVAL);
 	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_START, 0, 16385, NULL), -EINVAL);
 	expect_ret(pinscope_track(f->ctl, PINSCOPE_TRACK_STOP, 1, 0, NULL), -EINVAL);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	expect_ret(pinscope_holders(f->ctl, 0, 0, &sites, &nr), -ENODATA);
 
 	start(f->ctl, 0, 0);
@@ -82,7 +76,7 @@ static void test_input(struct abi_fixture *f)
 	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_HOLDERS, &cmd) ? -errno : 0, -EFAULT);
 	cmd.record_size--;
 	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_HOLDERS, &cmd) ? -errno : 0, -EINVAL);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 static void test_permission(struct abi_fixture *f)
@@ -103,7 +97,7 @@ static void test_answer(struct abi_fixture *f)
 	unsigned int op;
 
 	start(f->ctl, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	cmd->size = sizeof(*cmd);
 	for (op = PINSCOPE_TRACK_QUERY; op <= PINSCOPE_TRACK_CLEAR; op++) {
 		tap_context("operation %u", op);
@@ -121,7 +115,7 @@ static void test_answer(struct abi_fixture *f)
 	expect_ret(ioctl(f->ctl, PINSCOPE_IOC_TRACK, cmd) ? -errno : 0, -EFAULT);
 	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
 	expect_eq(track.on, 0, "STOP ends tracking, whatever becomes of its answer");
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Each call with its flags, what it holds, and how that ends in parts. */
@@ -154,7 +148,7 @@ static void test_calls(struct abi_fixture *f)
 		need_ok(pinscope_unpin(f->ctl, id));
 		expect_held(f->ctl, call, WRITE, 0, 0);
 	}
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* The file has a heading, and each site once. */
@@ -179,7 +173,7 @@ static void test_file(struct abi_fixture *f)
 	expect_eq(headings, 1);
 	expect_eq(sites, 1);
 	expect_eq(found, 1);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 static void test_failed_call(struct abi_fixture *f)
@@ -194,7 +188,7 @@ static void test_failed_call(struct abi_fixture *f)
 	expect_eq(site.calls, 1);
 	expect_eq(site.failed, 1);
 	expect_eq(site.pages, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 static void test_references(struct abi_fixture *f)
@@ -209,7 +203,7 @@ static void test_references(struct abi_fixture *f)
 	site = site_of(f->ctl, PINSCOPE_CALL_GET_FAST, 0);
 	expect_eq(site.pages, f->len / page);
 	expect_eq(site.held, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* An unpin does not tell whose it is: until the last, each holds at most its own. */
@@ -228,7 +222,7 @@ static void test_two_holders(struct abi_fixture *f)
 	need_ok(pinscope_unpin(f->ctl, b));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
 	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE | LONGTERM, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* INSPECT says of each folio how many sites hold it, and how many pins are known. */
@@ -237,7 +231,7 @@ static void test_inspect(struct abi_fixture *f)
 	struct pinscope_page one, other;
 	uint32_t before;
 
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	before = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, page);
 	one = state_of(f->ctl, f->mem);
 	expect_eq(one.sites, 0, "tracking is off");
@@ -260,7 +254,7 @@ static void test_inspect(struct abi_fixture *f)
 	need_sys(!seteuid(NOBODY));
 	expect_eq(state_of(f->ctl, f->mem).sites, 0, "without CAP_SYS_ADMIN");
 	need_sys(!seteuid(0));
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Neighbours that one site holds and another does not are two records. */
@@ -282,7 +276,7 @@ static void test_inspect_apart(struct abi_fixture *f)
 		expect_eq(rec[i].pages, 1);
 		expect_eq(rec[i].sites, 1);
 	}
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* The same site twice is no question. */
@@ -300,7 +294,7 @@ static void test_twice(struct abi_fixture *f)
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->len / page, f->len / page);
 	need_ok(pinscope_unpin(f->ctl, ids[1]));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* More than what is handled, counted and forgotten at a time, and holes in it. */
@@ -323,7 +317,7 @@ static void test_many(struct abi_fixture *f)
 	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, WRITE, f->mem, f->len);
 	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
 	expect_eq(track.missed, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	need_ok(pinscope_unpin(f->ctl, id));
 }
 
@@ -333,7 +327,7 @@ static void test_from_before(struct abi_fixture *f)
 	struct pinscope_track track;
 	uint32_t before, now;
 
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	before = pin(f->ctl, PINSCOPE_CALL_PIN, WRITE, f->mem, 2 * page);
 	start(f->ctl, 0, 0);
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
@@ -345,7 +339,7 @@ static void test_from_before(struct abi_fixture *f)
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 0);
 	need_ok(pinscope_unpin(f->ctl, now));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Pins of a THP are pins of one folio; a range of PFNs selects it. */
@@ -373,7 +367,7 @@ static void test_thp(struct abi_fixture *f)
 		    pmd_size / page - 3);
 	need_ok(pinscope_unpin(f->ctl, id));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN_FAST, LONGTERM, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 static void test_memfd(struct abi_fixture *f)
@@ -390,7 +384,7 @@ static void test_memfd(struct abi_fixture *f)
 	expect_held(f->ctl, PINSCOPE_CALL_PIN_MEMFD, 0, 4, 4);
 	need_ok(pinscope_unpin(f->ctl, cmd.id));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN_MEMFD, 0, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Pages that GUP migrates are pinned and unpinned inside of the call. */
@@ -413,7 +407,7 @@ static void test_migrated(struct abi_fixture *f)
 	need_ok(pinscope_track(f->ctl, PINSCOPE_TRACK_QUERY, 0, 0, &track));
 	expect_eq(track.unknown, 0);
 	expect_eq(track.missed, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* An interrupt unpins what direct I/O has pinned. */
@@ -433,7 +427,7 @@ static void test_direct_io(struct abi_fixture *f)
 	expect_eq(site.calls, 100);
 	expect_eq(site.pages, 100 * f->len / page);
 	expect_eq(site.held, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 	close(fd);
 }
 
@@ -461,7 +455,7 @@ static void test_exit(struct abi_fixture *f)
 		expect_eq(sites[i].held, 0);
 	}
 	free(sites);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* ------------------------------------- the process whose page somebody else pins */
@@ -607,7 +601,7 @@ static void test_lives(struct abi_fixture *f)
 		kill_child(child);
 		close(done);
 	}
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Tries to migrate a page to a node; returns the one where it is then. */
@@ -640,7 +634,7 @@ static void test_migration_refused(struct abi_fixture *f)
 	expect_eq(move_page(f->mem, other), other, "it is not pinned any more");
 	expect_eq(state_of(f->ctl, f->mem).sites, 0);
 	expect_exact(f->ctl);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* A THP that is pinned is not split, and stays on record as one folio. */
@@ -677,7 +671,7 @@ static void test_split_refused(struct abi_fixture *f)
 	expect_eq(state_of(f->ctl, m->addr + page).sites, 1);
 	need_ok(pinscope_unpin(f->ctl, id));
 	expect_exact(f->ctl);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* What finds no room for its site is missed, and counted; the others stay right. */
@@ -698,7 +692,7 @@ static void test_no_room(struct abi_fixture *f)
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 1, 1);
 	need_ok(pinscope_unpin(f->ctl, first));
 	expect_held(f->ctl, PINSCOPE_CALL_PIN, WRITE, 0, 0);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 /* Sites of processes that have ended make room. */
@@ -729,7 +723,7 @@ static void test_recycle(struct abi_fixture *f)
 	}
 	expect_ge(track.forgotten, 4);
 	expect_le(track.sites, 4);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 static atomic_bool ended;
@@ -761,7 +755,7 @@ static void test_start_and_stop(struct abi_fixture *f)
 	ended = true;
 	for (i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	stop(f->ctl);
+	stop_tracking(f->ctl);
 }
 
 const struct test track_tests[] = {

@@ -96,6 +96,9 @@ char *map_file(size_t len, int prot, int flags, int fd);
 int make_memfd(size_t len, unsigned int flags);
 int make_file(const char *dir, size_t len);
 
+/* Tracking is one for the machine: what was recorded is forgotten as well. */
+void stop_tracking(int fd);
+
 /* PIN that has to work. Returns the id. */
 #define pin(fd, call, gup_flags, addr, len)				\
 	pin_at(TAP_HERE, fd, call, gup_flags, addr, len)
