@@ -875,9 +875,20 @@ static const char *const pin_args[] = {
 };
 
 /* An erratum is avoided: long-term pins for reading of what is not the process's own. */
+/* Would a pin that must not drop the mmap lock come to a page that a handler has to give? */
+static bool pin_would_wait(const struct ex_world *w, const struct ex_step *s)
+{
+	return uffd_would_wait(w, s, s->process, ex_pin_flags[s->arg] & F(WRITE));
+}
+
 static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	unsigned int i;
+
+	/* By the sources, a long-term pin may drop the lock since Linux 6.3. */
+	if ((ex_pin_flags[s->arg] & F(LONGTERM)) && running_kernel() < KERNEL(6, 3) &&
+	    pin_would_wait(w, s))
+		return false;
 
 	/*
 	 * What FOLL_FORCE means for hugetlb depends on the kernel; and it takes what is
@@ -893,11 +904,10 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 	return true;
 }
 
-/* pin_user_pages() must not drop the mmap lock, nor, in 6.1, its remote form for long. */
+/* pin_user_pages() is not told that it may drop the mmap lock, and so waits for nobody. */
 static bool may_pin_locked(const struct ex_world *w, const struct ex_step *s)
 {
-	return may_pin(w, s) &&
-	       !uffd_would_wait(w, s, s->process, ex_pin_flags[s->arg] & F(WRITE));
+	return may_pin(w, s) && !pin_would_wait(w, s);
 }
 
 static int pin_by(struct ex_world *w, const struct ex_request *r, struct ex_answer *a,
@@ -1251,8 +1261,7 @@ const struct ex_operation ex_operations[] = {
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_unlocked,
 	  effect_pin },
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
-	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin_locked, act_pin_remote,
-	  effect_pin },
+	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
 	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
 	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",

@@ -135,8 +135,7 @@ const struct request requests[] = {
 
 const size_t nr_requests = ARRAY_SIZE(requests);
 
-/* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
-static unsigned int running_kernel(void)
+unsigned int running_kernel(void)
 {
 	static unsigned int kernel;
 	unsigned int major, minor;

@@ -337,6 +337,9 @@ enum scope {
 /* Linux @major.@minor, as in struct request. */
 #define KERNEL(major, minor)	((major) * 1000U + (minor))
 
+/* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
+unsigned int running_kernel(void);
+
 /**
  * struct request - who pins, and how
  * @pinner: who
