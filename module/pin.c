@@ -525,20 +525,35 @@ static bool too_many_refs(struct page *page, unsigned long pages)
 	return false;
 }
 
+/* Would mm warn? Returns the errno to refuse a VMA with, or 0. */
+static int refuse_vma(unsigned int call, const struct ps_gup *gup,
+		      struct vm_area_struct *vma)
+{
+	/* GUP itself refuses these, but not without a look at VMA permissions or keys. */
+	if ((gup->gup_flags & FOLL_FORCE || ps_gup_takes_target(call, PINSCOPE_TARGET_PID)) &&
+	    ps_cannot_copy(vma))
+		return -EFAULT;
+	/*
+	 * GUP maps a table of PTEs where it has split a PMD. A write fault in DAX that
+	 * has seen no table there, and maps a PMD, does not expect one: it has a lock that
+	 * keeps other faults away, and GUP does not take it (vmf_insert_pfn_pmd()).
+	 */
+	if (gup->gup_flags & FOLL_SPLIT_PMD && vma_is_dax(vma) && vma->vm_flags & VM_SHARED)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 /*
- * Refuses VMAs where GUP would break COW in a way that makes mm warn: see
- * ps_cannot_copy(). GUP itself refuses them, unless it ignores VMA permissions, for
- * FOLL_FORCE, or protection keys, in the calls for any process. The VMAs may change
- * before GUP looks at them, so this prevents accidents and not a caller that tries
- * to provoke the warning.
+ * Refuses VMAs where GUP would do what makes mm warn. They may change before GUP looks
+ * at them, so this prevents accidents and not a caller that tries to provoke the warning.
  */
-static int check_uncopyable_vmas(unsigned int call, struct ps_gup *gup)
+static int check_vmas(unsigned int call, struct ps_gup *gup)
 {
 	unsigned long end = gup->addr + (gup->nr << PAGE_SHIFT), addr = gup->addr;
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	if (!(gup->gup_flags & FOLL_FORCE) &&
+	if (!(gup->gup_flags & (FOLL_FORCE | FOLL_SPLIT_PMD)) &&
 	    !ps_gup_takes_target(call, PINSCOPE_TARGET_PID))
 		return 0;
 	if (mmap_read_lock_killable(gup->mm))
@@ -547,8 +562,8 @@ static int check_uncopyable_vmas(unsigned int call, struct ps_gup *gup)
 		vma = find_vma(gup->mm, addr);
 		if (!vma)
 			break;
-		if (vma->vm_start < end && ps_cannot_copy(vma))
-			ret = -EFAULT;
+		if (vma->vm_start < end)
+			ret = refuse_vma(call, gup, vma);
 		addr = vma->vm_end;
 	}
 	mmap_read_unlock(gup->mm);
@@ -595,7 +610,7 @@ static int pin_batch(struct ps_pin *pin, struct pinscope_pin *cmd,
 
 	gup->addr = cmd->addr + ((u64)before << PAGE_SHIFT);
 	gup->nr = ps_gup_by_folio(cmd->call) ? left : min(left, batch);
-	ret = gup->file ? 0 : check_uncopyable_vmas(cmd->call, gup);
+	ret = gup->file ? 0 : check_vmas(cmd->call, gup);
 	if (ret)
 		return ret;
 	if (!charge_pages(gup->nr))

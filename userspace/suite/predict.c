@@ -215,6 +215,12 @@ static bool is_longterm_dax(const struct glance *l)
 	return l->longterm && l->vma->backing == VMA_IS_DAX;
 }
 
+static bool splits_shared_dax(const struct glance *l)
+{
+	return (l->gup_flags & F(SPLIT_PMD)) && l->vma->backing == VMA_IS_DAX &&
+	       has(l, VMA_SHARED);
+}
+
 static bool splits_hugetlb(const struct glance *l)
 {
 	return (l->gup_flags & F(SPLIT_PMD)) && l->vma->backing == VMA_IS_HUGETLB;
@@ -630,6 +636,10 @@ static const struct row rows[] = {
 	{ is_longterm_dax, { "check_vma_flags", NONE, NONE, ERR, EOPNOTSUPP, NONE,
 	  "The file is on persistent memory (DAX), whose truncation waits for pins: none may last.",
 	  "Leave FOLL_LONGTERM out, copy the content to anonymous memory, or use device DAX (/dev/dax)."
+	} },
+	{ splits_shared_dax, { "pinscope.ko", NONE, NONE, ERR, EOPNOTSUPP, NONE,
+	  "GUP could map PTEs just where a write by another thread maps a PMD: mm would warn, so pinscope does not ask for it.",
+	  "Leave FOLL_SPLIT_PMD out, or map the file with MAP_PRIVATE."
 	} },
 	{ splits_hugetlb, { "check_vma_flags", RELEASE(6, 10), NONE, ERR, EOPNOTSUPP, NONE,
 	  "FOLL_SPLIT_PMD cannot split hugetlb.",

@@ -57,10 +57,14 @@ bool rules_takes_pins(const struct scenario *s)
 	return calls[s->request->call].traits & CALL_TAKES_PINS;
 }
 
-/* Truncation of DAX waits for pins, so that mm grants none for long. */
-static bool is_longterm_dax(const struct scenario *s)
+/*
+ * Truncation of DAX waits for pins, so that mm grants none for long. And pinscope does not
+ * have GUP split the PMD of a shared mapping: mm might warn.
+ */
+static bool is_refused_dax(const struct scenario *s)
 {
-	return is(s, KIND_DAX) && asks(s, F(LONGTERM));
+	return is(s, KIND_DAX) &&
+	       asks(s, F(LONGTERM) | (is_private(s) ? 0 : F(SPLIT_PMD)));
 }
 
 /* Is the VMA anonymous, and not only the page? Hugetlb VMAs never are. */
@@ -146,7 +150,7 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 {
 	bool write = asks(s, F(WRITE));
 
-	if (is(s, KIND_VMA_REFUSED) || is_longterm_dax(s) || pinner_refuses(s))
+	if (is(s, KIND_VMA_REFUSED) || is_refused_dax(s) || pinner_refuses(s))
 		return OUTCOME_REFUSED;
 	/* FOLL_FORCE writes without VM_WRITE, but only to private mappings. */
 	if (write && in(s, COND_READONLY) &&
@@ -200,7 +204,7 @@ int rules_errno(const struct scenario *s)
 		return -ENOMEM;
 	if (is_fast_only(s))
 		return -EAGAIN;
-	if (is_longterm_dax(s))
+	if (is_refused_dax(s))
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
 		return -EHWPOISON;
@@ -209,7 +213,7 @@ int rules_errno(const struct scenario *s)
 
 bool rules_apply(const struct scenario *s, enum property property)
 {
-	bool refused = is(s, KIND_VMA_REFUSED) || is_longterm_dax(s) || pinner_refuses(s);
+	bool refused = is(s, KIND_VMA_REFUSED) || is_refused_dax(s) || pinner_refuses(s);
 	const struct pinner *pinner = s->request->pinner;
 	bool write = asks(s, F(WRITE));
 	bool events = in(s, COND_WRITE_BLOCKS);

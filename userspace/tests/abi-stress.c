@@ -591,6 +591,69 @@ static void test_large_range(struct abi_fixture *f)
 	munmap(h.addr, h.len);
 }
 
+struct dax_race {
+	char *mem;
+	int ctl;
+	atomic_uint round;
+};
+
+/* GET with FOLL_SPLIT_PMD, a different while after each round has begun. */
+static void *split_dax(void *arg)
+{
+	struct dax_race *r = arg;
+	unsigned int round = 0, now;
+	volatile int wait;
+	uint32_t id;
+
+	while ((now = r->round) != UINT_MAX) {
+		if (now == round)
+			continue;
+		round = now;
+		for (wait = 0; wait < (int)(round % 200) * 40; wait++)
+			;
+		if (!pinscope_pin(r->ctl, PINSCOPE_CALL_GET, PINSCOPE_FOLL_SPLIT_PMD,
+				  r->mem, page, &id))
+			pinscope_unpin(r->ctl, id);
+	}
+	return NULL;
+}
+
+/*
+ * GUP maps a table of PTEs where it has split a PMD, without the lock of DAX that keeps the
+ * faults on a page and on a PMD apart. A write fault on a hole warns when it meets that.
+ */
+static void test_split_of_dax(struct abi_fixture *f)
+{
+	const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	struct dax_race r = { .ctl = f->ctl };
+	pthread_t thread;
+	uint32_t id;
+	int fd, i, ret;
+
+	if (access(DAX_DIR, W_OK))
+		tap_skip("no file system with DAX on " DAX_DIR);
+	fd = make_file(DAX_DIR, pmd_size);
+	r.mem = map_anon_aligned(pmd_size);
+	need_sys(mmap(r.mem, pmd_size, RW, MAP_SHARED | MAP_FIXED, fd, 0) == r.mem);
+	ret = pinscope_pin(f->ctl, PINSCOPE_CALL_GET, PINSCOPE_FOLL_SPLIT_PMD, r.mem,
+			   page, &id);
+	expect_eq(ret, -EOPNOTSUPP);
+	/* The hole waits for what is pinned. */
+	if (!ret)
+		expect_ok(pinscope_unpin(f->ctl, id));
+	need_ok(-pthread_create(&thread, NULL, split_dax, &r));
+	for (i = 0; i < 600; i++) {
+		need_sys(!fallocate(fd, hole, 0, pmd_size));
+		expect_eq(*(volatile char *)r.mem, 0);
+		r.round++;
+		*(volatile char *)r.mem = 1;
+	}
+	r.round = UINT_MAX;
+	pthread_join(thread, NULL);
+	munmap(r.mem, pmd_size);
+	close(fd);
+}
+
 /* ------------------------------------------------------------ memory lost */
 
 /*
@@ -718,6 +781,7 @@ const struct test stress_tests[] = {
 	TEST("stress: SIGKILL", test_killed),
 	TEST_POPULATED("stress: 16 readers of the files", test_readers, 2),
 	TEST("stress: a range of 64 GiB that changes", test_large_range),
+	TEST("stress: FOLL_SPLIT_PMD and writes of DAX", test_split_of_dax),
 	TEST("stress: no memory lost", test_memory_lost),
 	{}
 };
