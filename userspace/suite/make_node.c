@@ -162,14 +162,17 @@ const char *make_numa_hint(struct fixture *f)
 	if (syscall(SYS_mbind, f->addr, f->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
 		    &nodes, 8 * sizeof(nodes), 0))
 		return fixture_fails(f, "mbind: %s", pinscope_errno(errno));
-	/* The scanner runs when a task that uses its processor is interrupted. */
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	/*
+	 * The scanner runs when a task that uses its processor is interrupted, and not
+	 * before the task has run for some time, however long others are in its way.
+	 */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
 	do {
 		for (spins = 0; spins < 100000; spins++)
 			__asm__ volatile("" : : "r"(addr));
 		if (fixture_page(f).state & PINSCOPE_STATE_NUMA_HINT)
 			return NULL;
-		clock_gettime(CLOCK_MONOTONIC, &now);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	} while (now.tv_sec - begin.tv_sec < 5);
 	return fixture_fails(f, "it gets no NUMA hints");
 }

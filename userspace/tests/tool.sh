@@ -441,7 +441,16 @@ run 1 pinscope audit -- pinscope shell -e -c 'mem anon' -c 'pin m0 4k force pin'
 	grep -q '^force-pin .* FORCE ' $out
 ok "audit: FOLL_FORCE"
 cat >/tmp/held <<'END'
-{ echo 'mem anon'; echo 'pin m0 4k write pin'; sleep 1; } | pinscope shell
+{
+	echo 'mem anon'
+	echo 'pin m0 4k write pin'
+	# However long the shell takes to start; but not for ever.
+	for try in $(seq 200); do
+		grep -q WRITE /sys/kernel/debug/pinscope/pins && break
+		sleep 0.1
+	done
+	sleep 1
+} | pinscope shell
 END
 run 1 pinscope audit --long 500 sh /tmp/held && grep -q '^held .* WRITE .* 0 ' $out
 ok "audit: held for long without FOLL_LONGTERM"
