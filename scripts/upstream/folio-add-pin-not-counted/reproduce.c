@@ -45,16 +45,21 @@ static int make_image(void)
 
 static int fat_file(void)
 {
-	char dir[] = "/tmp/fat.XXXXXX", path[40];
+	char dir[] = "/tmp/fat.XXXXXX", device[40], path[40];
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), loop, fd;
 
 	need(control >= 0, "/dev/loop-control: modprobe loop");
-	snprintf(path, sizeof(path), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
-	loop = open(path, O_RDWR | O_CLOEXEC);
-	need(loop >= 0 && !ioctl(loop, LOOP_SET_FD, make_image()), path);
+	snprintf(device, sizeof(device), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+	loop = open(device, O_RDWR | O_CLOEXEC);
+	need(loop >= 0 && !ioctl(loop, LOOP_SET_FD, make_image()), device);
+	/* Some kernels do not mount what somebody can write to (BLK_DEV_WRITE_MOUNTED). */
+	close(loop);
 	need(mkdtemp(dir), "mkdtemp");
-	need(!mount(path, dir, "vfat", 0, NULL), "mount of a FAT: modprobe vfat");
-	ioctl(loop, LOOP_CLR_FD);
+	need(!mount(device, dir, "vfat", 0, NULL), "mount of a FAT: modprobe vfat");
+	/* It ends with the mount. */
+	loop = open(device, O_RDONLY | O_CLOEXEC);
+	need(loop >= 0 && !ioctl(loop, LOOP_CLR_FD), device);
+	close(loop);
 	snprintf(path, sizeof(path), "%s/file", dir);
 	fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
 	umount2(dir, MNT_DETACH);
