@@ -203,3 +203,10 @@ find_qemu()
 	qemu=("$q/lib64/ld-linux-x86-64.so.2" --library-path "$q/lib/x86_64-linux-gnu"
 		"$q/bin/qemu-system-x86_64" -L "$q/share/qemu" -L "$q/share/seabios")
 }
+
+# said_by GROUP LOG: what a group wrote, in a log of scripts/guest-groups
+said_by()
+{
+	awk -v g="$1" '$1 == "@@" && $3 == g { inside = $2 == "begin"; next }
+		inside && /[^ ]/' "$2"
+}
