@@ -177,14 +177,17 @@ get_qemu()
 {
 	local tmp=$cache/qemu.tmp about='QEMU: '
 
-	[ ! -e "$cache/qemu" ] || return 0
+	# One of an older Debian is replaced.
+	[ ! -e "$cache/qemu" ] || ! grep -q backports "$cache/qemu.list" || return 0
 	say "fetching QEMU"
 	rm -rf "$tmp"
 	need run
-	sources trixie >"$cache/qemu.list"
+	sources trixie-backports >"$cache/qemu.list"
 	quietly "$cache/qemu.log" mmdebstrap --variant=extract --skip=check/empty \
+		--aptopt='APT::Default-Release "trixie-backports"' \
 		--include=qemu-system-x86 trixie "$tmp" "$cache/qemu.list" ||
 		die "cannot fetch QEMU"
+	rm -rf "$cache/qemu"
 	mv "$tmp" "$cache/qemu"
 }
 
