@@ -534,9 +534,10 @@ static int refuse_vma(unsigned int call, const struct ps_gup *gup,
 	    ps_cannot_copy(vma))
 		return -EFAULT;
 	/*
-	 * GUP maps a table of PTEs where it has split a PMD. A write fault in DAX that
-	 * has seen no table there, and maps a PMD, does not expect one: it has a lock that
-	 * keeps other faults away, and GUP does not take it (vmf_insert_pfn_pmd()).
+	 * After it has split a PMD, GUP installs an empty page table, without the lock of
+	 * DAX's entry. A write fault of DAX that maps a PMD has looked for a table under
+	 * that lock, and mm warns when it meets one in vmf_insert_pfn_pmd() (insert_pmd()
+	 * in newer kernels). DAX writes through a PMD only in VM_SHARED mappings.
 	 */
 	if (gup->gup_flags & FOLL_SPLIT_PMD && vma_is_dax(vma) && vma->vm_flags & VM_SHARED)
 		return -EOPNOTSUPP;

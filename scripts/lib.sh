@@ -177,8 +177,8 @@ get_qemu()
 {
 	local tmp=$cache/qemu.tmp about='QEMU: '
 
-	# One of an older Debian is replaced.
-	[ ! -e "$cache/qemu" ] || ! grep -q backports "$cache/qemu.list" || return 0
+	# One that is not from backports is replaced.
+	[ ! -e "$cache/qemu" ] || ! grep -qs backports "$cache/qemu/sources" || return 0
 	say "fetching QEMU"
 	rm -rf "$tmp"
 	need run
@@ -187,6 +187,7 @@ get_qemu()
 		--aptopt='APT::Default-Release "trixie-backports"' \
 		--include=qemu-system-x86 trixie "$tmp" "$cache/qemu.list" ||
 		die "cannot fetch QEMU"
+	cp "$cache/qemu.list" "$tmp/sources"
 	rm -rf "$cache/qemu"
 	mv "$tmp" "$cache/qemu"
 }
