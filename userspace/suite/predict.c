@@ -625,6 +625,10 @@ static const struct row rows[] = {
 	  "Nothing is mapped at the address. A stack is not extended either, since Linux 6.5.",
 	  "Map memory there before the pin; a stack grows when the process itself touches it."
 	} },
+	{ splits_shared_dax, { "pinscope.ko", NONE, NONE, ERR, EOPNOTSUPP, NONE,
+	  "GUP could install a page table where the write fault of another thread maps a PMD, and mm would warn: pinscope does not ask GUP for that.",
+	  "Leave FOLL_SPLIT_PMD out, or map the file with MAP_PRIVATE."
+	} },
 	{ is_io_or_pfnmap, { "check_vma_flags", NONE, NONE, ERR, EFAULT, NONE,
 	  "The mapping is a driver's, of PFNs without pages that mm may pin (VM_IO or VM_PFNMAP).",
 	  "Hand the memory to the other driver as a dma-buf, or let the driver map pages with vm_insert_page()."
@@ -636,10 +640,6 @@ static const struct row rows[] = {
 	{ is_longterm_dax, { "check_vma_flags", NONE, NONE, ERR, EOPNOTSUPP, NONE,
 	  "The file is on persistent memory (DAX), whose truncation waits for pins: none may last.",
 	  "Leave FOLL_LONGTERM out, copy the content to anonymous memory, or use device DAX (/dev/dax)."
-	} },
-	{ splits_shared_dax, { "pinscope.ko", NONE, NONE, ERR, EOPNOTSUPP, NONE,
-	  "GUP could map PTEs just where a write by another thread maps a PMD: mm would warn, so pinscope does not ask for it.",
-	  "Leave FOLL_SPLIT_PMD out, or map the file with MAP_PRIVATE."
 	} },
 	{ splits_hugetlb, { "check_vma_flags", RELEASE(6, 10), NONE, ERR, EOPNOTSUPP, NONE,
 	  "FOLL_SPLIT_PMD cannot split hugetlb.",

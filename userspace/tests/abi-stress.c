@@ -619,8 +619,9 @@ static void *split_dax(void *arg)
 }
 
 /*
- * GUP maps a table of PTEs where it has split a PMD, without the lock of DAX that keeps the
- * faults on a page and on a PMD apart. A write fault on a hole warns when it meets that.
+ * After it has split a PMD, GUP installs a page table without the lock of DAX's entry. A write
+ * fault on a hole, which maps a PMD, warns when it meets that. The module refuses to ask GUP
+ * for it; without that the rounds below make the kernel warn, sooner or later.
  */
 static void test_split_of_dax(struct abi_fixture *f)
 {
@@ -635,6 +636,9 @@ static void test_split_of_dax(struct abi_fixture *f)
 	fd = make_file(DAX_DIR, pmd_size);
 	r.mem = map_anon_aligned(pmd_size);
 	need_sys(mmap(r.mem, pmd_size, RW, MAP_SHARED | MAP_FIXED, fd, 0) == r.mem);
+	(void)*(volatile char *)r.mem;
+	if (state_of(f->ctl, r.mem).map_shift != pmd_shift)
+		tap_skip("no PMD maps a file of " DAX_DIR);
 	ret = pinscope_pin(f->ctl, PINSCOPE_CALL_GET, PINSCOPE_FOLL_SPLIT_PMD, r.mem,
 			   page, &id);
 	expect_eq(ret, -EOPNOTSUPP);
