@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -187,7 +188,7 @@ static bool stop(const char *page, unsigned int *call, uint32_t *flags)
 }
 
 /* Lets the module pass each flag that it has, and sees which bit it is. */
-static bool learn_bits(int fd, const struct pinscope_info *info)
+static bool try_flags(int fd, const struct pinscope_info *info)
 {
 	static const unsigned int by[] = { PINSCOPE_CALL_PIN, PINSCOPE_CALL_GET };
 	unsigned int bit, i, call;
@@ -213,6 +214,31 @@ static bool learn_bits(int fd, const struct pinscope_info *info)
 		}
 	munmap(page, sys_page_size());
 	return all;
+}
+
+/*
+ * A child does it: fork treats the memory of a process that has ever pinned in another way
+ * (MMF_HAS_PINNED), and this is the process under test.
+ */
+static bool learn_bits(int fd, const struct pinscope_info *info)
+{
+	bool done = false;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	pid = fork();
+	if (!pid)
+		_exit(!try_flags(fd, info) ||
+		      write(ends[1], self.bits, sizeof(self.bits)) != sizeof(self.bits));
+	close(ends[1]);
+	if (pid > 0) {
+		done = read(ends[0], self.bits, sizeof(self.bits)) == sizeof(self.bits);
+		waitpid(pid, NULL, 0);
+	}
+	close(ends[0]);
+	return done;
 }
 
 static void prepare(int fd)

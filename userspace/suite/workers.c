@@ -177,6 +177,40 @@ static void run_one(struct suite_run *run, struct scenario_result *result, bool 
 	close(fd);
 }
 
+/*
+ * Once any call has pinned, fork treats all of the process's memory in another way
+ * (MMF_HAS_PINNED). So a worker, which may have pinned before, does not show whether GUP-fast
+ * tells fork of the pin.
+ */
+static bool needs_new_process(const struct scenario *s)
+{
+	return s->request->pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST &&
+	       s->condition->traits & COND_FRESH && !(s->kind->traits & KIND_NUMA_HINT) &&
+	       rules_apply(s, PROP_FORK_AFTER);
+}
+
+/* Whatever ends the child ends the worker in the same way, and the other way round. */
+static void run_in_new_process(struct suite_run *run, struct scenario_result *result,
+			       bool lost, struct post *post)
+{
+	pid_t worker = getpid(), pid = fork();
+	int status = 0;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == worker)
+			run_one(run, result, lost, post);
+		_exit(0);
+	}
+	if (pid < 0) {
+		fail_all(result, "fork failed");
+		return;
+	}
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status))
+		kill(worker, WTERMSIG(status));
+}
+
 __attribute__((noreturn))
 static void worker_main(struct pool *pool, unsigned int nr)
 {
@@ -195,7 +229,10 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
 		atomic_store(&post->began, 0);
 		atomic_store(&post->scenario, i + 1);
-		run_one(run, &run->results[i], atomic_load(&board->lost), post);
+		if (needs_new_process(&run->results[i].scenario))
+			run_in_new_process(run, &run->results[i], atomic_load(&board->lost), post);
+		else
+			run_one(run, &run->results[i], atomic_load(&board->lost), post);
 		atomic_store(&run->results[i].done, true);
 		atomic_store(&post->scenario, 0);
 	}
