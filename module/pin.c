@@ -19,6 +19,7 @@
 #include <linux/bitmap.h>
 #include <linux/capability.h>
 #include <linux/file.h>
+#include <linux/hugetlb.h>
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
@@ -544,6 +545,32 @@ static int refuse_vma(unsigned int call, const struct ps_gup *gup,
 	return 0;
 }
 
+/* A ps_entry_fn that ends the walk at a hugetlb page that a long-term pin must move. */
+static unsigned long find_movable_hugetlb(const struct ps_entry *entry, void *found)
+{
+	struct folio *folio = entry->page ? page_folio(entry->page) : NULL;
+
+	if (!folio || !folio_test_hugetlb(folio) || ps_folio_longterm_pinnable(folio))
+		return entry->pages;
+	*(bool *)found = true;
+	return 0;
+}
+
+/*
+ * follow_hugetlb_page(), until Linux 6.6, takes hugetlb pages by a function of GUP-fast,
+ * which leaves alone what a long-term pin must move first; it warns when that happens.
+ */
+static int refuse_movable_hugetlb(const struct ps_gup *gup, unsigned long addr,
+				  unsigned long end)
+{
+	bool found = false;
+	int ret = 0;
+
+	while (!ret && !found && addr < end)
+		ret = ps_walk(gup->mm, &addr, end, find_movable_hugetlb, &found);
+	return found ? -EOPNOTSUPP : ret;
+}
+
 /*
  * Refuses VMAs where GUP would do what makes mm warn. They may change before GUP looks
  * at them, so this prevents accidents and not a caller that tries to provoke the warning.
@@ -551,10 +578,13 @@ static int refuse_vma(unsigned int call, const struct ps_gup *gup,
 static int check_vmas(unsigned int call, struct ps_gup *gup)
 {
 	unsigned long end = gup->addr + (gup->nr << PAGE_SHIFT), addr = gup->addr;
+	bool longterm = gup->gup_flags & FOLL_LONGTERM &&
+			__is_defined(HAVE_FOLLOW_HUGETLB_PAGE);
+	bool has_hugetlb = false;
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	if (!(gup->gup_flags & (FOLL_FORCE | FOLL_SPLIT_PMD)) &&
+	if (!(gup->gup_flags & (FOLL_FORCE | FOLL_SPLIT_PMD)) && !longterm &&
 	    !ps_gup_takes_target(call, PINSCOPE_TARGET_PID))
 		return 0;
 	if (mmap_read_lock_killable(gup->mm))
@@ -563,12 +593,16 @@ static int check_vmas(unsigned int call, struct ps_gup *gup)
 		vma = find_vma(gup->mm, addr);
 		if (!vma)
 			break;
-		if (vma->vm_start < end)
+		if (vma->vm_start < end) {
 			ret = refuse_vma(call, gup, vma);
+			has_hugetlb |= is_vm_hugetlb_page(vma);
+		}
 		addr = vma->vm_end;
 	}
 	mmap_read_unlock(gup->mm);
-	return ret;
+	if (ret || !longterm || !has_hugetlb)
+		return ret;
+	return refuse_movable_hugetlb(gup, gup->addr, end);
 }
 
 /*

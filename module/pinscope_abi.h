@@ -269,11 +269,12 @@ enum pinscope_lock {
  * a FOLL flag that the call does not take on this kernel, and for a combination
  * that makes GUP warn; EOPNOTSUPP the kernel does not have this call, and for
  * FOLL_SPLIT_PMD in a shared mapping of a DAX file, where a write by another thread
- * could make mm warn; EFAULT also for a COW mapping of PFNs where GUP would warn,
- * since it could not copy; EAGAIN GUP pinned nothing and returned no error, or a DAX
- * file was unmapped meanwhile; ENOMEM also when more pages would be pinned than the
- * module allows (@max_pages of INFO), or when a page has too many references; those
- * of the target.
+ * could make mm warn, and before Linux 6.6 for FOLL_LONGTERM of a hugetlb page in
+ * ZONE_MOVABLE or CMA, where mm does warn; EFAULT also for a COW mapping of PFNs
+ * where GUP would warn, since it could not copy; EAGAIN GUP pinned nothing and
+ * returned no error, or a DAX file was unmapped meanwhile; ENOMEM also when more
+ * pages would be pinned than the module allows (@max_pages of INFO), or when a page
+ * has too many references; those of the target.
  */
 struct pinscope_pin {
 	__u32 size;

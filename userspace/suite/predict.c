@@ -906,6 +906,12 @@ static const struct check migrates_pinned = {
 	"Try again, or allocate the memory elsewhere (movable_node, cma=).",
 };
 
+static const struct check refuses_hugetlb = {
+	"follow_hugetlb_page", NONE, RELEASE(6, 6), ERR, ENOMEM, NONE,
+	"The hugetlb page is in ZONE_MOVABLE or CMA, and before Linux 6.6 a long-term pin does not migrate it: the kernel warns. pinscope itself refuses with EOPNOTSUPP.",
+	"Take hugetlb pages of other nodes (mbind()), or Linux 6.6.",
+};
+
 static const struct check io_uring_refuses = {
 	"io_pin_pages", NONE, RELEASE(6, 5), ERR, EOPNOTSUPP, NONE,
 	"io_uring itself refuses files and drivers' memory, except of shmem and hugetlb.",
@@ -958,7 +964,10 @@ static void migrate(const struct glance *l, struct prediction *p)
 
 	if (!l->longterm || !(p->fates & here) || is_pinnable(l))
 		return;
-	p->then = is(l, S(MAYBE_PINNED)) ? &migrates_pinned : &migrates;
+	if (is_hugetlb(l) && is_in_release(l, &refuses_hugetlb))
+		p->then = &refuses_hugetlb;
+	else
+		p->then = is(l, S(MAYBE_PINNED)) ? &migrates_pinned : &migrates;
 	p->effects |= p->then->effects;
 	/* Where it is not known whether the page may stay, it may. */
 	if (l->page->unknown & S(LONGTERM_PINNABLE) && !is(l, S(ZONE_MOVABLE)))

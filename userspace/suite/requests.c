@@ -3,9 +3,9 @@
  * The tables of calls and of requests.
  */
 #include <stdio.h>
-#include <sys/utsname.h>
 
 #include "suite.h"
+#include "sys.h"
 
 #define F(name)		PINSCOPE_FOLL_##name
 #define PIN		PINSCOPE_CALL_PIN
@@ -82,7 +82,7 @@ const struct request requests[] = {
 	MODULE_BASIC(PINSCOPE_CALL_PIN_FAST_ONLY, F(WRITE) | F(LONGTERM)),
 	MODULE_BASIC(PINSCOPE_CALL_GET_FAST_ONLY, 0),
 	MODULE_BASIC(PINSCOPE_CALL_GET_FAST_ONLY, F(WRITE)),
-	{ &by_module_memfd, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_FRESH,
+	{ &by_module_memfd, PINSCOPE_CALL_PIN_MEMFD, F(WRITE) | F(LONGTERM), SCOPE_ALL,
 	  KERNEL(6, 11), 0 },
 	MODULE_FRESH(PINSCOPE_CALL_PIN_UNLOCKED, 0),
 	MODULE_FRESH(PINSCOPE_CALL_PIN_REMOTE, 0),
@@ -134,18 +134,6 @@ const struct request requests[] = {
 };
 
 const size_t nr_requests = ARRAY_SIZE(requests);
-
-unsigned int running_kernel(void)
-{
-	static unsigned int kernel;
-	unsigned int major, minor;
-	struct utsname uts;
-
-	if (!kernel && !uname(&uts) &&
-	    sscanf(uts.release, "%u.%u", &major, &minor) == 2)
-		kernel = KERNEL(major, minor);
-	return kernel;
-}
 
 static bool is_of_this_kernel(const struct request *request)
 {

@@ -334,12 +334,6 @@ enum scope {
 	SCOPE_FRESH,	/* it comes to the code of another row: fresh is enough */
 };
 
-/* Linux @major.@minor, as in struct request. */
-#define KERNEL(major, minor)	((major) * 1000U + (minor))
-
-/* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
-unsigned int running_kernel(void);
-
 /**
  * struct request - who pins, and how
  * @pinner: who
@@ -408,6 +402,7 @@ enum property {
 	PROP_CHILD_ISOLATED,
 	PROP_FORK_AFTER,
 	PROP_NO_LEAK,
+	PROP_EXEC_AFTER,
 	PROP_FILE_UNCHANGED,
 	PROP_RSS,
 	PROP_MPROTECT_AFTER,
@@ -418,9 +413,11 @@ enum property {
 	PROP_COLLAPSE_AFTER,
 	PROP_UFFD_MOVE_AFTER,
 	PROP_WRITEBACK_AFTER,
+	PROP_MLOCK_AFTER,
 	PROP_MERGE_AFTER,
 	PROP_SOFT_OFFLINE_AFTER,
 	PROP_DONTNEED_AFTER,
+	PROP_PUNCH_AFTER,
 	PROP_TRUNCATE_AFTER,
 	PROP_COUNTS,
 	PROP_MANY_PAGES,

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -166,4 +167,16 @@ long sys_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return time.tv_sec * 1000L + time.tv_nsec / 1000000;
+}
+
+unsigned int running_kernel(void)
+{
+	static unsigned int kernel;
+	unsigned int major, minor;
+	struct utsname uts;
+
+	if (!kernel && !uname(&uts) &&
+	    sscanf(uts.release, "%u.%u", &major, &minor) == 2)
+		kernel = KERNEL(major, minor);
+	return kernel;
 }

@@ -100,4 +100,10 @@ void sys_sleep_ms(unsigned int ms);
 /* Milliseconds of CLOCK_MONOTONIC. */
 long sys_now_ms(void);
 
+/* Linux @major.@minor. */
+#define KERNEL(major, minor)	((major) * 1000U + (minor))
+
+/* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
+unsigned int running_kernel(void);
+
 #endif

@@ -913,6 +913,34 @@ static void test_zones(struct abi_fixture *f)
 	expect_eq(f->mem[0], 'z');
 }
 
+/* Before Linux 6.6 GUP warned, so that the module refuses. */
+static void test_movable_hugetlb(struct abi_fixture *f)
+{
+	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
+	char *addr = map_anon(pmd_size, RW, MAP_HUGETLB | pmd_shift << MAP_HUGE_SHIFT);
+	bool moves = running_kernel() >= KERNEL(6, 6);
+	int node = movable_node(), status = -1, ret;
+	void *at = addr;
+	uint32_t id;
+
+	addr[0] = 'h';
+	need_sys(node >= 0, "a movable node");
+	need_sys(!syscall(SYS_move_pages, 0, 1UL, &at, &node, &status, MPOL_MF_MOVE_ALL));
+	expect_eq(status, node);
+	expect_state(f->ctl, addr, movable, PINSCOPE_STATE_LONGTERM_PINNABLE, "moved");
+	expect_ok(pinscope_unpin(f->ctl, pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, addr,
+					     pmd_size)));
+	ret = pinscope_pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, addr,
+			   pmd_size, &id);
+	expect_eq(ret, moves ? 0 : -EOPNOTSUPP);
+	expect_state(f->ctl, addr, moves ? PINSCOPE_STATE_LONGTERM_PINNABLE : movable,
+		     moves ? movable : PINSCOPE_STATE_LONGTERM_PINNABLE, "after the pin");
+	expect_eq(addr[0], 'h');
+	if (!ret)
+		expect_ok(pinscope_unpin(f->ctl, id));
+	munmap(addr, pmd_size);
+}
+
 /* --------------------------------------------------------------------- RSS */
 
 static struct pinscope_rss rss_of_self(int fd)
@@ -1131,6 +1159,7 @@ const struct test inspect_tests[] = {
 	TEST_POPULATED("INSPECT: MEMCG", test_memcg, 1),
 	TEST("INSPECT: hole of a DAX file", test_dax_hole),
 	TEST_PAGES("INSPECT: zones", test_zones, 1),
+	TEST("PIN: a hugetlb page in movable memory", test_movable_hugetlb),
 	TEST("RSS: kinds", test_rss),
 	{}
 };
