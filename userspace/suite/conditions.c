@@ -231,7 +231,7 @@ static bool uffd_markable_for_read(const struct kind *kind, const struct request
 /* Neither hugetlb nor shared mappings have the bit. */
 static bool soft_dirty_clearable(const struct kind *kind, const struct request *request)
 {
-	return uffd_markable_for_read(kind, request) && !kind->hugetlb_shift;
+	return uffd_markable(kind, request) && !kind->hugetlb_shift;
 }
 
 /* No long-term pin takes DAX; mlock() would replace its pages by anonymous ones. */
@@ -264,9 +264,11 @@ static bool migratable(const struct kind *kind, const struct request *request)
 	const unsigned int stays = KIND_NOT_PRESENT | KIND_NUMA_HINT | KIND_DAX |
 				   KIND_DRIVER;
 
+	/* An erratum: long-term pins of such pages make the kernel warn. */
+	if (kind->hugetlb_shift && running_kernel() < KERNEL(6, 6))
+		return false;
 	return pinnable(kind, request) && !(kind->traits & stays) &&
-	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO)) &&
-	       !(kind->has & PINSCOPE_STATE_HUGETLB);
+	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO));
 }
 
 /* ------------------------------------------------------------------ table */
@@ -320,7 +322,7 @@ const struct condition conditions[] = {
 	}, {
 		.name = "soft-dirty-cleared",
 		.what =
-			"clear_refs cleared the soft-dirty bits, as a checkpoint does: a pin for reading must not set the bit.",
+			"clear_refs cleared the soft-dirty bits, as a checkpoint does: a pin for reading must not set the bit, and one for writing must.",
 		.enter = enter_soft_dirty_cleared, .applies = soft_dirty_clearable,
 		.traits = COND_SOFT_DIRTY_CLEARED | COND_BASIC,
 	}, {

@@ -189,6 +189,15 @@ static enum verdict by_writeback(struct fixture *f)
 	return VERDICT_PASS;
 }
 
+static enum verdict by_mlock(struct fixture *f)
+{
+	size_t len = entry_size(f);
+
+	if (!mlock(f->addr, len))
+		munlock(f->addr, len);
+	return VERDICT_PASS;
+}
+
 /* Two pages beside it have its content: when those are merged, it would have been, too. */
 static enum verdict by_merge(struct fixture *f)
 {
@@ -238,6 +247,13 @@ static enum verdict by_dontneed(struct fixture *f)
 	return madvise(f->addr, sys_page_size(), MADV_DONTNEED) ? VERDICT_NONE : VERDICT_PASS;
 }
 
+/* Not of what is sealed, and not by every file system. */
+static enum verdict by_punch(struct fixture *f)
+{
+	return fallocate(f->m.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			 f->scenario.kind->len) ? VERDICT_NONE : VERDICT_PASS;
+}
+
 /* Not of what is sealed. */
 static enum verdict by_truncate(struct fixture *f)
 {
@@ -254,9 +270,11 @@ const struct event events[] = {
 	{ PROP_COLLAPSE_AFTER, by_collapse, false, false },
 	{ PROP_UFFD_MOVE_AFTER, by_uffd_move, false, false },
 	{ PROP_WRITEBACK_AFTER, by_writeback, false, false },
+	{ PROP_MLOCK_AFTER, by_mlock, false, false },
 	{ PROP_MERGE_AFTER, by_merge, false, false },
 	{ PROP_SOFT_OFFLINE_AFTER, by_soft_offline, false, false },
 	{ PROP_DONTNEED_AFTER, by_dontneed, true, false },
+	{ PROP_PUNCH_AFTER, by_punch, false, true },
 	{ PROP_TRUNCATE_AFTER, by_truncate, true, true },
 };
 

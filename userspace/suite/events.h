@@ -14,13 +14,13 @@
  *	refuses it and that makes no difference; VERDICT_NONE if it does; VERDICT_SKIP if it is
  *	not possible here, and VERDICT_FAIL if it has failed in itself, with the reason in the
  *	fixture
- * @takes: it takes the page away from private mappings
- * @takes_from_file: it takes the page away from the file, too. Such events come last
+ * @takes_private: it takes the page away from private mappings
+ * @takes_shared: likewise from shared ones, and from the file. What takes anything comes last
  */
 struct event {
 	enum property property;
 	enum verdict (*happen)(struct fixture *f);
-	bool takes, takes_from_file;
+	bool takes_private, takes_shared;
 };
 
 extern const struct event events[];

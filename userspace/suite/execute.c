@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -142,6 +143,14 @@ static void check_replaced(struct fixture *f, enum outcome outcome,
 
 static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
 {
+	/* Where a write would be reported, nobody handles that: here it only clears the bit. */
+	if (asks(f, F(WRITE))) {
+		verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !in(f, COND_SOFT_DIRTY_CLEARED),
+			"the pin for writing did not set soft-dirty");
+		verdict(f, PROP_TRACKING, !(after & S(UFFD_WP)),
+			"the pin for writing did not clear userfaultfd-wp");
+		return;
+	}
 	if (in(f, COND_UFFD_WP))
 		verdict(f, PROP_TRACKING, after & S(UFFD_WP) || !(before & S(UFFD_WP)),
 			"the pin for reading cleared userfaultfd-wp");
@@ -279,6 +288,46 @@ static void check_no_leak(struct fixture *f)
 		held, seen);
 }
 
+/* A page of the child, which mm has for this pin alone when the child's memory is gone. */
+static void check_exec(struct fixture *f)
+{
+	struct pinscope_pin cmd = {
+		.call = f->scenario.request->call, .gup_flags = f->scenario.request->gup_flags,
+		.addr = pinscope_addr(f->addr), .len = sys_page_size(),
+	};
+	struct pinscope_page *pages = NULL;
+	int ret, sees, status;
+	char byte = 0;
+	size_t nr = 0;
+
+	if (!applies(f, PROP_EXEC_AFTER))
+		return;
+	if (f->child.pid <= 0 && fixture_fork(f)) {
+		verdict(f, PROP_EXEC_AFTER, false, "%s", f->why);
+		return;
+	}
+	sees = fixture_child_sees(f);
+	cmd.target_type = PINSCOPE_TARGET_PID;
+	cmd.target_nr = f->child.pid;
+	ret = pinscope_pin_cmd(f->fd, &cmd);
+	verdict(f, PROP_EXEC_AFTER, !ret, "pin of the child's page: expected success, found %s",
+		pinscope_errno(ret));
+	status = fixture_child_execs(f);
+	verdict(f, PROP_EXEC_AFTER, !status, "execve() in the child: found status 0x%x", status);
+	if (ret)
+		return;
+	ret = pinscope_read(f->fd, cmd.id, 0, &byte, 1);
+	verdict(f, PROP_EXEC_AFTER, !ret && byte == (char)sees,
+		"the child had 0x%x, and the pinned page has 0x%x (%s)", sees, byte,
+		ret ? pinscope_errno(ret) : "success");
+	ret = pinscope_inspect(f->fd, pinscope_pinned(cmd.id), 0, sys_page_size(), &pages, &nr);
+	verdict(f, PROP_EXEC_AFTER, !ret && nr == 1 && !pages->mapcount,
+		"expected that nobody maps the pinned page, found %d (%s)",
+		nr ? (int)pages->mapcount : -1, ret ? pinscope_errno(ret) : "success");
+	free(pages);
+	pinscope_unpin(f->fd, cmd.id);
+}
+
 static void check_file_unchanged(struct fixture *f)
 {
 	char byte = 0;
@@ -402,7 +451,7 @@ static void check_events(struct fixture *f)
 			set_verdict(f, event->property, happened, f->why);
 			continue;
 		}
-		if (event->takes_from_file || (event->takes && !is_shared(f))) {
+		if (is_shared(f) ? event->takes_shared : event->takes_private) {
 			check_taken(f, event->property, byte);
 			continue;
 		}
@@ -693,6 +742,7 @@ static void pin_and_compare(struct fixture *f)
 		"expected a pin, found a pincount of %d", after.pincount);
 	check_both_sides(f, content);
 	check_no_leak(f);
+	check_exec(f);
 	check_file_unchanged(f);
 	check_rss(f);
 	check_events(f);

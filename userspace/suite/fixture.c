@@ -123,6 +123,17 @@ enum child_role {
 	CHILD_REFERENCES,	/* the page, which it has unmapped */
 };
 
+/* A request that nobody writes: execve(). */
+#define REQUEST_EXEC	((char)0xff)
+
+/* Runs the program that this process runs: it is there, whatever else is not. */
+static void child_execs(void)
+{
+	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	execl("/proc/self/exe", "pinscope", "--version", NULL);
+	_exit(1);
+}
+
 /*
  * Answers each request with the byte that it has at the page, after it wrote the
  * request there unless that is 0. Ends when nobody is left to ask.
@@ -142,6 +153,8 @@ static void child_main(struct fixture *f, int from, int to, enum child_role role
 			_exit(1);
 	}
 	while (read(from, &request, 1) == 1) {
+		if (request == REQUEST_EXEC)
+			child_execs();
 		if (request)
 			*(volatile char *)f->addr = request;
 		if (!references)
@@ -209,19 +222,32 @@ const char *fixture_fork_reference(struct fixture *f)
 	return NULL;
 }
 
-void fixture_join(struct fixture *f)
+static int join_child(struct fixture *f)
 {
+	int status = -1;
 	char byte;
 
-	if (f->child.pid <= 0)
-		return;
 	close(f->child.to);
 	/* The pipe ends when the child's memory is gone, a grandchild's as well. */
 	while (read(f->child.from, &byte, 1) > 0)
 		;
 	close(f->child.from);
-	waitpid(f->child.pid, NULL, 0);
+	waitpid(f->child.pid, &status, 0);
 	f->child.pid = 0;
+	return status;
+}
+
+void fixture_join(struct fixture *f)
+{
+	if (f->child.pid > 0)
+		join_child(f);
+}
+
+int fixture_child_execs(struct fixture *f)
+{
+	const char request = REQUEST_EXEC;
+
+	return write(f->child.to, &request, 1) == 1 ? join_child(f) : -1;
 }
 
 static int ask_child(struct fixture *f, unsigned char byte)

@@ -136,6 +136,14 @@ const char *fixture_fork_reference(struct fixture *f);
 void fixture_join(struct fixture *f);
 
 /**
+ * fixture_child_execs() - let the child call execve(), and wait for its end
+ * @f: has a child, and has none afterwards
+ *
+ * Return: what waitpid() says of it: 0 when it has run another program.
+ */
+int fixture_child_execs(struct fixture *f);
+
+/**
  * fixture_child_sees() - the byte that the child has at the page under test
  * @f: has a child
  *

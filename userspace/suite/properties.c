@@ -43,7 +43,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_TRACKING] = {
 		"tracking",
-		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit: no tracker of writes is misled.",
+		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit; one for writing sets the soft-dirty bit, and clears userfaultfd-wp where that is asynchronous, also by FOLL_FORCE (commit 5535be309971): no tracker of writes is misled.",
 	},
 	[PROP_RELIABLE] = {
 		"reliable",
@@ -64,6 +64,10 @@ const struct property_row properties[PROPS] = {
 	[PROP_NO_LEAK] = {
 		"no-leak",
 		"A child that maps the page, forked before the call or while the pin is held, writes: the pinned page does not change.",
+	},
+	[PROP_EXEC_AFTER] = {
+		"exec-after",
+		"A child has a page pinned by its process id, and calls execve(): its memory goes, and the pinned page keeps its content and is mapped no more.",
 	},
 	[PROP_FILE_UNCHANGED] = {
 		"file-unchanged",
@@ -105,6 +109,10 @@ const struct property_row properties[PROPS] = {
 		"writeback-after",
 		"fsync() writes the file back while the pin is held, and protects its pages; the process writes, and the pinned page is still its page.",
 	},
+	[PROP_MLOCK_AFTER] = {
+		"mlock-after",
+		"mlock() wants the memory resident while the pin is held, and munlock() takes that back; the process writes, and the pinned page is still its page.",
+	},
 	[PROP_MERGE_AFTER] = {
 		"merge-after",
 		"KSM merges two pages with the same content while the pin is held; the process writes, and the pinned page is still its page: a page with pins is not merged.",
@@ -116,6 +124,10 @@ const struct property_row properties[PROPS] = {
 	[PROP_DONTNEED_AFTER] = {
 		"dontneed-after",
 		"MADV_DONTNEED takes the page away from a private mapping, which ends the promise: the process gets other memory, and the pinned page keeps its content. A shared mapping gets the same page of the file again.",
+	},
+	[PROP_PUNCH_AFTER] = {
+		"punch-after",
+		"fallocate() punches a hole into the file while the pin is held. A private mapping keeps its copy, and the pin with it. A shared mapping gets other memory, which ends the promise, and the pinned page keeps its content.",
 	},
 	[PROP_TRUNCATE_AFTER] = {
 		"truncate-after",

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "rules.h"
+#include "sys.h"
 
 #define S(name)		PINSCOPE_STATE_##name
 #define F(name)		PINSCOPE_FOLL_##name
@@ -87,6 +88,13 @@ static bool is_held(const struct scenario *s)
 	return rules_is_lasting(s) && !is(s, KIND_GIGANTIC);
 }
 
+/* A child gets a copy of the pinned page, which takes a free one. */
+static bool may_fork(const struct scenario *s)
+{
+	return is_held(s) && is_private(s) &&
+	       !in(s, COND_CHILD | COND_POOL_EMPTY | COND_WRITE_BLOCKS);
+}
+
 /* Its file is the scenario's alone; of DAX truncation would wait for the pin. */
 static bool is_truncatable(const struct scenario *s)
 {
@@ -128,6 +136,13 @@ static enum outcome private_anon(const struct scenario *s,
 	return OUTCOME_COPIED;
 }
 
+/* FOLL_FORCE writes without VM_WRITE, but only to private mappings. */
+static bool forces(const struct scenario *s)
+{
+	return asks(s, F(FORCE)) && is_private(s) &&
+	       (!is_hugetlb(s) || running_kernel() >= KERNEL(6, 14));
+}
+
 static bool is_fast_only(const struct scenario *s)
 {
 	return calls[s->request->call].traits & CALL_FAST_ONLY;
@@ -152,9 +167,8 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 
 	if (is(s, KIND_VMA_REFUSED) || is_refused_dax(s) || pinner_refuses(s))
 		return OUTCOME_REFUSED;
-	/* FOLL_FORCE writes without VM_WRITE, but only to private mappings. */
-	if (write && in(s, COND_READONLY) &&
-	    (!asks(s, F(FORCE)) || !is_private(s)))
+	if (write && in(s, COND_READONLY) && !forces(s) &&
+	    s->request->call != PINSCOPE_CALL_PIN_MEMFD)
 		return OUTCOME_REFUSED;
 	if (!is_private(s)) {
 		/* A file system that tracks writes would miss the device's. */
@@ -241,8 +255,9 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return !write && !is(s, KIND_NOT_PRESENT);
 	case PROP_TRACKING:
 		/* Neither hugetlb nor shared mappings have soft-dirty. */
-		return !write && (in(s, COND_UFFD_WP) ||
-				  (is_private(s) && !is_hugetlb(s)));
+		return in(s, COND_UFFD_WP) ||
+		       (is_private(s) && !is_hugetlb(s) &&
+			(!write || in(s, COND_SOFT_DIRTY_CLEARED)));
 	case PROP_RELIABLE:
 		return rules_is_lasting(s) && !events;
 	case PROP_DEVICE_WRITE:
@@ -252,9 +267,12 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       (in(s, COND_CHILD_MAPS) ||
 			(in(s, COND_CHILD_REFERENCES) && rules_is_lasting(s)));
 	case PROP_FORK_AFTER:
-		/* fork copies a pinned page for the child, which takes a free one. */
-		return rules_is_lasting(s) && is_private(s) && !events &&
-		       !in(s, COND_CHILD | COND_POOL_EMPTY) && !is(s, KIND_GIGANTIC);
+		return may_fork(s);
+	case PROP_EXEC_AFTER:
+		/* It takes its time: one request of each kind, without what the module refuses. */
+		return may_fork(s) && in(s, COND_FRESH) && pinner == &by_module &&
+		       !is(s, KIND_DRIVER) &&
+		       s->request->call == PINSCOPE_CALL_PIN_REMOTE;
 	case PROP_NO_LEAK:
 		/* hugetlb_wp() goes by who maps a page, not by references. */
 		return is_private(s) && !events && pinner->see &&
@@ -285,6 +303,9 @@ bool rules_apply(const struct scenario *s, enum property property)
 			s->request->call == PINSCOPE_CALL_PIN_FAST);
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
+	case PROP_MLOCK_AFTER:
+		/* It faults pages in for writing. */
+		return is_held(s) && !events;
 	case PROP_MERGE_AFTER:
 		/* ksmd takes its time: one request of each kind. */
 		return is_held(s) && is_anonymous_vma(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
@@ -298,8 +319,11 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_DONTNEED_AFTER:
 		return is_held(s) && !events && !is_hugetlb(s) &&
 		       !(is_private(s) && is_truncatable(s));
+	case PROP_PUNCH_AFTER:
+		/* Of a shared mapping only one event can take the page. */
+		return is_held(s) && !events && is_truncatable(s) && (is_private(s) || !write);
 	case PROP_TRUNCATE_AFTER:
-		return is_held(s) && !events && is_truncatable(s);
+		return is_held(s) && !events && is_truncatable(s) && (is_private(s) || write);
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
@@ -359,8 +383,8 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	/* Until Linux 6.6 GUP honoured NUMA hints, which takes a fault. */
 	if (asks(s, F(NOFAULT)) && is(s, KIND_NUMA_HINT))
 		return false;
-	/* These mean something for hugetlb in some kernels only. */
-	if (asks(s, F(FORCE) | F(SPLIT_PMD)) && is_hugetlb(s))
+	/* This means something for hugetlb in some kernels only. */
+	if (asks(s, F(SPLIT_PMD)) && is_hugetlb(s))
 		return false;
 	/* What is split is no longer the same page. */
 	if (asks(s, F(SPLIT_PMD)) && (s->kind->has & S(HUGE_ZEROPAGE)))
@@ -368,7 +392,7 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	if (is(s, KIND_VARIANT) &&
 	    (r->pinner != &by_module || !basic || asks(s, F(FORCE))))
 		return false;
-	if (is(s, KIND_GIGANTIC) && (!asks(s, F(LONGTERM)) || !basic))
+	if (is(s, KIND_GIGANTIC) && (!asks(s, F(LONGTERM)) || asks(s, F(FORCE)) || !basic))
 		return false;
 	if (!s->condition->pair[0])
 		return condition_applies(s, s->condition);
