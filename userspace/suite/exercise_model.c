@@ -225,7 +225,7 @@ static void fail_state(struct ex_world *w, unsigned int process, unsigned int re
 		    pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
 }
 
-/* Of a page that may be protected by userfaultfd. */
+/* Only what is registered with a userfaultfd has the bit: fork, too, takes it away. */
 static void check_protection(struct ex_world *w, unsigned int process, unsigned int region,
 			     unsigned int page, const struct pinscope_page *rec)
 {
@@ -239,7 +239,7 @@ static void check_protection(struct ex_world *w, unsigned int process, unsigned 
 			   "userfaultfd protected it, nobody wrote, and the entry has no userfaultfd-wp");
 	if (!p->protected && (rec->state & S(UFFD_WP)))
 		fail_state(w, process, region, page, rec,
-			   "expected that it is not protected by userfaultfd any more");
+			   "expected that userfaultfd does not protect it");
 }
 
 /* What must be true of each entry, whatever has happened. */
@@ -277,8 +277,7 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 		    !(state & S(ANON)))
 			fail_state(w, process, region, page, rec,
 				   "expected a page of the process's own");
-		if (p->uffd == EX_UFFD_WP || p->uffd == EX_UFFD_WP_ASYNC)
-			check_protection(w, process, region, page, rec);
+		check_protection(w, process, region, page, rec);
 	}
 }
 
