@@ -50,6 +50,13 @@ enum ex_uffd {
 	EX_UFFD_WP_ASYNC,	/* a write takes the protection away */
 };
 
+/* What is known of the soft-dirty bit of a page. */
+enum ex_soft {
+	EX_SOFT_UNSURE,
+	EX_SOFT_CLEARED,	/* by clear-refs; its mapping has no VM_SOFTDIRTY since */
+	EX_SOFT_DIRTY,		/* and then the process's own page was written to: it is set */
+};
+
 /**
  * struct ex_content - what a page has in it
  * @word: of equal parts of the page, the first four bytes each. Nothing else is written
@@ -68,11 +75,12 @@ struct ex_content {
  * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
  * @access: enum ex_access
  * @uffd: enum ex_uffd
+ * @soft: enum ex_soft
  * @content: of a page with @own
  */
 struct ex_page {
 	bool mapped, moved, own, locked, mergeable, protected;
-	uint8_t access, uffd;
+	uint8_t access, uffd, soft;
 	struct ex_content content;
 };
 
@@ -354,6 +362,16 @@ void model_own(struct ex_world *w, unsigned int process, unsigned int region,
 /* Must a process have an anonymous page here, and no zeropage? */
 bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int region,
 		  unsigned int page);
+
+/* Pages were written to through the mapping, and the model has that they are the process's. */
+void model_written(struct ex_world *w, unsigned int process, unsigned int region,
+		   unsigned int page, unsigned int nr);
+
+/* A process has cleared its soft-dirty bits. */
+void model_clear_soft_dirty(struct ex_world *w, unsigned int process);
+
+/* A process has a new mapping, of which others may have got VM_SOFTDIRTY by a merge. */
+void model_new_mapping(struct ex_world *w, unsigned int process);
 
 /* See by INSPECT which pages of a private mapping are the process's own. */
 void model_learn(struct ex_world *w, unsigned int process, unsigned int region,

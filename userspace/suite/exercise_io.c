@@ -99,7 +99,7 @@ void effect_direct(struct ex_world *w, const struct ex_step *s, const struct ex_
 	}
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
-	uffd_written(w, s->process, s->region, s->page, s->nr);
+	model_written(w, s->process, s->region, s->page, s->nr);
 }
 
 /* ---------------------------------------------------------------- io_uring */
@@ -182,7 +182,7 @@ void effect_uring_pin(struct ex_world *w, const struct ex_step *s, const struct 
 	};
 	memset(pin->held, EX_OF_PROCESS, s->nr);
 	model_own(w, s->process, s->region, s->page, s->nr);
-	uffd_written(w, s->process, s->region, s->page, s->nr);
+	model_written(w, s->process, s->region, s->page, s->nr);
 }
 
 static bool is_held_by_ring(const struct ex_world *w, const struct ex_step *s)

@@ -54,8 +54,12 @@ void model_own(struct ex_world *w, unsigned int process, unsigned int region,
 
 	for (; nr; page++, nr--) {
 		p = &w->processes[process].pages[region][page];
-		if (!w->regions[region].shared && !p->own)
+		if (!w->regions[region].shared && !p->own) {
 			p->content = w->regions[region].file[page];
+			/* That was of the page before. */
+			if (p->soft == EX_SOFT_DIRTY)
+				p->soft = EX_SOFT_UNSURE;
+		}
 		p->own = !w->regions[region].shared;
 	}
 }
@@ -82,6 +86,47 @@ void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 	for (i = 0; i < EX_WORDS; i++)
 		if (word == EX_WORDS || word == i)
 			content->word[i] = value;
+}
+
+void model_written(struct ex_world *w, unsigned int process, unsigned int region,
+		   unsigned int page, unsigned int nr)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+
+	uffd_written(w, process, region, page, nr);
+	for (; nr; nr--, p++)
+		if (p->own && p->soft == EX_SOFT_CLEARED)
+			p->soft = EX_SOFT_DIRTY;
+}
+
+/* Writable entries of pinned pages stay as they are; and hugetlb has no such bit. */
+void model_clear_soft_dirty(struct ex_world *w, unsigned int process)
+{
+	const struct ex_pin *pin;
+	struct ex_page *pages;
+	unsigned int region, i;
+	bool cleared;
+
+	for (region = 0; region < EX_REGIONS; region++) {
+		cleared = !w->regions[region].kind.hugetlb_shift;
+		for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+			if (pin->used && pin->process == process && pin->region == region)
+				cleared = false;
+		pages = w->processes[process].pages[region];
+		for (i = 0; i < EX_PAGES; i++)
+			pages[i].soft = cleared && pages[i].mapped ? EX_SOFT_CLEARED :
+					EX_SOFT_UNSURE;
+	}
+}
+
+void model_new_mapping(struct ex_world *w, unsigned int process)
+{
+	struct ex_page *p = w->processes[process].pages[0];
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
+		if (p[i].soft == EX_SOFT_CLEARED)
+			p[i].soft = EX_SOFT_UNSURE;
 }
 
 void model_let_go(struct ex_world *w, unsigned int process, unsigned int region,
@@ -242,6 +287,18 @@ static void check_protection(struct ex_world *w, unsigned int process, unsigned 
 			   "expected that userfaultfd does not protect it");
 }
 
+/* In a mapping without VM_SOFTDIRTY each write finds the bit set, or sets it by a fault. */
+static void check_soft_dirty(struct ex_world *w, unsigned int process, unsigned int region,
+			     unsigned int page, const struct pinscope_page *rec)
+{
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+
+	if (p->soft == EX_SOFT_DIRTY && model_is_own(w, process, region, page) &&
+	    (rec->state & (S(ANON) | S(SWAP))) && !((rec->state | rec->unknown) & S(SOFT_DIRTY)))
+		fail_state(w, process, region, page, rec,
+			   "it was written to after clear-refs, and is not soft-dirty");
+}
+
 /* What must be true of each entry, whatever has happened. */
 static void check_record(struct ex_world *w, unsigned int process, unsigned int region,
 			 const char *base, const struct pinscope_page *rec)
@@ -278,6 +335,7 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 			fail_state(w, process, region, page, rec,
 				   "expected a page of the process's own");
 		check_protection(w, process, region, page, rec);
+		check_soft_dirty(w, process, region, page, rec);
 	}
 }
 

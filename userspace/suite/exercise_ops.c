@@ -301,7 +301,7 @@ static void effect_write(struct ex_world *w, const struct ex_step *s,
 	(void)a;
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, s->arg, r->word);
-	uffd_written(w, s->process, s->region, s->page, s->nr);
+	model_written(w, s->process, s->region, s->page, s->nr);
 }
 
 void ex_fill_page(char *to, size_t page, uint32_t word)
@@ -333,7 +333,7 @@ static void effect_fill(struct ex_world *w, const struct ex_step *s,
 	(void)a;
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, EX_WORDS, r->word);
-	uffd_written(w, s->process, s->region, s->page, s->nr);
+	model_written(w, s->process, s->region, s->page, s->nr);
 }
 
 static int act_vm_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -359,7 +359,7 @@ static bool may_vm_write(const struct ex_world *w, const struct ex_step *s)
 static void write_other(struct ex_world *w, const struct ex_step *s, uint32_t word)
 {
 	model_write(w, s->other, s->region, s->page, s->arg, word);
-	uffd_written(w, s->other, s->region, s->page, 1);
+	model_written(w, s->other, s->region, s->page, 1);
 }
 
 static void effect_vm_write(struct ex_world *w, const struct ex_step *s,
@@ -532,6 +532,7 @@ static void effect_move(struct ex_world *w, const struct ex_step *s,
 	unsigned int i;
 
 	(void)r;
+	model_new_mapping(w, s->process);
 	/* It fails when there are several VMAs. */
 	for (i = 0; i < s->nr && !a->ret; i++)
 		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
@@ -560,6 +561,7 @@ static void effect_unmap(struct ex_world *w, const struct ex_step *s,
 		world_fails(w, "munmap: %s", pinscope_errno(a->ret));
 		return;
 	}
+	model_new_mapping(w, s->process);
 	model_let_go(w, s->process, s->region, s->page, s->nr);
 	for (i = 0; i < s->nr; i++)
 		*page_of(w, s, i) = (struct ex_page) { .moved = page_of(w, s, i)->moved };
@@ -588,6 +590,7 @@ static void effect_map(struct ex_world *w, const struct ex_step *s,
 	unsigned int i;
 
 	(void)r;
+	model_new_mapping(w, s->process);
 	for (i = 0; i < s->nr && !a->ret; i++)
 		*page_of(w, s, i) = (struct ex_page) {
 			.mapped = true, .access = EX_WRITE, .moved = page_of(w, s, i)->moved,
@@ -645,7 +648,7 @@ static void effect_own(struct ex_world *w, const struct ex_step *s,
 	(void)r;
 	if (!a->ret) {
 		model_own(w, s->process, s->region, s->page, s->nr);
-		uffd_written(w, s->process, s->region, s->page, s->nr);
+		model_written(w, s->process, s->region, s->page, s->nr);
 	} else {
 		learn(w, s);
 	}
@@ -767,12 +770,38 @@ static int act_merge(struct ex_world *w, const struct ex_request *r, struct ex_a
 	return ret;
 }
 
+/* An erratum: a page that is merged loses its soft-dirty bit. */
+static void effect_merge(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	struct ex_page *p;
+	unsigned int process, i;
+
+	(void)s;
+	(void)r;
+	(void)a;
+	for (process = 0; process < EX_PROCESSES && w->merge_unprotects; process++) {
+		p = w->processes[process].pages[0];
+		for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
+			if (p[i].mergeable && p[i].soft == EX_SOFT_DIRTY)
+				p[i].soft = EX_SOFT_UNSURE;
+	}
+}
+
 static int act_clear_refs(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	(void)w;
 	(void)r;
 	(void)a;
 	return sys_clear_soft_dirty();
+}
+
+static void effect_clear_refs(struct ex_world *w, const struct ex_step *s,
+			      const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (!a->ret)
+		model_clear_soft_dirty(w, s->process);
 }
 
 /* -------------------------------------------------------------------- files */
@@ -983,8 +1012,6 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 		learn(w, s);
 		return;
 	}
-	if (flags & F(WRITE))
-		uffd_written(w, s->process, s->region, s->page, s->nr);
 	*pin = (struct ex_pin) {
 		.used = true, .id = a->id, .gup_flags = flags, .process = s->process,
 		.region = s->region, .page = s->page, .nr = s->nr,
@@ -995,6 +1022,8 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 			       EX_OF_PROCESS : EX_UNKNOWN;
 	if (flags)
 		model_own(w, s->process, s->region, s->page, s->nr);
+	if (flags & F(WRITE))
+		model_written(w, s->process, s->region, s->page, s->nr);
 }
 
 static bool is_of_module(const struct ex_world *w, const struct ex_step *s)
@@ -1223,7 +1252,7 @@ const struct ex_operation ex_operations[] = {
 	{ "nohugepage", "MADV_NOHUGEPAGE forbids THPs.",
 	  2, RANGE | EX_RACES, NULL, is_anonymous, act_nohugepage, NULL },
 	{ "merge", "ksmd scans until it has merged all that it can.",
-	  1, 0, NULL, may_merge, act_merge, NULL },
+	  1, 0, NULL, may_merge, act_merge, effect_merge },
 	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
 	  4, RANGE | EX_RACES, NULL, is_readable_ordinary, act_populate_read, NULL },
 	{ "populate-write", "MADV_POPULATE_WRITE faults pages in for writing.",
@@ -1242,7 +1271,7 @@ const struct ex_operation ex_operations[] = {
 	  1, EX_RACES, NULL, NULL, act_drop_caches, NULL },
 	{ "clear-refs",
 	  "The soft-dirty bits of the process are cleared: all its entries become read-only.",
-	  1, EX_RACES, NULL, NULL, act_clear_refs, NULL },
+	  4, EX_RACES, NULL, NULL, act_clear_refs, effect_clear_refs },
 	{ "file-write", "write() of a word to a page of the file.",
 	  8, RANGE | EX_RACES | EX_WRITES | EX_ON_FILE, word_args, has_file, act_file_write,
 	  effect_file_write },

@@ -419,8 +419,10 @@ static void learn_pages(struct ex_world *w, unsigned int process, unsigned int r
 	struct ex_page *pages = w->processes[process].pages[region];
 	unsigned int nr = w->regions[region].nr, i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		pages[i].own = false;
+		pages[i].soft = EX_SOFT_UNSURE;
+	}
 	model_learn(w, process, region, 0, nr);
 	ask_all(w, process, region, EX_OP_READ);
 	for (i = 0; i < nr && !*w->why; i++) {

@@ -417,6 +417,8 @@ void effect_uffd_copy(struct ex_world *w, const struct ex_step *s, const struct 
 {
 	unsigned int i;
 
+	/* Its buffer may be one. */
+	model_new_mapping(w, s->process);
 	for (i = 0; i < a->id && i < s->nr; i++) {
 		if (page_of(w, s, i)->own)
 			world_fails(w,
@@ -494,6 +496,7 @@ void effect_uffd_move(struct ex_world *w, const struct ex_step *s, const struct 
 	unsigned int i, at;
 
 	(void)r;
+	model_new_mapping(w, s->process);
 	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
 		if (!pin->used || pin->process != s->process || pin->region != s->region)
 			continue;
