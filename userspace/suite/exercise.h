@@ -175,6 +175,9 @@ struct ex_answer {
 #define EX_DIED	(-1000)
 #define EX_CHILD	(-1001)	/* of act(): this is a child, which has nothing to answer */
 
+/* How a process ends. */
+enum ex_end { EX_END_KILL, EX_END_EXIT, EX_END_EXEC };
+
 /**
  * struct ex_program - what one thread does in a race
  * @ops: its operations, one after the other. Those with its pin get the pages while it runs
@@ -299,6 +302,12 @@ void world_adopt(struct ex_world *w, unsigned int process, pid_t pid);
 
 /* End a process; when this returns, its memory is gone. */
 void world_kill(struct ex_world *w, unsigned int process);
+
+/* Likewise, of a process that ends by itself. */
+void world_bury(struct ex_world *w, unsigned int process);
+
+/* In a process: once it has answered, it ends. */
+void world_leave(enum ex_end how);
 
 /* A process goes on as another one, in the child of a fork(). */
 void world_become(struct ex_world *w, unsigned int process);

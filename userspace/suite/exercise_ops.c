@@ -456,6 +456,18 @@ static int act_nothing(struct ex_world *w, const struct ex_request *r, struct ex
 	return 0;
 }
 
+/* In the order of enum ex_end. */
+static const char *const exit_args[] = { "kill", "exit", "exec", NULL };
+
+static int act_exit(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	world_leave(r->step.arg);
+	return 0;
+}
+
+/* Its memory goes, also by exec; what is pinned stays. */
 static void effect_exit(struct ex_world *w, const struct ex_step *s,
 			const struct ex_request *r, const struct ex_answer *a)
 {
@@ -465,7 +477,10 @@ static void effect_exit(struct ex_world *w, const struct ex_step *s,
 	(void)a;
 	for (region = 0; region < EX_REGIONS; region++)
 		model_let_go(w, s->process, region, 0, w->regions[region].nr);
-	world_kill(w, s->process);
+	if (s->arg == EX_END_KILL)
+		world_kill(w, s->process);
+	else
+		world_bury(w, s->process);
 	/* Its ring ends with it. */
 	for (region = 0; region < EX_PINS; region++)
 		if (w->pins[region].uring && w->pins[region].process == s->process)
@@ -1213,8 +1228,9 @@ const struct ex_operation ex_operations[] = {
 	  0, EX_RACES, NULL, never, act_look, NULL },
 	[EX_OP_FORK] = { "fork", "The process forks: the child has the same pages by COW.",
 	  4, EX_USES_PROCESS, NULL, may_fork, act_fork, effect_fork },
-	[EX_OP_EXIT] = { "exit", "The process ends.",
-	  2, 0, NULL, is_not_alone, act_nothing, effect_exit },
+	[EX_OP_EXIT] = { "exit",
+	  "The process is killed, exits, or has its memory replaced by exec of another program.",
+	  2, 0, exit_args, is_not_alone, act_exit, effect_exit },
 	[EX_OP_MMAP] = { "mmap", "mmap() of pages that were unmapped.",
 	  12, RANGE | EX_RACES | EX_TAKES, NULL, is_unmapped, act_map, effect_map },
 	[EX_OP_MERGEABLE] = { "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",

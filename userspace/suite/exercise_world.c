@@ -4,6 +4,7 @@
  * one that makes the memory. Each waits for requests on a socket of its own.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ enum { COPIES = 2 };
 
 /* The process that this is. */
 static int my_sock = -1;
+static enum ex_end my_end;
 
 static void tell(const struct ex_answer *a)
 {
@@ -55,6 +57,23 @@ void world_become(struct ex_world *w, unsigned int process)
 	uring_forget();
 }
 
+void world_leave(enum ex_end how)
+{
+	my_end = how;
+}
+
+/* Another program takes the place of the process's memory, and ends at once. */
+__attribute__((noreturn))
+static void leave(void)
+{
+	char *const argv[] = { "pinscope", "--version", NULL };
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (my_end == EX_END_EXEC && dup2(null, STDOUT_FILENO) >= 0)
+		execv("/proc/self/exe", argv);
+	_exit(0);
+}
+
 __attribute__((noreturn))
 static void serve(struct ex_world *w)
 {
@@ -66,6 +85,8 @@ static void serve(struct ex_world *w)
 		a.ret = ex_operations[r.step.op].act(w, &r, &a);
 		if (a.ret != EX_CHILD)
 			tell(&a);
+		if (my_end != EX_END_KILL)
+			leave();
 	}
 	_exit(0);
 }
@@ -151,19 +172,25 @@ void world_adopt(struct ex_world *w, unsigned int process, pid_t pid)
 }
 
 /* Children of children are not ours to wait for, but a pidfd tells. */
-void world_kill(struct ex_world *w, unsigned int process)
+void world_bury(struct ex_world *w, unsigned int process)
 {
 	struct ex_process *p = &w->processes[process];
 	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
 
-	kill(p->pid, SIGKILL);
-	poll(&end, 1, ANSWER_MS);
+	if (!poll(&end, 1, ANSWER_MS))
+		world_fails(w, "process %u did not end in %d s", process, ANSWER_MS / 1000);
 	close(p->pidfd);
 	if (p->uffd >= 0)
 		close(p->uffd);
 	p->uffd = -1;
 	p->pid = 0;
 	p->pidfd = -1;
+}
+
+void world_kill(struct ex_world *w, unsigned int process)
+{
+	kill(w->processes[process].pid, SIGKILL);
+	world_bury(w, process);
 }
 
 /* Waits for what a process says, or its end, and answers faults; returns whether it came. */
