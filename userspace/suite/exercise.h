@@ -37,6 +37,7 @@ enum {
 	EX_RACERS = 2,		/* processes that race */
 	EX_THREADS = EX_PINS / EX_RACERS,	/* of each; each has a pin of its own */
 	EX_RACE_OPS = 24,	/* of each thread, from one barrier to the next */
+	EX_PIPE_VALUES = 32,	/* that what a pipe has may have got */
 };
 
 /* What a process may do with a page of a region. */
@@ -109,10 +110,26 @@ struct ex_region {
 	struct ex_content file[EX_PAGES];
 };
 
+/**
+ * struct ex_pipe - a word of a page that a process has given to a pipe by vmsplice()
+ * @full: it has
+ * @region: of the page
+ * @page: which page. The pipe refers to the one that the process had then
+ * @word: which word
+ * @nr: how many @values; too many to be told apart above EX_PIPE_VALUES
+ * @value: what the word was then, and what was written to it as the process's own since
+ */
+struct ex_pipe {
+	bool full;
+	unsigned int region, page, word, nr;
+	uint32_t value[EX_PIPE_VALUES];
+};
+
 struct ex_process {
 	pid_t pid;		/* 0: there is none */
 	int pidfd;
 	int uffd;		/* a copy of the one that waits for a handler; -1: none */
+	struct ex_pipe pipe;
 	struct ex_page pages[EX_REGIONS][EX_PAGES];
 };
 
@@ -357,6 +374,9 @@ const struct ex_content *model_view(const struct ex_world *w, unsigned int proce
 void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page, unsigned int word, uint32_t value);
 
+/* The page that a process has given to its pipe may have got a value. */
+void model_pipe_gets(struct ex_world *w, unsigned int process, uint32_t value);
+
 /* A page that only pins have gets a word; all pins of it have that. */
 void model_write_alone(struct ex_world *w, uint32_t alone, unsigned int word, uint32_t value);
 
@@ -433,8 +453,8 @@ void ex_reserve(void *addr, size_t len);
 
 /* --------------------------------------------------------- exercise_io.c */
 
-/* In a child: the ring of its parent is not its own. */
-void uring_forget(void);
+/* In a child: the ring and the pipe of its parent are not its own. */
+void io_forget(void);
 
 EX_MAY(direct);
 EX_ACT(direct);
@@ -452,6 +472,12 @@ EX_ACT(uring_write);
 EX_EFFECT(uring_write);
 EX_ACT(uring_unpin);
 EX_EFFECT(uring_unpin);
+EX_MAY(vmsplice);
+EX_ACT(vmsplice);
+EX_EFFECT(vmsplice);
+EX_MAY(pipe_read);
+EX_ACT(pipe_read);
+EX_EFFECT(pipe_read);
 EX_ACT(swapoff);
 EX_ACT(hugetlb_pool);
 

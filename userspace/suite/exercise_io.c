@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Operations of exercise that others do with the memory, see exercise.h: direct I/O,
- * io_uring, and what the administrator may do.
+ * io_uring, pipes, and what the administrator may do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "exercise.h"
@@ -108,7 +109,7 @@ void effect_direct(struct ex_world *w, const struct ex_step *s, const struct ex_
 static struct io_uring ring;
 static int ring_file = -1;
 
-void uring_forget(void)
+static void uring_forget(void)
 {
 	if (ring_file < 0)
 		return;
@@ -279,6 +280,100 @@ void effect_uring_unpin(struct ex_world *w, const struct ex_step *s,
 		world_fails(w, "io_uring, release of pin %u: %s", s->other,
 			    pinscope_errno(a->ret));
 	w->pins[s->other].used = false;
+}
+
+/* -------------------------------------------------------------------- pipes */
+
+static int my_pipe[2] = { -1, -1 };
+
+void io_forget(void)
+{
+	uring_forget();
+	if (my_pipe[0] < 0)
+		return;
+	close(my_pipe[0]);
+	close(my_pipe[1]);
+	my_pipe[0] = -1;
+}
+
+/*
+ * The page must be an anonymous one: what others write to a file a pipe may see. So may it
+ * in hugetlb, where a write copies no page that is mapped once.
+ */
+bool may_vmsplice(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+
+	return p->mapped && p->access >= EX_READ && !w->processes[s->process].pipe.full &&
+	       model_is_own(w, s->process, s->region, s->page) &&
+	       !w->regions[s->region].kind.hugetlb_shift;
+}
+
+int act_vmsplice(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct iovec from = {
+		r->addr + r->step.arg * (w->regions[r->step.region].page / EX_WORDS),
+		sizeof(uint32_t),
+	};
+
+	(void)a;
+	if (my_pipe[0] < 0 && pipe2(my_pipe, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	return vmsplice(my_pipe[1], &from, 1, 0) == sizeof(uint32_t) ? 0 : -errno;
+}
+
+void effect_vmsplice(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		     const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "process %u, region %u (%s), page %u: vmsplice: %s", s->process,
+			    s->region, w->regions[s->region].kind.name, s->page,
+			    pinscope_errno(a->ret));
+		return;
+	}
+	w->processes[s->process].pipe = (struct ex_pipe) {
+		.full = true, .region = s->region, .page = s->page, .word = s->arg, .nr = 1,
+		.value = { model_view(w, s->process, s->region, s->page)->word[s->arg] },
+	};
+}
+
+bool may_pipe_read(const struct ex_world *w, const struct ex_step *s)
+{
+	return w->processes[s->process].pipe.full;
+}
+
+int act_pipe_read(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)r;
+	return read(my_pipe[0], &a->id, sizeof(a->id)) == sizeof(a->id) ? 0 : -errno;
+}
+
+/*
+ * Whether the pipe has what the process has written since depends on whether it was given
+ * another page for that. But what another process writes it never has (CVE-2020-29374).
+ */
+void effect_pipe_read(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		      const struct ex_answer *a)
+{
+	struct ex_pipe *pipe = &w->processes[s->process].pipe;
+	unsigned int i;
+
+	(void)r;
+	pipe->full = false;
+	if (a->ret)
+		world_fails(w, "process %u: read from its pipe: %s", s->process,
+			    pinscope_errno(a->ret));
+	if (pipe->nr > EX_PIPE_VALUES)
+		return;
+	for (i = 0; i < pipe->nr && pipe->value[i] != a->id; i++)
+		;
+	if (i == pipe->nr)
+		world_fails(w,
+			    "process %u, region %u (%s), page %u: the pipe has %u for word %u, which the process neither had when it called vmsplice() nor wrote since",
+			    s->process, pipe->region, w->regions[pipe->region].kind.name,
+			    pipe->page, a->id, pipe->word);
 }
 
 /* ------------------------------------------------- what the administrator does */

@@ -78,6 +78,7 @@ bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int r
 void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page, unsigned int word, uint32_t value)
 {
+	const struct ex_pipe *pipe = &w->processes[process].pipe;
 	struct ex_content *content;
 	unsigned int i;
 
@@ -86,6 +87,18 @@ void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 	for (i = 0; i < EX_WORDS; i++)
 		if (word == EX_WORDS || word == i)
 			content->word[i] = value;
+	if (pipe->region == region && pipe->page == page &&
+	    (word == EX_WORDS || word == pipe->word))
+		model_pipe_gets(w, process, value);
+}
+
+void model_pipe_gets(struct ex_world *w, unsigned int process, uint32_t value)
+{
+	struct ex_pipe *pipe = &w->processes[process].pipe;
+
+	if (pipe->nr < EX_PIPE_VALUES)
+		pipe->value[pipe->nr] = value;
+	pipe->nr++;
 }
 
 void model_written(struct ex_world *w, unsigned int process, unsigned int region,
@@ -159,6 +172,9 @@ void model_write_alone(struct ex_world *w, uint32_t alone, unsigned int word, ui
 		for (i = 0; i < pin->nr && pin->used; i++)
 			if (pin->held[i] == EX_ALONE && pin->alone[i] == alone)
 				pin->content[i].word[word] = value;
+	/* A pipe may have that page. */
+	for (i = 0; i < EX_PROCESSES; i++)
+		model_pipe_gets(w, i, value);
 }
 
 const struct ex_content *model_pin_view(const struct ex_world *w, const struct ex_pin *pin,

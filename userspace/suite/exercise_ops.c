@@ -445,6 +445,7 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 			child->pages[region][page].locked = false;
 	for (region = 0; region < EX_REGIONS; region++)
 		uffd_lose(w, s->other, region, 0, EX_PAGES);
+	child->pipe.full = false;
 	world_adopt(w, s->other, a->pid);
 }
 
@@ -481,7 +482,8 @@ static void effect_exit(struct ex_world *w, const struct ex_step *s,
 		world_kill(w, s->process);
 	else
 		world_bury(w, s->process);
-	/* Its ring ends with it. */
+	/* Its pipe and its ring end with it. */
+	w->processes[s->process].pipe.full = false;
 	for (region = 0; region < EX_PINS; region++)
 		if (w->pins[region].uring && w->pins[region].process == s->process)
 			w->pins[region].used = false;
@@ -1329,6 +1331,10 @@ const struct ex_operation ex_operations[] = {
 	{ "direct",
 	  "Direct I/O of a file: it is read into pages (in), or written from there (out).",
 	  10, RANGE, direct_args, may_direct, act_direct, effect_direct },
+	{ "vmsplice", "vmsplice() gives a word of a page to a pipe of the process: FOLL_GET.",
+	  12, RANGE, word_args, may_vmsplice, act_vmsplice, effect_vmsplice },
+	{ "pipe-read", "The process reads from the pipe what it has given to it.",
+	  8, 0, NULL, may_pipe_read, act_pipe_read, effect_pipe_read },
 	{ "swapoff", "swapoff() brings back what is swapped out; then swapon().",
 	  1, 0, NULL, NULL, act_swapoff, NULL },
 	{ "hugetlb-pool", "The pool of huge pages grows by two pages, and shrinks again.",

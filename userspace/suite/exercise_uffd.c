@@ -433,8 +433,8 @@ void effect_uffd_copy(struct ex_world *w, const struct ex_step *s, const struct 
 /* --------------------------------------------------------------------- move */
 
 /*
- * Errata: 6.12 tries for ever to split a THP that is pinned; and what is a THP nobody knows,
- * so that no page of the region may be.
+ * Errata: 6.12 tries for ever to split a THP that is pinned, or that a pipe has; and what is
+ * a THP nobody knows, so that no page of the region may be.
  */
 static bool may_not_end(const struct ex_world *w, const struct ex_step *s)
 {
@@ -444,6 +444,9 @@ static bool may_not_end(const struct ex_world *w, const struct ex_step *s)
 		return false;
 	for (i = 0; i < EX_PINS; i++)
 		if (w->pins[i].used && w->pins[i].region == s->region)
+			return true;
+	for (i = 0; i < EX_PROCESSES; i++)
+		if (w->processes[i].pipe.full && w->processes[i].pipe.region == s->region)
 			return true;
 	return false;
 }

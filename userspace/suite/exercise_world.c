@@ -54,7 +54,7 @@ void world_become(struct ex_world *w, unsigned int process)
 {
 	my_sock = w->socks[process][1];
 	uffd_forget();
-	uring_forget();
+	io_forget();
 }
 
 void world_leave(enum ex_end how)
