@@ -254,6 +254,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	memset(&world, 0, sizeof(world));
 	world.move_may_not_end = !e->known && errata_find("exercise/uffd-move-of-thp");
 	world.merge_unprotects = !e->known && errata_find("exercise/merge-of-uffd-wp");
+	world.hugetlb_fork_protects = !e->known &&
+				      errata_find("exercise/hugetlb-fork-of-uffd-wp");
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;

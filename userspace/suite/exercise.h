@@ -232,7 +232,8 @@ struct ex_world {
 	unsigned int max_processes;
 	uint32_t last_word;		/* each write has another one */
 	uint32_t last_alone;		/* each page that only pins have has another one */
-	bool move_may_not_end, merge_unprotects;	/* errata are avoided */
+	/* Errata are avoided. */
+	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects;
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];
@@ -520,6 +521,10 @@ void uffd_answer(struct ex_world *w, unsigned int process);
 /* Pages are no longer registered. */
 void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
 	       unsigned int page, unsigned int nr);
+
+/* Entries were dropped. Of hugetlb and files the kernel may keep what was protected. */
+void uffd_dropped(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr);
 
 /* Pages were written to through the mapping: a userfaultfd must have been told. */
 void uffd_written(struct ex_world *w, unsigned int process, unsigned int region,

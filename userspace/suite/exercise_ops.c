@@ -652,10 +652,9 @@ static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
 		return;
 	}
 	model_let_go(w, s->process, s->region, s->page, s->nr);
-	for (i = 0; i < s->nr; i++) {
+	for (i = 0; i < s->nr; i++)
 		page_of(w, s, i)->own = false;
-		page_of(w, s, i)->protected = false;
-	}
+	uffd_dropped(w, s->process, s->region, s->page, s->nr);
 }
 
 /* A write fault, or what is as good: the pages are the process's own, if it worked. */
@@ -867,6 +866,9 @@ static void file_loses(struct ex_world *w, unsigned int region, unsigned int pag
 			if (pin->held[i] == EX_OF_FILE && pin->page + i >= page &&
 			    pin->page + i < page + nr)
 				pin->held[i] = EX_UNKNOWN;
+	for (i = 0; i < EX_PROCESSES; i++)
+		if (w->processes[i].pid)
+			uffd_dropped(w, i, region, page, nr);
 }
 
 /* Private copies stay. */

@@ -111,6 +111,22 @@ void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
 	}
 }
 
+void uffd_dropped(struct ex_world *w, unsigned int process, unsigned int region,
+		  unsigned int page, unsigned int nr)
+{
+	const struct ex_region *r = &w->regions[region];
+	struct ex_page *p = &w->processes[process].pages[region][page];
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		any |= p[i].protected;
+		p[i].protected = false;
+	}
+	if (any && (r->fd >= 0 || r->kind.hugetlb_shift))
+		model_learn_protected(w, process, region, page, nr);
+}
+
 void uffd_written(struct ex_world *w, unsigned int process, unsigned int region,
 		  unsigned int page, unsigned int nr)
 {
@@ -187,7 +203,8 @@ static int give_page(struct ex_world *w, unsigned int process, unsigned int regi
 	char *buffer;
 	int ret;
 
-	if (word & 1)
+	/* There is no zeropage in hugetlb. */
+	if ((word & 1) && !w->regions[region].kind.hugetlb_shift)
 		return ioctl(w->processes[process].uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
 	buffer = calloc(1, size);
 	if (!buffer)
@@ -262,27 +279,50 @@ const char *const uffd_protect_args[] = { "on", "off", NULL };
 const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
 const char *const uffd_move_args[] = { "strict", "holes", NULL };
 
-/* All pages are mapped, in anonymous base pages or THPs, and are in one of the modes. */
+/* All pages are mapped, and are in one of the modes. */
 static bool are_in(const struct ex_world *w, const struct ex_step *s, unsigned int modes)
 {
 	const struct ex_page *p = pages_of_step(w, s);
-	const struct ex_region *region = &w->regions[s->region];
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++)
 		if (!p[i].mapped || p[i].uffd != p[0].uffd || !(modes & 1U << p[i].uffd))
 			return false;
+	return true;
+}
+
+static bool is_anonymous(const struct ex_region *region)
+{
 	return region->fd < 0 && !region->kind.hugetlb_shift;
 }
 
+static bool is_shmem_or_hugetlb(const struct ex_region *region)
+{
+	const struct mapping *mapping = region->kind.mapping;
+
+	return region->kind.hugetlb_shift ||
+	       (mapping && (mapping->backing == BACKING_MEMFD ||
+			    mapping->backing == BACKING_SHMEM_FILE));
+}
+
+/* Of a file the model does not know what is missing. */
 bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 {
-	static int has_async = -1;
+	const struct ex_region *region = &w->regions[s->region];
+	static int has_async = -1, has_shmem;
 
-	if (has_async < 0)
+	if (has_async < 0) {
 		has_async = sys_has_uffd_feature(UFFD_FEATURE_WP_ASYNC);
-	return are_in(w, s, 1U << EX_UFFD_NONE) &&
-	       (s->arg + 1 != EX_UFFD_WP_ASYNC || has_async);
+		has_shmem = sys_has_uffd_feature(UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
+	}
+	if (!are_in(w, s, 1U << EX_UFFD_NONE))
+		return false;
+	if (s->arg + 1 == EX_UFFD_MISSING)
+		return region->fd < 0;
+	if ((s->arg + 1 == EX_UFFD_WP_ASYNC && !has_async) ||
+	    (region->kind.hugetlb_shift && w->hugetlb_fork_protects))
+		return false;
+	return is_anonymous(region) || (has_shmem && is_shmem_or_hugetlb(region));
 }
 
 int act_uffd_register(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -459,7 +499,8 @@ bool may_uffd_move(const struct ex_world *w, const struct ex_step *s)
 	for (i = 0; i < s->nr; i++)
 		if (p[i].locked || p[i].access != EX_WRITE)
 			return false;
-	return are_in(w, s, 1U << EX_UFFD_NONE) && !may_not_end(w, s);
+	return are_in(w, s, 1U << EX_UFFD_NONE) && is_anonymous(&w->regions[s->region]) &&
+	       !may_not_end(w, s);
 }
 
 /* To the other address of the region: as mremap() does, but by pages. */
