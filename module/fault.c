@@ -185,7 +185,7 @@ int ps_cmd_fault(struct ps_ucmd *ucmd)
 		ret = -EINVAL;
 		goto put;
 	}
-	f.results = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	f.results = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 	if (!f.results) {
 		ret = -ENOMEM;
 		goto put;

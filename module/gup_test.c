@@ -22,6 +22,7 @@
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -174,6 +175,7 @@ static int run_test(struct gup_file *f, unsigned int nr, void __user *uarg)
 	int ret, err;
 	ktime_t start;
 
+	nr = array_index_nospec(nr, ARRAY_SIZE(gup_tests));
 	if (copy_from_user(&arg, uarg, offsetofend(struct gup_test, which_pages)))
 		return -EFAULT;
 	if (!arg.nr_pages_per_call ||

@@ -25,6 +25,9 @@
  * all pins of the folio are recorded, and it need not be read again: the folio is complete.
  * That ends when folio_add_pin() or folio_add_pins() add pins, whose takers are not known.
  *
+ * Calls that have begun before tracking are not seen. What such a call pins after a folio
+ * became complete is taken for pins of the sites that are recorded, and so is its unpin.
+ *
  * Owns the table of sites and the leaves, which have the folios. Locks: track_mutex for
  * starting, stopping and reading; inside it the xa_lock of the leaves, which the handlers
  * take, in any context and with interrupts off. It protects the leaves, the folios, and
@@ -43,6 +46,7 @@
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
 #include <linux/memory_hotplug.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/seq_file.h>
@@ -388,6 +392,19 @@ static struct holders *with_room(void *entry)
 	return new;
 }
 
+/* Returns which of the holders a site is; nr_holders(): none. */
+static u32 find_holder(void *entry, u32 site)
+{
+	const struct holders *h = entry;
+	u32 i;
+
+	if (xa_is_value(entry))
+		return unpack(entry).site != site;
+	for (i = 0; i < h->nr && h->holder[i].site != site; i++)
+		;
+	return i;
+}
+
 /* A site has taken @n pins of the folio at @at, which has @pins now, whoever has them. */
 static void add_pins(struct place *at, u32 site, u64 n, u64 pins, u32 time)
 {
@@ -413,13 +430,13 @@ static void add_pins(struct place *at, u32 site, u64 n, u64 pins, u32 time)
 			totals.missed += n;
 		return;
 	}
-	h = entry ? with_room(entry) : NULL;
+	/* An entry whose count is full takes the long form, and no other holder. */
+	i = entry ? find_holder(entry, site) : 0;
+	h = entry && (xa_is_value(entry) || i == nr_holders(entry)) ? with_room(entry) : entry;
 	if (!h) {
 		totals.missed += n;
 		return;
 	}
-	for (i = 0; i < h->nr && h->holder[i].site != site; i++)
-		;
 	if (i == h->nr)
 		h->holder[h->nr++] = (struct holder) { .site = site, .time = time };
 	h->holder[i].count += n;
@@ -482,7 +499,7 @@ static void del_pins(struct place *at, u64 n, u64 pins, u32 time)
 		replace(at, entry, pack(&one, true));
 		return;
 	}
-	h = with_room(entry);
+	h = xa_is_value(entry) ? with_room(entry) : entry;
 	if (!h) {
 		totals.missed += n;
 		return;
@@ -1250,6 +1267,7 @@ static void recycle_sites(struct work_struct *work)
 		sites[i].ended = sites[i].pid &&
 				 !pid_has_task(sites[i].pid, PIDTYPE_TGID);
 		xa_unlock_irq(&leaves);
+		cond_resched();
 	}
 	if (count_held(0, ULONG_MAX))
 		goto unlock;
@@ -1266,6 +1284,7 @@ static void recycle_sites(struct work_struct *work)
 		totals.forgotten++;
 		xa_unlock_irq(&leaves);
 		put_pid(pid);
+		cond_resched();
 	}
 unlock:
 	mutex_unlock(&track_mutex);
@@ -1405,8 +1424,11 @@ static int copy_sites(struct pinscope_holders *cmd)
 	u32 done = 0, i;
 
 	for (i = cmd->next; i < nr_sites && done < cmd->nr; i++) {
-		struct pinscope_site rec = site_record(i);
+		struct pinscope_site rec = site_record(array_index_nospec(i, nr_sites));
 
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		if (!rec.calls || (cmd->pfns && !rec.held))
 			continue;
 		if (!show_stack)

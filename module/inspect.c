@@ -699,7 +699,8 @@ static int inspect_range(struct ps_file *file, struct pinscope_inspect *cmd,
 
 	max = min3((u64)cmd->nr, cmd->len >> PAGE_SHIFT, (u64)MAX_RECORDS);
 	/* One more, which is made before it is known whether there is room for it. */
-	buf.records = kvmalloc_array(max + 1, sizeof(*buf.records), GFP_KERNEL);
+	buf.records = kvmalloc_array(max + 1, sizeof(*buf.records),
+				     GFP_KERNEL_ACCOUNT);
 	if (!buf.records)
 		return -ENOMEM;
 	while (!ret && addr < end && done < cmd->nr) {
