@@ -684,7 +684,7 @@ static int pin_watched(struct fixture *f)
 
 	if (!seen_is_wanted() || !applies(f, PROP_AS_DECLARED))
 		return pinner_pin(f);
-	why = seen_start(f);
+	why = seen_start();
 	if (why)
 		set_verdict(f, PROP_AS_DECLARED, VERDICT_SKIP, why);
 	ret = pinner_pin(f);

@@ -59,11 +59,6 @@ static struct {
 	uint32_t bits[64];		/* of the kernel, by number of the ABI's bit */
 } self;
 
-void seen_want(bool on)
-{
-	wanted = on;
-}
-
 bool seen_is_wanted(void)
 {
 	return wanted;
@@ -270,13 +265,18 @@ static void prepare(int fd)
 			 self.dir);
 }
 
-const char *seen_start(struct fixture *f)
+void seen_want(bool on, int fd)
 {
-	if (self.pid != getpid()) {
-		memset(&self, 0, sizeof(self));
-		self.pid = getpid();
-		prepare(f->fd);
-	}
+	wanted = on;
+	if (!on || self.pid == getpid())
+		return;
+	memset(&self, 0, sizeof(self));
+	self.pid = getpid();
+	prepare(fd);
+}
+
+const char *seen_start(void)
+{
 	if (*self.why)
 		return self.why;
 	start();

@@ -24,21 +24,23 @@ struct seen_call {
 };
 
 /**
- * seen_want() - say whether scenarios that follow are watched
+ * seen_want() - say whether the scenario that follows is watched
  * @on: whether; not before the first call
+ * @fd: from pinscope_open(), to find out the numbers of the flags by
+ *
+ * Before any memory of the scenario is made, since it may fork.
  */
-void seen_want(bool on);
+void seen_want(bool on, int fd);
 
 /* What seen_want() was told. */
 bool seen_is_wanted(void);
 
 /**
- * seen_start() - watch GUP in this process from now on
- * @f: a fixture whose memory is made
+ * seen_start() - watch GUP in this process from now on, after seen_want()
  *
  * Return: NULL, or why it is not possible here.
  */
-const char *seen_start(struct fixture *f);
+const char *seen_start(void);
 
 /**
  * seen_stop() - stop watching

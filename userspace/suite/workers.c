@@ -171,7 +171,8 @@ static void run_one(struct suite_run *run, struct scenario_result *result, bool 
 	lock(run, &result->scenario, true);
 	/* The time that it waited does not count. */
 	atomic_store(&post->began, sys_now_ms());
-	seen_want(result->wanted[PROP_AS_DECLARED]);
+	seen_want(result->wanted[PROP_AS_DECLARED] &&
+		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
 	scenario_run(&result->scenario, fd, &result->record);
 	lock(run, &result->scenario, false);
 	close(fd);
