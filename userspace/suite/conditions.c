@@ -264,10 +264,8 @@ static bool migratable(const struct kind *kind, const struct request *request)
 	const unsigned int stays = KIND_NOT_PRESENT | KIND_NUMA_HINT | KIND_DAX |
 				   KIND_DRIVER;
 
-	/* An erratum: long-term pins of such pages make the kernel warn. */
-	if (kind->hugetlb_shift && running_kernel() < KERNEL(6, 6))
-		return false;
-	return pinnable(kind, request) && !(kind->traits & stays) &&
+	/* Of hugetlb the page of the pool would stay there, for others to get. */
+	return pinnable(kind, request) && !(kind->traits & stays) && !kind->hugetlb_shift &&
 	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO));
 }
 
