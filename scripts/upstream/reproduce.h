@@ -15,8 +15,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/io_uring.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +33,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NO_BUG = 0, BUG = 1, CANNOT_TRY = 4 };
@@ -203,6 +206,63 @@ static inline void show_stack(pid_t pid)
 		printf("%s:\n%.*s", path, (int)len, text);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Of /proc/sys/kernel/tainted: the kernel has complained of a page; it has warned. */
+#define TAINT_BAD_PAGE	(1UL << 5)
+#define TAINT_WARN	(1UL << 9)
+
+static inline bool is_tainted(unsigned long by)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long taint = 0;
+
+	need(file && fscanf(file, "%lu", &taint) == 1, "/proc/sys/kernel/tainted");
+	fclose(file);
+	return taint & by;
+}
+
+/* What two threads do to a file of 2 MiB, see drop_beside_holes(). */
+struct hole_race {
+	char *mem;
+	volatile bool stop;
+	unsigned int writes, holes;
+};
+
+static inline void *write_and_drop(void *arg)
+{
+	struct hole_race *race = arg;
+
+	for (; !race->stop; race->writes++) {
+		*(volatile char *)race->mem = 1;
+		if (madvise(race->mem, THP, MADV_DONTNEED))
+			break;
+	}
+	return arg;
+}
+
+/*
+ * drop_beside_holes(): one thread writes to a mapping of the file and drops it, all that a page
+ * table maps, while the other punches holes; until the kernel is tainted, or for some seconds
+ */
+static inline struct hole_race drop_beside_holes(int fd, unsigned long taint, int seconds)
+{
+	struct hole_race race = { 0 };
+	pthread_t thread;
+	time_t end;
+
+	need(!is_tainted(taint), "the kernel has complained before, and may not do so again");
+	race.mem = map_thp(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	need(!pthread_create(&thread, NULL, write_and_drop, &race), "pthread_create");
+	for (end = time(NULL) + seconds; time(NULL) < end; race.holes++) {
+		need(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, THP),
+		     "fallocate");
+		if (race.holes % 64 == 0 && is_tainted(taint))
+			break;
+	}
+	race.stop = true;
+	pthread_join(thread, NULL);
+	return race;
 }
 
 #endif

@@ -913,15 +913,16 @@ static void test_zones(struct abi_fixture *f)
 	expect_eq(f->mem[0], 'z');
 }
 
-/* The node's own huge pages, of which there were none. */
-static int set_pool_of_node(int node, const char *pages)
+/* Gives a node so many huge pages more. */
+static int add_to_pool_of_node(int node, long pages)
 {
-	char path[120];
+	char path[120], text[24];
 
 	snprintf(path, sizeof(path),
 		 "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB/nr_hugepages", node,
 		 pmd_size >> 10);
-	return sys_write_file(path, pages);
+	snprintf(text, sizeof(text), "%ld", sys_read_number(path) + pages);
+	return sys_write_file(path, text);
 }
 
 /* Before Linux 6.6 GUP warned, so that the module refuses. */
@@ -937,7 +938,7 @@ static void test_movable_hugetlb(struct abi_fixture *f)
 	addr[0] = 'h';
 	need_sys(node >= 0, "a movable node");
 	/* Without one there the page of the pool would go there, and stay. */
-	need_ok(set_pool_of_node(node, "1"));
+	need_ok(add_to_pool_of_node(node, 1));
 	need_sys(!syscall(SYS_move_pages, 0, 1UL, &at, &node, &status, MPOL_MF_MOVE_ALL));
 	expect_eq(status, node);
 	expect_state(f->ctl, addr, movable, PINSCOPE_STATE_LONGTERM_PINNABLE, "moved");
@@ -952,7 +953,7 @@ static void test_movable_hugetlb(struct abi_fixture *f)
 	if (!ret)
 		expect_ok(pinscope_unpin(f->ctl, id));
 	munmap(addr, pmd_size);
-	expect_ok(set_pool_of_node(node, "0"));
+	expect_ok(add_to_pool_of_node(node, -1));
 }
 
 /* --------------------------------------------------------------------- RSS */

@@ -4,7 +4,7 @@
  * others? io_uring pins it, as a registered buffer.
  *
  * Needs a NUMA node that has movable memory only (online_movable, movable_node), and a free
- * huge page of 2 MiB.
+ * huge page of 2 MiB, which stays on that node.
  */
 #include "../reproduce.h"
 

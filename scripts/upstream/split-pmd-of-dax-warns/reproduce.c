@@ -10,14 +10,12 @@
  */
 #include "../reproduce.h"
 #include <sys/stat.h>
-#include <time.h>
 
 #ifndef STATX_ATTR_DAX
 #define STATX_ATTR_DAX	0x00200000
 #endif
 #define SECONDS		60
 #define DELAYS		200
-#define TAINT_WARN	(1UL << 9)
 #define HMM_DEVICE	"/dev/hmm_dmirror0"
 
 /* Of lib/test_hmm_uapi.h. */
@@ -31,16 +29,6 @@ struct hmm_cmd {
 struct race {
 	volatile unsigned int round, calls;
 };
-
-static bool has_warned(void)
-{
-	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
-	unsigned long taint = 0;
-
-	need(file && fscanf(file, "%lu", &taint) == 1, "/proc/sys/kernel/tainted");
-	fclose(file);
-	return taint & TAINT_WARN;
-}
 
 /*
  * The call fails, for a page of a file is not given to a device. Before that GUP has split
@@ -101,7 +89,7 @@ int main(int argc, char **argv)
 	map_hole(mem, fd);
 	need(stat.stx_attributes & STATX_ATTR_DAX, "the file is not mapped by DAX");
 	need(kpageflags(mem) & KPF_THP, "no PMD maps a hole");
-	need(!has_warned(), "the kernel has warned before, and may not do so again");
+	need(!is_tainted(TAINT_WARN), "the kernel has warned before, and may not do so again");
 	ret = split(device, mem);
 	errno = ret;
 	need(ret == EBUSY || ret == EOPNOTSUPP, HMM_DEVICE " did not refuse a file");
@@ -109,7 +97,7 @@ int main(int argc, char **argv)
 	need(child >= 0, "fork");
 	if (!child)
 		split_each_round(device, mem, race);
-	for (end = time(NULL) + SECONDS; time(NULL) < end && !has_warned();) {
+	for (end = time(NULL) + SECONDS; time(NULL) < end && !is_tainted(TAINT_WARN);) {
 		map_hole(mem, fd);
 		race->round++;
 		*(volatile char *)mem = 1;
@@ -117,7 +105,7 @@ int main(int argc, char **argv)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	/* In vmf_insert_pfn_pmd(), or insert_pmd(). */
-	conclude(has_warned() ? BUG : NO_BUG,
+	conclude(is_tainted(TAINT_WARN) ? BUG : NO_BUG,
 		 "the kernel has %swarned (write faults: %u, calls for exclusive access: %u)",
-		 has_warned() ? "" : "not ", race->round, race->calls);
+		 is_tainted(TAINT_WARN) ? "" : "not ", race->round, race->calls);
 }
