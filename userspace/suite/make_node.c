@@ -147,15 +147,17 @@ void node_bind(void)
 	syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes));
 }
 
-/* Only what is on another node than who uses it gets hints. */
-const char *make_numa_hint(struct fixture *f)
+/*
+ * Only what is on another node than who uses it gets hints, so that the process stays
+ * where it is.
+ */
+static const char *wait_for_hints(struct fixture *f, unsigned int here)
 {
 	unsigned long nodes = normal_nodes();
 	volatile char *addr = f->addr;
 	struct timespec begin, now;
-	unsigned int here = 0, spins;
+	unsigned int spins;
 
-	getcpu(NULL, &here);
 	if (here >= 8 * sizeof(nodes) || move_to(f, nodes & ~(1UL << here)))
 		return f->why;
 	/* From here on: what has hints already is not moved by some kernels. */
@@ -175,4 +177,21 @@ const char *make_numa_hint(struct fixture *f)
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	} while (now.tv_sec - begin.tv_sec < 5);
 	return fixture_fails(f, "it gets no NUMA hints");
+}
+
+const char *make_numa_hint(struct fixture *f)
+{
+	cpu_set_t before, one;
+	unsigned int here = 0;
+	const char *why;
+
+	CPU_ZERO(&one);
+	sched_getaffinity(0, sizeof(before), &before);
+	getcpu(&here, NULL);
+	CPU_SET(here, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	getcpu(NULL, &here);
+	why = wait_for_hints(f, here);
+	sched_setaffinity(0, sizeof(before), &before);
+	return why;
 }
