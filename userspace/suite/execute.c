@@ -243,6 +243,27 @@ static void check_fork_after(struct fixture *f)
 		"the child sees what the process wrote after the fork");
 }
 
+static void check_child_untracked(struct fixture *f)
+{
+	struct pinscope_page *pages = NULL;
+	size_t nr = 0;
+	int ret;
+
+	if (!applies(f, PROP_CHILD_UNTRACKED))
+		return;
+	if (fixture_fork(f)) {
+		verdict(f, PROP_CHILD_UNTRACKED, false, "%s", f->why);
+		return;
+	}
+	ret = pinscope_inspect(f->fd, pinscope_pid(f->child.pid), pinscope_addr(f->addr),
+			       sys_page_size(), &pages, &nr);
+	/* Fork copies no entry that a fault can make as well. */
+	verdict(f, PROP_CHILD_UNTRACKED, !ret && !(nr && pages->state & S(UFFD_WP)),
+		"the child's entry has userfaultfd-wp (%s)", ret ? pinscope_errno(ret) : "success");
+	free(pages);
+	fixture_join(f);
+}
+
 /* @content is what the child had when the pin was taken. */
 static void check_both_sides(struct fixture *f, char content)
 {
@@ -741,6 +762,7 @@ static void pin_and_compare(struct fixture *f)
 		!(after.state & S(HAS_FOLIO)),
 		"expected a pin, found a pincount of %d", after.pincount);
 	check_both_sides(f, content);
+	check_child_untracked(f);
 	check_no_leak(f);
 	check_exec(f);
 	check_file_unchanged(f);

@@ -45,6 +45,10 @@ const struct property_row properties[PROPS] = {
 		"tracking",
 		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit; one for writing sets the soft-dirty bit, and clears userfaultfd-wp where that is asynchronous, also by FOLL_FORCE (commit 5535be309971): no tracker of writes is misled.",
 	},
+	[PROP_CHILD_UNTRACKED] = {
+		"child-untracked",
+		"A child of the process has no userfaultfd-wp in its entry: it is not registered with the userfaultfd, and nobody would take the bit away.",
+	},
 	[PROP_RELIABLE] = {
 		"reliable",
 		"The process writes after the call; the pinned page is still its page and has the new content. Until Linux 6.2 that failed for R/O long-term pins of zeropages and of the page cache in private mappings.",

@@ -258,6 +258,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return in(s, COND_UFFD_WP) ||
 		       (is_private(s) && !is_hugetlb(s) &&
 			(!write || in(s, COND_SOFT_DIRTY_CLEARED)));
+	case PROP_CHILD_UNTRACKED:
+		/* Of a page with pins fork makes a copy. */
+		return in(s, COND_UFFD_WP) && !in(s, COND_CHILD) && pinner == &by_module &&
+		       s->request->call == PINSCOPE_CALL_GET_FAST;
 	case PROP_RELIABLE:
 		return rules_is_lasting(s) && !events;
 	case PROP_DEVICE_WRITE:
