@@ -858,7 +858,7 @@ class CoverageTest(WithDirectory):
     def test_outcomes(self):
         """coverage: counts of one branch in several documents add up"""
         text = json.dumps(GCOV) + "\n" + json.dumps(GCOV).replace("./mm", "/src/mm")
-        self.assertEqual(coverage.outcomes(text, "/src", ["do_wp_page"]), {
+        self.assertEqual(coverage.of_functions(coverage.outcomes(text, "/src"), ["do_wp_page"]), {
             ("do_wp_page", "mm/memory.c", 1, 0): 0, ("do_wp_page", "mm/memory.c", 1, 1): 0,
             ("do_wp_page", "mm/memory.c", 2, 0): 6, ("do_wp_page", "mm/memory.c", 2, 1): 0})
 
@@ -869,13 +869,14 @@ class CoverageTest(WithDirectory):
         self.file("src/mm/memory.c", "\tif (pte_same(a, b))\n\tif (unlikely(unshare))\n")
         known = self.file("known", "# comment\n* ; pte_same( ; a race\n")
         options = ("coverage", "--tree", str(self.dir / "src"), "--ours", ours, "--theirs",
-                   theirs, "--known", known)
+                   theirs, "--known", known, "--file", "mm/memory.c")
         status, out, _ = run(*options, "do_wp_page")
         self.assertEqual((status, out), (1, """\
-| function | outcomes of branches | pinscope test | cow and gup_longterm |
+| function | outcomes of branches | pinscope | cow and gup_longterm |
 |---|---|---|---|
 | do_wp_page | 4 | 1 | 0 |
-| all | 4 | 1 (25%) | 0 (0%) |
+| all of these | 4 | 1 (25%) | 0 (0%) |
+| all of mm/memory.c | 5 | 2 (40%) | 1 (20%) |
 
 do_wp_page, mm/memory.c:1, 2: if (pte_same(a, b))
     a race
@@ -885,7 +886,7 @@ do_wp_page, mm/memory.c:2, 1: if (unlikely(unshare))
         self.file("known", "* ; pte_same( ; a race\ndo_wp_page ; unshare ; a reason\n")
         self.assertEqual(run(*options, "do_wp_page")[0], 0)
         status, _, err = run(*options, "no_such")
-        self.assertEqual((status, err), (2, "results.py: expected branches of the functions, "
+        self.assertEqual((status, err), (2, "results.py: expected branches of all of these, "
                                          "found none in gcov's JSON\n"))
 
     def test_known(self):

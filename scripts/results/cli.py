@@ -196,14 +196,13 @@ def do_gcda(args: argparse.Namespace) -> int:
 
 def do_coverage(args: argparse.Namespace) -> int:
     tree = str(args.tree)
-    ours, theirs = (coverage.outcomes(path.read_text(encoding="utf-8"), tree,
-                                      args.function)
+    ours, theirs = (coverage.outcomes(path.read_text(encoding="utf-8"), tree)
                     for path in (args.ours, args.theirs))
-    lines = coverage.table(ours, theirs, args.function)
+    lines = coverage.table(ours, theirs, args.function, args.file)
     if args.table:
         args.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     known = coverage.reasons(args.known.read_text(encoding="utf-8"), args.known.name)
-    missed = coverage.missed(ours, args.tree, known)
+    missed = coverage.missed(coverage.of_functions(ours, args.function), args.tree, known)
     _print([*lines, "", *map(str, missed)])
     return GOOD if all(m.why for m in missed) else BAD
 
@@ -406,6 +405,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--ours", type=Path, required=True, help="JSON of pinscope test")
     sub.add_argument("--theirs", type=Path, required=True,
                      help="JSON of the kernel's selftests")
+    sub.add_argument("--file", action="append", default=[], metavar="NAME",
+                     help="a row for all of this source file, such as mm/gup.c")
     sub.add_argument("--known", type=Path, default=coverage.KNOWN, metavar="FILE",
                      help="the reasons [scripts/coverage.known]")
     sub.add_argument("--table", type=Path, metavar="FILE")

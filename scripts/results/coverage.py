@@ -50,8 +50,8 @@ def _documents(text: str) -> Iterator[dict]:
         yield document
 
 
-def outcomes(text: str, tree: str, functions: Sequence[str]) -> Outcomes:
-    """Counts in what gcov --json-format wrote, of some functions.
+def outcomes(text: str, tree: str) -> Outcomes:
+    """Counts in what gcov --json-format wrote.
 
     tree  the source tree, which is left out of the names of files
 
@@ -65,7 +65,7 @@ def outcomes(text: str, tree: str, functions: Sequence[str]) -> Outcomes:
                 if name.startswith(prefix):
                     name = name[len(prefix):]
             for line in file["lines"]:
-                if line.get("function_name") not in functions:
+                if "function_name" not in line:
                     continue
                 for nr, branch in enumerate(line["branches"]):
                     key = (line["function_name"], name, line["line_number"], nr)
@@ -73,21 +73,33 @@ def outcomes(text: str, tree: str, functions: Sequence[str]) -> Outcomes:
     return dict(sorted(found.items()))
 
 
-def table(ours: Outcomes, theirs: Outcomes, functions: Sequence[str]) -> List[str]:
-    """Outcomes by function: all, and those that came to pass; in Markdown."""
-    if not ours:
-        raise BadCoverage("expected branches of the functions, found none in gcov's JSON")
-    lines = ["| function | outcomes of branches | pinscope test | cow and gup_longterm |",
+def of_functions(found: Outcomes, functions: Sequence[str]) -> Outcomes:
+    """Only those of some functions."""
+    return {key: count for key, count in found.items() if key[0] in functions}
+
+
+def table(ours: Outcomes, theirs: Outcomes, functions: Sequence[str],
+          files: Sequence[str] = ()) -> List[str]:
+    """Outcomes by function: all, and those that came to pass; in Markdown.
+
+    files  each has a row for all of its functions
+    """
+    lines = ["| function | outcomes of branches | pinscope | cow and gup_longterm |",
              "|---|---|---|---|"]
 
-    def reached(of: Outcomes, function: str) -> int:
-        return sum(count > 0 for key, count in of.items() if key[0] == function)
+    def row(field: int, names: Sequence[str]) -> Tuple[int, int, int]:
+        return (sum(key[field] in names for key in ours),
+                *(sum(count > 0 for key, count in of.items() if key[field] in names)
+                  for of in (ours, theirs)))
 
-    rows = [(f, sum(key[0] == f for key in ours), reached(ours, f), reached(theirs, f))
-            for f in functions]
-    lines += [f"| {f} | {n} | {o} | {t} |" for f, n, o, t in rows]
-    n, o, t = (sum(row[i] for row in rows) for i in (1, 2, 3))
-    lines.append(f"| all | {n} | {o} ({100 * o // n}%) | {t} ({100 * t // n}%) |")
+    def total(title: str, n: int, o: int, t: int) -> str:
+        if not n:
+            raise BadCoverage(f"expected branches of {title}, found none in gcov's JSON")
+        return f"| {title} | {n} | {o} ({100 * o // n}%) | {t} ({100 * t // n}%) |"
+
+    lines += ["| {} | {} | {} | {} |".format(f, *row(0, [f])) for f in functions]
+    lines.append(total("all of these", *row(0, functions)))
+    lines += [total(f"all of {file}", *row(1, [file])) for file in files]
     return lines
 
 

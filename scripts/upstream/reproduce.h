@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -179,6 +180,19 @@ static inline void pin_buffer(void *addr)
 	     "IORING_REGISTER_BUFFERS");
 }
 
+#ifndef STATX_ATTR_DAX
+#define STATX_ATTR_DAX	0x00200000
+#endif
+
+static inline void need_dax(int fd)
+{
+	struct statx stat;
+
+	need(!statx(fd, "", AT_EMPTY_PATH, 0, &stat), "statx");
+	errno = 0;
+	need(stat.stx_attributes & STATX_ATTR_DAX, "the file is not mapped by DAX");
+}
+
 /* ended(): has the child ended within some seconds? */
 static inline bool ended(pid_t child, int seconds, int *status)
 {
@@ -227,6 +241,7 @@ struct hole_race {
 	char *mem;
 	volatile bool stop;
 	unsigned int writes, holes;
+	int error;
 };
 
 static inline void *write_and_drop(void *arg)
@@ -235,8 +250,10 @@ static inline void *write_and_drop(void *arg)
 
 	for (; !race->stop; race->writes++) {
 		*(volatile char *)race->mem = 1;
-		if (madvise(race->mem, THP, MADV_DONTNEED))
+		if (madvise(race->mem, THP, MADV_DONTNEED)) {
+			race->error = errno;
 			break;
+		}
 	}
 	return arg;
 }
@@ -262,6 +279,8 @@ static inline struct hole_race drop_beside_holes(int fd, unsigned long taint, in
 	}
 	race.stop = true;
 	pthread_join(thread, NULL);
+	errno = race.error;
+	need(!race.error, "MADV_DONTNEED");
 	return race;
 }
 

@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 	pid_t child;
 
 	need(fd >= 0 && !ftruncate(fd, PAGE) && !pipe(pipes), dir);
+	need_dax(fd);
 	iov.iov_base = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	need(iov.iov_base != MAP_FAILED, "mmap");
 	memset(iov.iov_base, 'A', PAGE);
@@ -31,7 +32,7 @@ int main(int argc, char **argv)
 	if (!child)
 		_exit(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE) ? 1 : 0);
 	errno = 0;
-	need(!ended(child, 1, &status), "punching a hole does not wait for the reference: no DAX?");
+	need(!ended(child, 1, &status), "punching a hole does not wait for the reference");
 
 	/* It has unmapped the page, which comes back; then the reference goes. */
 	need(*(volatile char *)iov.iov_base == 'A', "the page is not the file's any more");

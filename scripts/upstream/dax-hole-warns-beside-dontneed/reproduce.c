@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 	bool warned;
 
 	need(fd >= 0 && !ftruncate(fd, THP), dir);
+	need_dax(fd);
 	race = drop_beside_holes(fd, TAINT_WARN, 60);
 	warned = is_tainted(TAINT_WARN);
 	conclude(warned ? BUG : NO_BUG, "the kernel has %swarned (writes: %u, holes: %u)",

@@ -7,11 +7,7 @@
  * usage: reproduce [DIRECTORY ON A FILE SYSTEM THAT IS MOUNTED WITH DAX]
  */
 #include "../reproduce.h"
-#include <sys/stat.h>
 
-#ifndef STATX_ATTR_DAX
-#define STATX_ATTR_DAX	0x00200000
-#endif
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
 #endif
@@ -20,14 +16,11 @@ int main(int argc, char **argv)
 {
 	const char *dir = argc > 1 ? argv[1] : "/mnt/dax";
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct statx stat;
 	char *addr;
 
 	need(fd >= 0 && !fallocate(fd, 0, 0, THP), dir);
 	addr = map_thp(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-	need(!statx(fd, "", AT_EMPTY_PATH, 0, &stat), "statx");
-	errno = 0;
-	need(stat.stx_attributes & STATX_ATTR_DAX, "the file is not mapped by DAX");
+	need_dax(fd);
 	/* Where blocks and alignment allow it, the first fault maps all by a PMD. */
 	*addr = 'A';
 	need(!madvise(addr, THP, MADV_PAGEOUT), "MADV_PAGEOUT");

@@ -9,11 +9,7 @@
  * usage: reproduce [DIRECTORY ON A FILE SYSTEM THAT IS MOUNTED WITH DAX]
  */
 #include "../reproduce.h"
-#include <sys/stat.h>
 
-#ifndef STATX_ATTR_DAX
-#define STATX_ATTR_DAX	0x00200000
-#endif
 #define SECONDS		60
 #define DELAYS		200
 #define HMM_DEVICE	"/dev/hmm_dmirror0"
@@ -74,7 +70,6 @@ int main(int argc, char **argv)
 	const char *dir = argc > 1 ? argv[1] : "/mnt/dax";
 	int device = open(HMM_DEVICE, O_RDWR | O_CLOEXEC), fd, ret;
 	struct race *race;
-	struct statx stat;
 	time_t end;
 	pid_t child;
 	char *mem;
@@ -82,12 +77,11 @@ int main(int argc, char **argv)
 	need(device >= 0, HMM_DEVICE " (CONFIG_TEST_HMM)");
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	need(fd >= 0 && !ftruncate(fd, THP), dir);
-	need(!statx(fd, "", AT_EMPTY_PATH, 0, &stat), "statx");
+	need_dax(fd);
 	race = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	need(race != MAP_FAILED, "mmap");
 	mem = map_thp(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	map_hole(mem, fd);
-	need(stat.stx_attributes & STATX_ATTR_DAX, "the file is not mapped by DAX");
 	need(kpageflags(mem) & KPF_THP, "no PMD maps a hole");
 	need(!is_tainted(TAINT_WARN), "the kernel has warned before, and may not do so again");
 	ret = split(device, mem);
