@@ -429,10 +429,15 @@ bool may_soft_offline(const struct ex_world *w, const struct ex_step *s)
 	       !uffd_would_wait(w, s, s->process, false);
 }
 
+/* Not of movable memory: a block with such a page does not come online again (Linux 6.11). */
 int act_soft_offline(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	(void)w;
+	struct pinscope_page page = {};
+
 	(void)a;
+	(void)*(volatile char *)r->addr;
+	if (pinscope_page(w->fd, r->addr, &page) || page.state & PINSCOPE_STATE_ZONE_MOVABLE)
+		return 0;
 	return madvise(r->addr, r->len / r->step.nr, MADV_SOFT_OFFLINE) ? -errno : 0;
 }
 

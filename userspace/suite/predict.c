@@ -511,9 +511,11 @@ static bool is_small_batched(const struct glance *l)
 	return is_small(l) && !is(l, S(LRU)) && l->page->refcount == 2 + is(l, S(SWAPCACHE));
 }
 
+/* Whoever reads beside it from swap looks it up, and has a reference for that long. */
 static bool is_small_swapcache(const struct glance *l)
 {
-	return is_small(l) && is(l, S(SWAPCACHE)) && l->page->refcount <= 2;
+	return is_small(l) && is(l, S(SWAPCACHE)) && l->page->mapcount <= 1 &&
+	       l->page->refcount <= 3;
 }
 
 static bool is_small_alone(const struct glance *l)
@@ -841,7 +843,7 @@ static const struct row rows[] = {
 	  "The page was shared, and has one reference more than this process's: if that is of this processor's LRU batch, the page becomes exclusive where it is; else it is copied.",
 	  NULL } },
 	{ is_small_swapcache, { "wp_can_reuse_anon_folio", NONE, NONE, REUSE_OR_COPY, 0, NONE,
-	  "The page is in the swap cache: it becomes exclusive if swap can let go of it, else it is copied.",
+	  "The page is in the swap cache: it becomes exclusive if swap can let go of it and nobody else has a reference, else it is copied.",
 	  NULL } },
 	{ is_small_alone, { "wp_can_reuse_anon_folio", NONE, NONE, FATE_EXCLUSIVE, 0, NONE,
 	  "The page was shared, and nobody else has a reference to it any more: it becomes exclusive where it is.",
