@@ -180,6 +180,8 @@ struct ex_request {
 	uint8_t uffd;		/* enum ex_uffd, of the first page */
 };
 
+enum ex_wrong { EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN };
+
 struct ex_answer {
 	int ret;		/* 0, a negative errno, or EX_DIED */
 	int signal;
@@ -187,6 +189,7 @@ struct ex_answer {
 	uint32_t id;		/* of a pin; or how many pages */
 	pid_t pid;
 	int uffd;		/* the process's userfaultfd; 0: it was not used */
+	enum ex_wrong wrong;	/* what userfaultfd did to a page, against its own rules */
 };
 
 #define EX_DIED	(-1000)

@@ -503,6 +503,22 @@ bool may_uffd_move(const struct ex_world *w, const struct ex_step *s)
 	       !may_not_end(w, s);
 }
 
+/*
+ * What is not exclusive has to stay; what is moved stays dirty, but for a page of zeroes in
+ * a THP, which is split: the shared zeropage may be in its place.
+ */
+static enum ex_wrong judge_move(const struct pinscope_page *before,
+				const struct pinscope_page *after)
+{
+	uint64_t state = before->state;
+
+	if ((state & S(ANON) || state & S(SWAP)) && !(state & S(EXCLUSIVE)))
+		return EX_MOVED_SHARED;
+	if (state & S(DIRTY) && after->state & S(ANON) && !(after->state & S(DIRTY)))
+		return EX_MOVED_AS_CLEAN;
+	return EX_RIGHT;
+}
+
 /* To the other address of the region: as mremap() does, but by pages. */
 int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
@@ -510,12 +526,16 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 		.dst = (uintptr_t)r->to, .src = (uintptr_t)r->addr, .len = r->len,
 		.mode = r->step.arg ? UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0,
 	};
+	static struct pinscope_page before[EX_PAGES];
+	struct pinscope_page after = {};
 	size_t page = r->len / r->step.nr, moved;
 	int fd = open_uffd(false, a), ret;
+	unsigned int i;
 
-	(void)w;
 	if (fd < 0)
 		return fd;
+	for (i = 0; i < r->step.nr; i++)
+		pinscope_page(w->fd, r->addr + i * page, &before[i]);
 	if (mmap(r->to, r->len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return -errno;
@@ -524,6 +544,10 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 		ret = -errno;
 	unregister_range(fd, r->to, r->len);
 	a->id = move.move > 0 ? move.move / page : 0;
+	for (i = 0; i < a->id && !a->wrong; i++) {
+		pinscope_page(w->fd, r->to + i * page, &after);
+		a->wrong = judge_move(&before[i], &after);
+	}
 	moved = a->id * page;
 	if (moved)
 		ex_reserve(r->addr, moved);
@@ -536,10 +560,18 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 void effect_uffd_move(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
 		      const struct ex_answer *a)
 {
+	static const char *const wrongs[] = {
+		[EX_MOVED_SHARED] = "a page that was not exclusive",
+		[EX_MOVED_AS_CLEAN] = "a dirty page, and its entry is clean now",
+	};
 	const struct ex_pin *pin;
 	unsigned int i, at;
 
 	(void)r;
+	if (a->wrong)
+		world_fails(w, "process %u, region %u (%s), pages %u+%u: UFFDIO_MOVE moved %s",
+			    s->process, s->region, w->regions[s->region].kind.name, s->page,
+			    s->nr, wrongs[a->wrong]);
 	model_new_mapping(w, s->process);
 	for (pin = w->pins; pin < w->pins + EX_PINS; pin++) {
 		if (!pin->used || pin->process != s->process || pin->region != s->region)
