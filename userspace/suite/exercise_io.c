@@ -161,6 +161,24 @@ int act_uring_pin(struct ex_world *w, const struct ex_request *r, struct ex_answ
 	return ret ? ret : io_uring_register_buffers(&ring, &buffer, 1);
 }
 
+/* A pin of what must move first fails when that is pinned, say; then GUP pins fewer pages. */
+static bool some_must_move(struct ex_world *w, const struct ex_step *s,
+			   const struct ex_request *r)
+{
+	struct pinscope_page *pages;
+	bool found = false;
+	size_t nr, i;
+
+	if (pinscope_inspect(w->fd, pinscope_pid(w->processes[s->process].pid),
+			     pinscope_addr(r->addr), r->len, &pages, &nr))
+		return false;
+	for (i = 0; i < nr; i++)
+		found |= pages[i].state & PINSCOPE_STATE_HAS_FOLIO &&
+			 !(pages[i].state & PINSCOPE_STATE_LONGTERM_PINNABLE);
+	free(pages);
+	return found;
+}
+
 void effect_uring_pin(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
 		      const struct ex_answer *a)
 {
@@ -169,7 +187,7 @@ void effect_uring_pin(struct ex_world *w, const struct ex_step *s, const struct 
 	/* Memory may be short; and the kernel may not have io_uring. */
 	if (a->ret) {
 		model_learn(w, s->process, s->region, s->page, s->nr);
-		if (a->ret == -EFAULT)
+		if (a->ret == -EFAULT && !some_must_move(w, s, r))
 			world_fails(w,
 				    "process %u, region %u (%s), page %u+%u: io_uring: expected success, found EFAULT",
 				    s->process, s->region, w->regions[s->region].kind.name,
