@@ -346,7 +346,9 @@ static u32 find_site(struct site *key, u64 now)
 		i = free_sites;
 		free_sites = sites[i].next;
 	} else if (nr_sites < max_sites) {
-		i = nr_sites++;
+		i = nr_sites;
+		/* Readers that have track_mutex alone see more sites come. */
+		WRITE_ONCE(nr_sites, i + 1);
 	} else {
 		/* Not for each call that finds no room: it looks at all folios. */
 		schedule_delayed_work(&recycle_work, HZ);
@@ -1262,7 +1264,7 @@ static void recycle_sites(struct work_struct *work)
 	}
 	if (!tracking)
 		goto unlock;
-	for (i = 0; i < nr_sites; i++) {
+	for (i = 0; i < READ_ONCE(nr_sites); i++) {
 		xa_lock_irq(&leaves);
 		sites[i].ended = sites[i].pid &&
 				 !pid_has_task(sites[i].pid, PIDTYPE_TGID);
@@ -1271,7 +1273,7 @@ static void recycle_sites(struct work_struct *work)
 	}
 	if (count_held(0, ULONG_MAX))
 		goto unlock;
-	for (i = 0; i < nr_sites; i++) {
+	for (i = 0; i < READ_ONCE(nr_sites); i++) {
 		struct site *site = &sites[i];
 
 		if (!site->ended || site->is.held)
@@ -1423,8 +1425,8 @@ static int copy_sites(struct pinscope_holders *cmd)
 	bool show_stack = may_see_addresses();
 	u32 done = 0, i;
 
-	for (i = cmd->next; i < nr_sites && done < cmd->nr; i++) {
-		struct pinscope_site rec = site_record(array_index_nospec(i, nr_sites));
+	for (i = cmd->next; i < READ_ONCE(nr_sites) && done < cmd->nr; i++) {
+		struct pinscope_site rec = site_record(array_index_nospec(i, READ_ONCE(nr_sites)));
 
 		cond_resched();
 		if (fatal_signal_pending(current))
@@ -1440,7 +1442,7 @@ static int copy_sites(struct pinscope_holders *cmd)
 		done++;
 	}
 	cmd->nr = done;
-	cmd->next = i < nr_sites ? i : 0;
+	cmd->next = i < READ_ONCE(nr_sites) ? i : 0;
 	return 0;
 }
 
@@ -1522,7 +1524,7 @@ void ps_holders_fill(struct pinscope_page *records, unsigned int nr)
  */
 static void *site_at(loff_t pos)
 {
-	return pos <= nr_sites ? (void *)(uintptr_t)(pos + 1) : NULL;
+	return pos <= READ_ONCE(nr_sites) ? (void *)(uintptr_t)(pos + 1) : NULL;
 }
 
 /* With an error the mutex is not held. */
