@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 #include <linux/vfio.h>
 #include <pthread.h>
 #include <sched.h>
@@ -51,6 +52,15 @@ enum { NO_BUG = 0, BUG = 1, CANNOT_TRY = 4 };
 /* /proc/kpageflags */
 #define KPF_THP		(1ULL << 22)
 #define KPF_ZERO_PAGE	(1ULL << 24)
+
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE	(1ULL << 16)
+#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
+struct uffdio_move {
+	uint64_t dst, src, len, mode;
+	int64_t move;
+};
+#endif
 
 /* conclude(): say why, and end with a status */
 __attribute__((noreturn, format(printf, 2, 3)))

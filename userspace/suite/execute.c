@@ -259,7 +259,8 @@ static void check_child_untracked(struct fixture *f)
 			       sys_page_size(), &pages, &nr);
 	/* Fork copies no entry that a fault can make as well. */
 	verdict(f, PROP_CHILD_UNTRACKED, !ret && !(nr && pages->state & S(UFFD_WP)),
-		"the child's entry has userfaultfd-wp (%s)", ret ? pinscope_errno(ret) : "success");
+		"expected no userfaultfd-wp in the child's entry, found %s",
+		ret ? pinscope_errno(ret) : "it");
 	free(pages);
 	fixture_join(f);
 }

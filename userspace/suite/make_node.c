@@ -181,16 +181,15 @@ static const char *wait_for_hints(struct fixture *f, unsigned int here)
 
 const char *make_numa_hint(struct fixture *f)
 {
+	unsigned int cpu = 0, here = 0;
 	cpu_set_t before, one;
-	unsigned int here = 0;
 	const char *why;
 
 	CPU_ZERO(&one);
 	sched_getaffinity(0, sizeof(before), &before);
-	getcpu(&here, NULL);
-	CPU_SET(here, &one);
+	getcpu(&cpu, &here);
+	CPU_SET(cpu, &one);
 	sched_setaffinity(0, sizeof(one), &one);
-	getcpu(NULL, &here);
 	why = wait_for_hints(f, here);
 	sched_setaffinity(0, sizeof(before), &before);
 	return why;

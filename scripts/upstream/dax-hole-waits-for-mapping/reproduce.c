@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	need(iov.iov_base != MAP_FAILED, "mmap");
 	memset(iov.iov_base, 'A', PAGE);
 	need(vmsplice(pipes[1], &iov, 1, 0) == PAGE, "vmsplice");
-	/* Not to be inherited by who punches. */
+	/* The child, which punches, does not map it. */
 	need(!madvise(iov.iov_base, PAGE, MADV_DONTFORK), "MADV_DONTFORK");
 	child = fork();
 	need(child >= 0, "fork");

@@ -4,16 +4,6 @@
  * them and they are unmapped? Needs root, and that nobody else uses KSM meanwhile.
  */
 #include "../reproduce.h"
-#include <linux/userfaultfd.h>
-
-#ifndef UFFD_FEATURE_MOVE
-#define UFFD_FEATURE_MOVE	(1ULL << 16)
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
-struct uffdio_move {
-	uint64_t dst, src, len, mode;
-	int64_t move;
-};
-#endif
 
 #define KSM	"/sys/kernel/mm/ksm/"
 #define LEN	(16 * PAGE)

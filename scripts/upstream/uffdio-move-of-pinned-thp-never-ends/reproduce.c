@@ -5,17 +5,6 @@
  * io_uring pins. Needs userfaultfd: root, or vm.unprivileged_userfaultfd.
  */
 #include "../reproduce.h"
-#include <linux/userfaultfd.h>
-
-/* Since Linux 6.8; older headers do not have it. */
-#ifndef UFFDIO_MOVE
-#define UFFD_FEATURE_MOVE	(1ULL << 16)
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
-struct uffdio_move {
-	uint64_t dst, src, len, mode;
-	int64_t move;
-};
-#endif
 
 /* Where userfaultfd waits for pages. */
 static char *map_destination(int fd)
