@@ -52,8 +52,12 @@
 /* Bytes of the disk, and of each request to it. */
 #define SPAN		(BOUNCE_SIZE / 4)
 
-/* Entries of the queue. */
-#define ENTRIES		8
+/*
+ * Entries of the queue. A request takes three. There is room for all that a disk of SPAN bytes
+ * can have in flight, a page each: 7.3 comes to a stop when a request finds no room, see
+ * scripts/upstream/vduse-kick-deadlocks-with-interrupt.
+ */
+#define ENTRIES		256
 
 /* How long anything may take, in milliseconds: on a busy machine several seconds. */
 #define PATIENCE_MS	20000
