@@ -173,7 +173,7 @@ static void add_string(struct message *m, int type, const char *string)
 
 	attr->nla_type = type;
 	attr->nla_len = NLA_HDRLEN + strlen(string) + 1;
-	strcpy((char *)attr + NLA_HDRLEN, string);
+	memcpy((char *)attr + NLA_HDRLEN, string, strlen(string) + 1);
 	m->nl.nlmsg_len += NLA_ALIGN(attr->nla_len);
 }
 
@@ -332,6 +332,6 @@ int main(void)
 			still = -1;
 		was = shared->nr_turns;
 	}
-	conclude(BUG, "processor %d has run nothing for %d s, after %lu reads", SERVER_CPU, PATIENCE,
-		 shared->nr_reads);
+	conclude(BUG, "processor %d has run nothing for %d s, after %lu reads", SERVER_CPU,
+		 PATIENCE, shared->nr_reads);
 }
