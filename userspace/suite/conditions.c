@@ -111,6 +111,19 @@ static const char *enter_mlocked(struct fixture *f)
 	return NULL;
 }
 
+/* Writeback makes the entry read-only again, at any time. */
+static const char *enter_written(struct fixture *f)
+{
+	int tries;
+
+	for (tries = 0; tries < 10; tries++) {
+		fixture_process_writes(f, 'w');
+		if (fixture_page(f).state & PINSCOPE_STATE_WRITABLE)
+			return NULL;
+	}
+	return fixture_fails(f, "the process wrote, and its entry is not writable");
+}
+
 /*
  * A child has all of the pages but the @len bytes at @alone; then the process
  * collapses the whole range. A VMA with VM_DONTCOPY of its own cannot be collapsed
@@ -205,6 +218,13 @@ static bool forkable(const struct kind *kind, const struct request *request)
 	     !(calls[request->call].traits & CALL_BASIC)))
 		return false;
 	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE));
+}
+
+/* Elsewhere the entry of a fresh page is writable. */
+static bool write_notified(const struct kind *kind, const struct request *request)
+{
+	(void)request;
+	return kind->traits & KIND_WRITE_NOTIFY;
 }
 
 /* hugetlb_wp() goes by who maps a page, on purpose, not by references. */
@@ -337,6 +357,12 @@ const struct condition conditions[] = {
 		.what =
 			"mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
 		.enter = enter_mlocked, .applies = lockable, .traits = COND_WRITES,
+	}, {
+		.name = "written",
+		.what =
+			"The process has written to the page of a file whose file system tracks writes, so that its entry is writable: GUP-fast, which looks at no VMA, must refuse a long-term pin for writing all the same (commit a6e79df92e4a).",
+		.enter = enter_written, .applies = write_notified,
+		.traits = COND_WRITES | COND_ALONE,
 	}, {
 		.name = "movable",
 		.what =

@@ -488,6 +488,45 @@ static void check_events(struct fixture *f)
 	}
 }
 
+/*
+ * The process dirties the page, and writeback cleans it and its entry, before the pinner writes:
+ * only the release tells of that. Page cache that somebody maps stays.
+ */
+static void check_written_back(struct fixture *f)
+{
+	size_t page = sys_page_size();
+	unsigned char resident;
+	char byte = 'D';
+	uint32_t id;
+	int ret;
+
+	if (!applies(f, PROP_WRITTEN_BACK))
+		return;
+	fixture_process_writes(f, 'C');
+	ret = pinscope_pin(f->fd, f->scenario.request->call, f->scenario.request->gup_flags,
+			   f->addr, page, &id);
+	verdict(f, PROP_WRITTEN_BACK, !ret, "expected a second pin, found %s",
+		pinscope_errno(ret));
+	if (ret)
+		return;
+	fsync(f->m.fd);
+	ret = pinscope_write(f->fd, id, 0, &byte, 1);
+	if (!ret)
+		ret = pinscope_unpin_part(f->fd, id, 0, 0, PINSCOPE_UNPIN_DIRTY, NULL);
+	verdict(f, PROP_WRITTEN_BACK, !ret, "expected a write and a release, found %s",
+		pinscope_errno(ret));
+	fsync(f->m.fd);
+	madvise(f->addr, f->len, MADV_DONTNEED);
+	posix_fadvise(f->m.fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (mincore(f->addr, page, &resident) || resident & 1) {
+		set_verdict(f, PROP_WRITTEN_BACK, VERDICT_SKIP,
+			    "the page stays in the page cache: try again with --jobs 1");
+		return;
+	}
+	verdict(f, PROP_WRITTEN_BACK, process_sees(f) == byte,
+		"the pinner wrote 0x%x, and the file has 0x%x", byte, process_sees(f));
+}
+
 /* -------------------------------------------------------------- many pages */
 
 static bool pin_of_many_is_mapped(struct fixture *f, uint32_t id, char *addr)
@@ -770,6 +809,7 @@ static void pin_and_compare(struct fixture *f)
 	check_rss(f);
 	check_events(f);
 	check_released(f);
+	check_written_back(f);
 	check_many_pages(f);
 }
 

@@ -141,6 +141,10 @@ const struct property_row properties[PROPS] = {
 		"counts",
 		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",
 	},
+	[PROP_WRITTEN_BACK] = {
+		"written-back",
+		"What the pinner has written to a page of a file that was clean, and has released as dirty, is in the file once the page is written back and is no longer in the page cache.",
+	},
 	[PROP_MANY_PAGES] = {
 		"many-pages",
 		"The same call pins most of the memory at once, from the middle of a folio on and across three VMAs: it holds the pages that the process sees. Where a page is unmapped it pins those before the hole only.",

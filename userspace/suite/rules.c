@@ -60,10 +60,12 @@ bool rules_takes_pins(const struct scenario *s)
 
 /*
  * Truncation of DAX waits for pins, so that mm grants none for long. And pinscope does not
- * have GUP split the PMD of a shared mapping: mm might warn.
+ * have GUP split the PMD of a shared mapping of DAX: mm might warn. A hugetlb page is not split.
  */
-static bool is_refused_dax(const struct scenario *s)
+static bool is_unsupported(const struct scenario *s)
 {
+	if (is_hugetlb(s))
+		return asks(s, F(SPLIT_PMD));
 	return is(s, KIND_DAX) &&
 	       asks(s, F(LONGTERM) | (is_private(s) ? 0 : F(SPLIT_PMD)));
 }
@@ -165,7 +167,7 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 {
 	bool write = asks(s, F(WRITE));
 
-	if (is(s, KIND_VMA_REFUSED) || is_refused_dax(s) || pinner_refuses(s))
+	if (is(s, KIND_VMA_REFUSED) || is_unsupported(s) || pinner_refuses(s))
 		return OUTCOME_REFUSED;
 	if (write && in(s, COND_READONLY) && !forces(s) &&
 	    s->request->call != PINSCOPE_CALL_PIN_MEMFD)
@@ -218,7 +220,7 @@ int rules_errno(const struct scenario *s)
 		return -ENOMEM;
 	if (is_fast_only(s))
 		return -EAGAIN;
-	if (is_refused_dax(s))
+	if (is_unsupported(s))
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
 		return -EHWPOISON;
@@ -227,7 +229,7 @@ int rules_errno(const struct scenario *s)
 
 bool rules_apply(const struct scenario *s, enum property property)
 {
-	bool refused = is(s, KIND_VMA_REFUSED) || is_refused_dax(s) || pinner_refuses(s);
+	bool refused = is(s, KIND_VMA_REFUSED) || is_unsupported(s) || pinner_refuses(s);
 	const struct pinner *pinner = s->request->pinner;
 	bool write = asks(s, F(WRITE));
 	bool events = in(s, COND_WRITE_BLOCKS);
@@ -331,6 +333,11 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
+	case PROP_WRITTEN_BACK:
+		/* It goes to the disk and back: one request. */
+		return is_held(s) && is(s, KIND_WRITE_NOTIFY) && write && in(s, COND_FRESH) &&
+		       pinner == &by_module &&
+		       s->request->call == PINSCOPE_CALL_PIN_FAST;
 	case PROP_MANY_PAGES:
 		return rules_is_lasting(s) && pinner == &by_module && in(s, COND_FRESH) &&
 		       !is_fast_only(s) && !is(s, KIND_GIGANTIC | KIND_DAX) &&
@@ -387,8 +394,8 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	/* Until Linux 6.6 GUP honoured NUMA hints, which takes a fault. */
 	if (asks(s, F(NOFAULT)) && is(s, KIND_NUMA_HINT))
 		return false;
-	/* This means something for hugetlb in some kernels only. */
-	if (asks(s, F(SPLIT_PMD)) && is_hugetlb(s))
+	/* Until Linux 6.10 GUP took hugetlb pages before it looked at this. */
+	if (asks(s, F(SPLIT_PMD)) && is_hugetlb(s) && running_kernel() < KERNEL(6, 10))
 		return false;
 	/* What is split is no longer the same page. */
 	if (asks(s, F(SPLIT_PMD)) && (s->kind->has & S(HUGE_ZEROPAGE)))
