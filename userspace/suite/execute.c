@@ -192,6 +192,11 @@ static void check_entry(struct fixture *f, enum outcome outcome,
 		pinscope_names(pinscope_state_names, gained & (S(WRITABLE) | S(DIRTY)),
 			       names, sizeof(names)));
 	check_tracking(f, before->state, after->state);
+	verdict(f, PROP_NUMA_HINT, !(after->state & S(NUMA_HINT)) ==
+		asks(f, F(HONOR_NUMA_FAULT)),
+		"expected %s NUMA hint in the entry, found %s",
+		asks(f, F(HONOR_NUMA_FAULT)) ? "no" : "the",
+		after->state & S(NUMA_HINT) ? "one" : "none");
 }
 
 /* --------------------------------------------------- while it is held */

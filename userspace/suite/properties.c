@@ -45,6 +45,10 @@ const struct property_row properties[PROPS] = {
 		"tracking",
 		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit; one for writing sets the soft-dirty bit, and clears userfaultfd-wp where that is asynchronous, also by FOLL_FORCE (commit 5535be309971): no tracker of writes is misled.",
 	},
+	[PROP_NUMA_HINT] = {
+		"numa-hint",
+		"A pin for reading leaves a NUMA hint in the entry, and takes it as a fault only with FOLL_HONOR_NUMA_FAULT (Linux 6.6, commit d74943a2f3cd): who looks at memory from outside does not tell the scheduler where it is used.",
+	},
 	[PROP_CHILD_UNTRACKED] = {
 		"child-untracked",
 		"A child of the process has no userfaultfd-wp in its entry: it is not registered with the userfaultfd, and nobody would take the bit away.",

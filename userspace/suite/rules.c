@@ -260,6 +260,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return in(s, COND_UFFD_WP) ||
 		       (is_private(s) && !is_hugetlb(s) &&
 			(!write || in(s, COND_SOFT_DIRTY_CLEARED)));
+	case PROP_NUMA_HINT:
+		/* A write needs a fault. */
+		return is(s, KIND_NUMA_HINT) && !write && pinner == &by_module &&
+		       in(s, COND_FRESH) && running_kernel() >= KERNEL(6, 6);
 	case PROP_CHILD_UNTRACKED:
 		/* Of a page with pins fork makes a copy. */
 		return in(s, COND_UFFD_WP) && !in(s, COND_CHILD) && pinner == &by_module &&
