@@ -53,9 +53,9 @@
 #define SPAN		(BOUNCE_SIZE / 4)
 
 /*
- * Entries of the queue. A request takes three. There is room for all that a disk of SPAN bytes
- * can have in flight, a page each: 7.3 comes to a stop when a request finds no room, see
- * scripts/upstream/vduse-kick-deadlocks-with-interrupt.
+ * Entries of the queue. A request takes three, and a read of SPAN bytes may be a request for
+ * each page: there is room for that. 7.3 deadlocks when a request finds none, see
+ * scripts/upstream/vduse-kick-deadlocks-with-interrupt; a second reader at once might do that.
  */
 #define ENTRIES		256
 

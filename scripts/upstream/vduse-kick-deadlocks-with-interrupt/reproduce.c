@@ -2,9 +2,9 @@
 /*
  * Does a disk on VDUSE whose queue is full stop two processors?
  *
- * Needs the modules vduse and virtio_vdpa, root, and four processors. When the bug is there, two
- * of them spin with interrupts disabled, or three, when one runs the disk's queue. Processor 0
- * says so: it is spared when the kernel is booted with isolcpus=0-2.
+ * Needs the modules vduse, virtio_vdpa and virtio_blk, root, and four processors. When the bug
+ * is there, two of them spin with interrupts disabled, or three, when one runs the disk's queue.
+ * Processor 0 says so: it is spared when the kernel is booted with isolcpus=0-2.
  */
 #include "../reproduce.h"
 #include <glob.h>
@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 
 #define NAME		"reproduce"
-#define BOUNCE_SIZE	(64UL << 20)
 #define SECTORS		2048
 #define READERS		8
 #define SECONDS		20	/* how long is tried */
@@ -86,8 +85,7 @@ static void *at(uint64_t iova)
 {
 	if (rings.addr && iova >= rings.start && iova <= rings.last)
 		return rings.addr + (iova - rings.start);
-	if (!bounce.addr && !map_range(&bounce, 0))
-		_exit(CANNOT_TRY);
+	need(bounce.addr || map_range(&bounce, 0), "the bounce buffer");
 	return bounce.addr + iova;
 }
 
@@ -111,6 +109,7 @@ static void serve_queue(void)
 		used->ring[served % queue.num] = (struct vring_used_elem) { head, 1 };
 		__atomic_store_n(&used->idx, ++served, __ATOMIC_RELEASE);
 		ioctl(dev, VDUSE_VQ_INJECT_IRQ, &index);
+		shared->nr_turns++;
 	}
 }
 
@@ -152,9 +151,12 @@ static void *reader(void *arg)
 			    -1, 0);
 	int fd = open(disk, O_RDONLY | O_DIRECT | O_CLOEXEC);
 
+	need(fd >= 0 && buffer != MAP_FAILED, disk);
 	pin_to(READERS_CPU);
-	while (!shared->stop_readers && pread(fd, buffer, PAGE, 0) == (ssize_t)PAGE)
+	while (!shared->stop_readers) {
+		need(pread(fd, buffer, PAGE, 0) == (ssize_t)PAGE, "a read of the disk");
 		__atomic_add_fetch(&shared->nr_reads, 1, __ATOMIC_RELAXED);
+	}
 	close(fd);
 	return arg;
 }
@@ -255,7 +257,8 @@ static void make_device(void)
 	need(control >= 0, "/dev/vduse/control: modprobe vduse");
 	need(!access("/sys/bus/vdpa/drivers/virtio_vdpa", F_OK), "modprobe virtio_vdpa");
 	need(!ioctl(control, VDUSE_SET_API_VERSION, &version), "VDUSE_SET_API_VERSION");
-	need(!ioctl(control, VDUSE_CREATE_DEV, &made), "VDUSE_CREATE_DEV");
+	need(!ioctl(control, VDUSE_CREATE_DEV, &made),
+	     "VDUSE_CREATE_DEV; EEXIST is of a device that an earlier run has left");
 	dev = open("/dev/vduse/" NAME, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	need(dev >= 0, "/dev/vduse/" NAME);
 	need(!ioctl(dev, VDUSE_VQ_SETUP, &vq), "VDUSE_VQ_SETUP");
@@ -273,6 +276,7 @@ static void find_disk(void)
 
 static void remove_device(void)
 {
+	static const char name[VDUSE_NAME_MAX] = NAME;
 	int i;
 
 	shared->stop_readers = true;
@@ -282,7 +286,7 @@ static void remove_device(void)
 	shared->stop_server = true;
 	pthread_join(server_thread, NULL);
 	close(dev);
-	ioctl(control, VDUSE_DESTROY_DEV, NAME);
+	ioctl(control, VDUSE_DESTROY_DEV, name);
 }
 
 /* The disk's own process, which does not end when the bug is there. */
@@ -310,7 +314,7 @@ static void read_disk(void)
 int main(void)
 {
 	unsigned long was = 0;
-	int still, status;
+	int still, seconds, status;
 	pid_t child;
 
 	errno = 0;
@@ -322,7 +326,9 @@ int main(void)
 	if (!child)
 		read_disk();
 	pin_to(OBSERVER_CPU);
-	for (still = 0; still < PATIENCE; still++) {
+	for (still = 0, seconds = 0; still < PATIENCE; still++, seconds++) {
+		errno = 0;
+		need(seconds < SECONDS + 60, "the device cannot be made, or not be removed");
 		if (ended(child, 1, &status)) {
 			if (!WIFEXITED(status) || WEXITSTATUS(status))
 				_exit(CANNOT_TRY);
