@@ -29,7 +29,7 @@
 #define MOVE_MS		500
 
 /* For ksmd to merge what is equal. */
-#define MERGE_MS	2000
+#define MERGE_MS	10000
 
 #define NODE1	"/sys/devices/system/node/node1"
 
