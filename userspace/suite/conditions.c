@@ -220,7 +220,7 @@ static bool forkable(const struct kind *kind, const struct request *request)
 	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE));
 }
 
-/* Elsewhere the entry of a fresh page is writable. */
+/* In other shared mappings the entry of a fresh page is writable. */
 static bool write_notified(const struct kind *kind, const struct request *request)
 {
 	(void)request;
