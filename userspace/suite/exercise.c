@@ -256,6 +256,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.merge_unprotects = !e->known && errata_find("exercise/merge-of-uffd-wp");
 	world.hugetlb_fork_protects = !e->known &&
 				      errata_find("exercise/hugetlb-fork-of-uffd-wp");
+	world.hole_takes_folio = !e->known && errata_find("exercise/hole-beside-pin");
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;

@@ -853,7 +853,10 @@ static int act_punch(struct ex_world *w, const struct ex_request *r, struct ex_a
 			 word_offset(w, &r->step, r->step.page, 0), r->len) ? -errno : 0;
 }
 
-/* The file has zeroes there. Whether a pin has another page than the file is open. */
+/*
+ * The file has zeroes there. Whether a pin has another page than the file is open; by a known
+ * bug of kernels also where the pin is of pages beside, in the same folio.
+ */
 static void file_loses(struct ex_world *w, unsigned int region, unsigned int page,
 		       unsigned int nr)
 {
@@ -863,8 +866,9 @@ static void file_loses(struct ex_world *w, unsigned int region, unsigned int pag
 	memset(&w->regions[region].file[page], 0, nr * sizeof(struct ex_content));
 	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
 		for (i = 0; i < pin->nr && pin->used && pin->region == region; i++)
-			if (pin->held[i] == EX_OF_FILE && pin->page + i >= page &&
-			    pin->page + i < page + nr)
+			if (pin->held[i] == EX_OF_FILE &&
+			    (w->hole_takes_folio ||
+			     (pin->page + i >= page && pin->page + i < page + nr)))
 				pin->held[i] = EX_UNKNOWN;
 	for (i = 0; i < EX_PROCESSES; i++)
 		if (w->processes[i].pid)

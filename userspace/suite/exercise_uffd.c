@@ -504,17 +504,17 @@ bool may_uffd_move(const struct ex_world *w, const struct ex_step *s)
 }
 
 /*
- * What is not exclusive has to stay; what is moved stays dirty, but for a page of zeroes in
- * a THP, which is split: the shared zeropage may be in its place.
+ * What is not exclusive has to stay, and what is moved stays dirty. But for a page of zeroes
+ * in a THP, which is split: the shared zeropage may be in its place, and that is moved.
  */
 static enum ex_wrong judge_move(const struct pinscope_page *before,
 				const struct pinscope_page *after)
 {
-	uint64_t state = before->state;
+	const uint64_t own = S(ANON) | S(SWAP);
 
-	if ((state & S(ANON) || state & S(SWAP)) && !(state & S(EXCLUSIVE)))
+	if (before->state & own && after->state & own && !(before->state & S(EXCLUSIVE)))
 		return EX_MOVED_SHARED;
-	if (state & S(DIRTY) && after->state & S(ANON) && !(after->state & S(DIRTY)))
+	if (before->state & S(DIRTY) && after->state & S(ANON) && !(after->state & S(DIRTY)))
 		return EX_MOVED_AS_CLEAN;
 	return EX_RIGHT;
 }
