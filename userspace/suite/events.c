@@ -241,6 +241,46 @@ static enum verdict by_soft_offline(struct fixture *f)
 	return VERDICT_PASS;
 }
 
+/*
+ * What happens to the second page of a large folio of a file. The first is the page under
+ * test; where a write to it made it dirty, writeback comes before, so that the folio is clean.
+ */
+static enum verdict by_punch_beside(struct fixture *f)
+{
+	size_t page = sys_page_size();
+
+	fsync(f->m.fd);
+	return fallocate(f->m.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page, page) ?
+	       VERDICT_NONE : VERDICT_PASS;
+}
+
+static enum verdict by_truncate_beside(struct fixture *f)
+{
+	fsync(f->m.fd);
+	return ftruncate(f->m.fd, sys_page_size()) ||
+	       ftruncate(f->m.fd, 2 * f->scenario.kind->folio_size) ?
+	       VERDICT_NONE : VERDICT_PASS;
+}
+
+static enum verdict by_direct_beside(struct fixture *f)
+{
+	size_t page = sys_page_size();
+	char path[40], *buffer;
+	enum verdict verdict = VERDICT_NONE;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->m.fd);
+	fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	buffer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fd >= 0 && buffer != MAP_FAILED && pwrite(fd, buffer, page, page) == (ssize_t)page)
+		verdict = VERDICT_PASS;
+	if (buffer != MAP_FAILED)
+		munmap(buffer, page);
+	if (fd >= 0)
+		close(fd);
+	return verdict;
+}
+
 /* Not of what is locked. */
 static enum verdict by_dontneed(struct fixture *f)
 {
@@ -273,6 +313,9 @@ const struct event events[] = {
 	{ PROP_MLOCK_AFTER, by_mlock, false, false },
 	{ PROP_MERGE_AFTER, by_merge, false, false },
 	{ PROP_SOFT_OFFLINE_AFTER, by_soft_offline, false, false },
+	{ PROP_PUNCH_BESIDE_AFTER, by_punch_beside, false, false },
+	{ PROP_DIRECT_BESIDE_AFTER, by_direct_beside, false, false },
+	{ PROP_TRUNCATE_BESIDE_AFTER, by_truncate_beside, false, false },
 	{ PROP_DONTNEED_AFTER, by_dontneed, true, false },
 	{ PROP_PUNCH_AFTER, by_punch, false, true },
 	{ PROP_TRUNCATE_AFTER, by_truncate, true, true },

@@ -65,6 +65,7 @@ const char *make_memfd_thp(struct fixture *f);
 const char *make_file_rdonly(struct fixture *f);
 const char *make_file_thp(struct fixture *f);
 const char *make_file_thp_shared(struct fixture *f);
+const char *make_file_thp_shared_pte_mapped(struct fixture *f);
 const char *make_file_thp_pte_mapped(struct fixture *f);
 bool has_file_thp(const char *dir);
 const char *make_dax(struct fixture *f);

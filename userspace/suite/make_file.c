@@ -194,12 +194,12 @@ const char *make_file_thp_shared(struct fixture *f)
 }
 
 /* The folio is in the page cache; then it is mapped where no PMD fits. */
-const char *make_file_thp_pte_mapped(struct fixture *f)
+static const char *map_by_ptes(struct fixture *f, int flags)
 {
 	size_t base = sys_page_size();
 	char *addr;
 
-	if (map_large_file(f, MAP_PRIVATE))
+	if (map_large_file(f, flags))
 		return f->why;
 	addr = f->addr;
 	if (mmap(addr, f->len, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
@@ -207,12 +207,22 @@ const char *make_file_thp_pte_mapped(struct fixture *f)
 		return fixture_fails(f, "mmap: %s", pinscope_errno(errno));
 	f->len -= base;
 	f->addr += base;
-	if (map_over(f, f->m.fd, f->len, MAP_PRIVATE))
+	if (map_over(f, f->m.fd, f->len, flags))
 		return f->why;
 	if (!fixture_page(f).folio_order)
 		return fixture_fails(f,
 				     "expected a large folio, readahead made a base page: is there memory for it?");
 	return NULL;
+}
+
+const char *make_file_thp_pte_mapped(struct fixture *f)
+{
+	return map_by_ptes(f, MAP_PRIVATE);
+}
+
+const char *make_file_thp_shared_pte_mapped(struct fixture *f)
+{
+	return map_by_ptes(f, MAP_SHARED);
 }
 
 /* Makes such memory once, to see whether the file system can. */

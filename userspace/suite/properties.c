@@ -129,6 +129,18 @@ const struct property_row properties[PROPS] = {
 		"soft-offline-after",
 		"MADV_SOFT_OFFLINE wants to move the page elsewhere while the pin is held, to use its memory no longer; the process writes, and the pinned page is still its page.",
 	},
+	[PROP_PUNCH_BESIDE_AFTER] = {
+		"punch-beside-after",
+		"fallocate() punches a hole into the file, the next page of the folio, while the pin is held; the process reads its content and writes, and the pinned page is still its page.",
+	},
+	[PROP_TRUNCATE_BESIDE_AFTER] = {
+		"truncate-beside-after",
+		"ftruncate() takes the next page of the folio away from the file while the pin is held; the process reads its content and writes, and the pinned page is still its page.",
+	},
+	[PROP_DIRECT_BESIDE_AFTER] = {
+		"direct-beside-after",
+		"Direct I/O writes to the next page of the folio while the pin is held; the process reads its content and writes, and the pinned page is still its page.",
+	},
 	[PROP_DONTNEED_AFTER] = {
 		"dontneed-after",
 		"MADV_DONTNEED takes the page away from a private mapping, which ends the promise: the process gets other memory, and the pinned page keeps its content. A shared mapping gets the same page of the file again.",

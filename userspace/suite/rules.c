@@ -326,6 +326,14 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
 		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST &&
 		       write && !is(s, KIND_DAX | KIND_DRIVER);
+	case PROP_PUNCH_BESIDE_AFTER:
+	case PROP_TRUNCATE_BESIDE_AFTER:
+	case PROP_DIRECT_BESIDE_AFTER:
+		/* Each may take the page, by a known bug of kernels: one for each request. */
+		return is_held(s) && is(s, KIND_WRITE_NOTIFY) && is(s, KIND_LARGE_FOLIO) &&
+		       property == (s->request->call != PINSCOPE_CALL_PIN_FAST ?
+				    PROP_PUNCH_BESIDE_AFTER :
+				    write ? PROP_DIRECT_BESIDE_AFTER : PROP_TRUNCATE_BESIDE_AFTER);
 	case PROP_DONTNEED_AFTER:
 		return is_held(s) && !events && !is_hugetlb(s) &&
 		       !(is_private(s) && is_truncatable(s));
