@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -884,6 +885,62 @@ static void effect_punch(struct ex_world *w, const struct ex_step *s,
 		file_loses(w, s->region, s->page, s->nr);
 }
 
+enum { EX_FILL_WRITE, EX_FILL_ANEW, EX_FILL_DIRECT };
+
+static const char *const file_fill_args[] = {
+	[EX_FILL_WRITE] = "write", [EX_FILL_ANEW] = "anew", [EX_FILL_DIRECT] = "direct", NULL
+};
+
+/* Where there is a hole, write() makes large folios. What allows no direct I/O is left alone. */
+static int act_file_fill(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct ex_region *region = region_of(w, &r->step);
+	char path[40], *buffer;
+	bool direct = r->step.arg == EX_FILL_DIRECT;
+	int fd = region->fd;
+	ssize_t done;
+	size_t i;
+	int ret;
+
+	if (r->step.arg == EX_FILL_ANEW && act_punch(w, r, a))
+		return -errno;
+	if (direct) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
+		fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+		if (fd < 0)
+			return 0;
+	}
+	buffer = aligned_alloc(region->page, r->len);
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 0, r->len);
+	for (i = 0; i < r->step.nr; i++)
+		ex_fill_page(buffer + i * region->page, region->page, r->word);
+	done = pwrite(fd, buffer, r->len, word_offset(w, &r->step, r->step.page, 0));
+	ret = done < 0 ? -errno : 0;
+	a->id = done < 0 ? 0 : done / region->page;
+	free(buffer);
+	if (direct)
+		close(fd);
+	return ret;
+}
+
+static void effect_file_fill(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i, k;
+
+	if (a->ret)
+		world_fails(w, "region %u (%s), pages %u+%u: file-fill %s: %s", s->region,
+			    w->regions[s->region].kind.name, s->page, s->nr,
+			    file_fill_args[s->arg], pinscope_errno(a->ret));
+	if (s->arg != EX_FILL_WRITE)
+		file_loses(w, s->region, s->page, a->id);
+	for (i = 0; i < a->id; i++)
+		for (k = 0; k < EX_WORDS; k++)
+			w->regions[s->region].file[s->page + i].word[k] = r->word;
+}
+
 static int act_truncate(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	const struct ex_region *region = region_of(w, &r->step);
@@ -1299,6 +1356,8 @@ const struct ex_operation ex_operations[] = {
 	{ "file-write", "write() of a word to a page of the file.",
 	  8, RANGE | EX_RACES | EX_WRITES | EX_ON_FILE, word_args, has_file, act_file_write,
 	  effect_file_write },
+	{ "file-fill", "write() of whole pages of the file: as they are, over a hole, or by direct I/O.",
+	  6, RANGE | EX_ON_FILE, file_fill_args, has_file, act_file_fill, effect_file_fill },
 	{ "fsync", "The file is written back: entries of shared mappings become read-only.",
 	  4, RANGE | EX_RACES, NULL, has_file, act_sync, NULL },
 	{ "punch", "fallocate() punches a hole into the file; private copies stay.",
