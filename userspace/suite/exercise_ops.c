@@ -904,23 +904,22 @@ static int act_file_fill(struct ex_world *w, const struct ex_request *r, struct 
 
 	if (r->step.arg == EX_FILL_ANEW && act_punch(w, r, a))
 		return -errno;
-	if (direct) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
-		fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
-		if (fd < 0)
-			return 0;
-	}
 	buffer = aligned_alloc(region->page, r->len);
 	if (!buffer)
 		return -ENOMEM;
+	if (direct) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
+		fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	}
 	memset(buffer, 0, r->len);
 	for (i = 0; i < r->step.nr; i++)
 		ex_fill_page(buffer + i * region->page, region->page, r->word);
-	done = pwrite(fd, buffer, r->len, word_offset(w, &r->step, r->step.page, 0));
+	done = fd < 0 ? 0 :
+	       pwrite(fd, buffer, r->len, word_offset(w, &r->step, r->step.page, 0));
 	ret = done < 0 ? -errno : 0;
 	a->id = done < 0 ? 0 : done / region->page;
 	free(buffer);
-	if (direct)
+	if (direct && fd >= 0)
 		close(fd);
 	return ret;
 }
@@ -930,10 +929,12 @@ static void effect_file_fill(struct ex_world *w, const struct ex_step *s,
 {
 	unsigned int i, k;
 
-	if (a->ret)
-		world_fails(w, "region %u (%s), pages %u+%u: file-fill %s: %s", s->region,
-			    w->regions[s->region].kind.name, s->page, s->nr,
-			    file_fill_args[s->arg], pinscope_errno(a->ret));
+	if (a->ret || (a->id && a->id < s->nr))
+		world_fails(w, "region %u (%s), pages %u+%u: file-fill %s: %s, %u pages",
+			    s->region, w->regions[s->region].kind.name, s->page, s->nr,
+			    file_fill_args[s->arg], pinscope_errno(a->ret), a->id);
+	/* Its buffer may be one. */
+	model_new_mapping(w, s->process);
 	if (s->arg != EX_FILL_WRITE)
 		file_loses(w, s->region, s->page, a->id);
 	for (i = 0; i < a->id; i++)
@@ -1356,7 +1357,7 @@ const struct ex_operation ex_operations[] = {
 	{ "file-write", "write() of a word to a page of the file.",
 	  8, RANGE | EX_RACES | EX_WRITES | EX_ON_FILE, word_args, has_file, act_file_write,
 	  effect_file_write },
-	{ "file-fill", "write() of whole pages of the file: as they are, over a hole, or by direct I/O.",
+	{ "file-fill", "write() of whole pages of the file, also over a hole, or by direct I/O.",
 	  6, RANGE | EX_ON_FILE, file_fill_args, has_file, act_file_fill, effect_file_fill },
 	{ "fsync", "The file is written back: entries of shared mappings become read-only.",
 	  4, RANGE | EX_RACES, NULL, has_file, act_sync, NULL },
