@@ -839,6 +839,84 @@ static void test_offline(struct abi_fixture *f)
 	need_write_file(path, "online_movable");
 }
 
+#define POWER	"/sys/power/"
+
+/* Suspends to idle; the host, which is told, wakes the machine. Too early is EBUSY. */
+static int sleep_and_wake(const char *waker)
+{
+	int tries, ret = -EBUSY;
+
+	for (tries = 0; tries < 5 && ret == -EBUSY; tries++) {
+		need_write_file(waker, "asleep\n");
+		ret = sys_write_file(POWER "state", "freeze");
+		need_write_file(waker, "awake\n");
+	}
+	return ret;
+}
+
+/* What to tell the host. */
+static const char *need_waker(void)
+{
+	const char *waker = getenv("PINSCOPE_WAKER");
+
+	if (!waker || access("/sys/module/button", F_OK))
+		tap_leave_out("nothing wakes this machine: scripts/vm --modules button does");
+	if (access(POWER "pm_freeze_timeout", F_OK))
+		tap_leave_out("the kernel is built without CONFIG_SUSPEND");
+	return waker;
+}
+
+static void test_suspend(struct abi_fixture *f)
+{
+	const char *waker = need_waker();
+	uint32_t id;
+
+	f->mem[0] = 's';
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM,
+		 f->mem, f->len);
+	expect_ok(sleep_and_wake(waker));
+	expect_eq(compare(f->ctl, id, f->mem).same, f->len / page);
+	expect_read(f->ctl, id, 0, 's');
+	f->mem[0] = 'w';
+	expect_read(f->ctl, id, 0, 'w');
+	expect_ok(pinscope_unpin(f->ctl, id));
+}
+
+/* Some kernels' long-term pins do not wait for a userfaultfd. */
+static void *pin_and_wait(void *arg)
+{
+	struct abi_fixture *f = arg;
+
+	return (void *)(uintptr_t)pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE,
+				      f->mem, f->len);
+}
+
+/* A call that waits for a fault cannot be frozen: the machine stays awake, and the call goes on. */
+static void test_suspend_in_call(struct abi_fixture *f)
+{
+	char *at = f->mem + f->len - page, timeout[20];
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)at, page } };
+	struct uffd_msg msg;
+	pthread_t thread;
+	int uffd;
+	void *id;
+
+	need_waker();
+	snprintf(timeout, sizeof(timeout), "%ld", sys_read_number(POWER "pm_freeze_timeout"));
+	madvise(at, page, MADV_DONTNEED);
+	uffd = uffd_missing(at, page);
+	need_ok(-pthread_create(&thread, NULL, pin_and_wait, f));
+	need_sys(read(uffd, &msg, sizeof(msg)) == sizeof(msg), "a fault");
+	need_write_file(POWER "pm_freeze_timeout", "1000");
+	expect_ret(sys_write_file(POWER "state", "freeze"), -EBUSY);
+	need_write_file(POWER "pm_freeze_timeout", timeout);
+	need_sys(!ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(thread, &id);
+	close(uffd);
+	expect_eq(compare(f->ctl, (uintptr_t)id, f->mem).same, f->len / page);
+	expect_ok(pinscope_unpin(f->ctl, (uintptr_t)id));
+}
+
 const struct test die_tests[] = {
 	TEST_PAGES("die: calls that are stopped", test_stopped_calls, PAGES),
 	TEST_POPULATED("die: the thread that pinned", test_thread_ends, 4),
@@ -847,5 +925,7 @@ const struct test die_tests[] = {
 	TEST_POPULATED("die: swapoff", test_swapoff, 64),
 	TEST("die: the pool of hugetlb pages", test_pool_shrinks),
 	TEST_PAGES("die: memory goes offline", test_offline, 1),
+	TEST_POPULATED("die: suspend to idle", test_suspend, 4),
+	TEST_POPULATED("die: suspend to idle in a call", test_suspend_in_call, 4),
 	{}
 };
