@@ -50,6 +50,7 @@ enum { NO_BUG = 0, BUG = 1, CANNOT_TRY = 4 };
 #define PM_PFN		((1ULL << 55) - 1)
 
 /* /proc/kpageflags */
+#define KPF_COMPOUND_TAIL	(1ULL << 16)
 #define KPF_THP		(1ULL << 22)
 #define KPF_ZERO_PAGE	(1ULL << 24)
 

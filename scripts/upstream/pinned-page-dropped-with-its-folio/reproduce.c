@@ -106,6 +106,8 @@ static void by_readahead(int file)
 static void punch(int file, int direct)
 {
 	(void)direct;
+	/* Some file systems do that by themselves. What is dirty would be kept. */
+	need(!fsync(file), "fsync");
 	need(!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, TARGET),
 	     "fallocate");
 }
@@ -113,7 +115,6 @@ static void punch(int file, int direct)
 static void cut(int file, int direct)
 {
 	(void)direct;
-	/* A file is dirty where it was written to, and would be kept. */
 	need(!fsync(file), "fsync");
 	need(!ftruncate(file, TARGET + PAGE), "ftruncate");
 }
@@ -137,10 +138,21 @@ static const struct way {
 	{ "direct I/O, after readahead", by_readahead, write_direct },
 };
 
-/* Is what the child has read lost? */
-static bool is_lost(const struct way *way, const char *dir)
+/* Are both pages, that which is read to and that before, of one folio? */
+static bool in_one_folio(const char *map)
 {
-	int fuse = mount_fuse(), file, direct, status;
+	(void)*(volatile const char *)map;
+	(void)*(volatile const char *)(map + TARGET);
+	return kpageflags(map + TARGET) & KPF_COMPOUND_TAIL;
+}
+
+enum outcome { THERE, LOST, SMALL, OUTCOMES };
+
+/* What became of what the child has read? */
+static enum outcome try_way(const struct way *way, const char *dir)
+{
+	int fuse, file, direct, status;
+	enum outcome outcome;
 	char path[40], now;
 	uint64_t unique;
 	char *map;
@@ -155,7 +167,12 @@ static bool is_lost(const struct way *way, const char *dir)
 	way->fill(file);
 	map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	need(map != MAP_FAILED, "mmap");
+	if (!in_one_folio(map)) {
+		outcome = SMALL;
+		goto end;
+	}
 
+	fuse = mount_fuse();
 	child = fork();
 	need(child >= 0, "fork");
 	if (!child) {
@@ -183,24 +200,33 @@ static bool is_lost(const struct way *way, const char *dir)
 	need(pread(file, &now, 1, TARGET) == 1, "read");
 	errno = 0;
 	need(now == 'o' || now == 'n', "something else is in the file");
+	outcome = now == 'o' ? LOST : THERE;
+end:
+	munmap(map, SIZE);
 	close(direct);
 	close(file);
-	return now == 'o';
+	return outcome;
 }
 
 int main(int argc, char **argv)
 {
+	static const char *const says[] = {
+		[THERE] = "there", [LOST] = "lost", [SMALL] = "no large folio",
+	};
 	const char *dir = argc > 1 ? argv[1] : "/mnt/xfs";
+	unsigned int nr[OUTCOMES] = { 0 };
 	const struct way *way;
-	int lost = 0;
+	enum outcome outcome;
 
 	for (way = ways; way < ways + sizeof(ways) / sizeof(*ways); way++) {
-		bool is = is_lost(way, dir);
-
-		printf("%s: %s\n", way->name, is ? "lost" : "there");
-		lost += is;
+		outcome = try_way(way, dir);
+		printf("%s: %s\n", way->name, says[outcome]);
+		nr[outcome]++;
 	}
-	if (lost)
-		conclude(BUG, "what a read has put into a mapping was lost in %d of 6 ways", lost);
+	errno = 0;
+	need(nr[THERE] + nr[LOST], "the file system has made no large folio");
+	if (nr[LOST])
+		conclude(BUG, "what a read has put into a mapping was lost in %u of %u ways",
+			 nr[LOST], nr[THERE] + nr[LOST]);
 	conclude(NO_BUG, "what a read has put into a mapping is there");
 }
