@@ -431,6 +431,16 @@ static void learn_pages(struct ex_world *w, unsigned int process, unsigned int r
 	}
 }
 
+/* Did one take pages of the file away, by a known bug of kernels with the folio they are in? */
+static bool takes_folio(const struct ex_request *r, const void *arg)
+{
+	const struct place *at = arg;
+	unsigned int uses = ex_operations[r->step.op].uses;
+
+	return at->w->hole_takes_folio && at->w->regions[at->region].shared &&
+	       r->step.region == at->region && uses & EX_TAKES && uses & EX_ON_FILE;
+}
+
 /* Of what was taken away, a pin may hold what was there before, or what came then. */
 static void take_from_pin(const struct ex_world *w, struct ex_pin *pin)
 {
@@ -439,7 +449,8 @@ static void take_from_pin(const struct ex_world *w, struct ex_pin *pin)
 
 	for (i = 0; i < pin->nr && pin->used; i++) {
 		at.page = pin->page + i;
-		if (pin->held[i] != EX_ALONE && any_operation(w, takes, &at))
+		if (pin->held[i] != EX_ALONE &&
+		    (any_operation(w, takes, &at) || any_operation(w, takes_folio, &at)))
 			pin->held[i] = EX_UNKNOWN;
 	}
 }
