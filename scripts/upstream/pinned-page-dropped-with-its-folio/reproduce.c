@@ -168,6 +168,7 @@ static enum outcome try_way(const struct way *way, const char *dir)
 	map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	need(map != MAP_FAILED, "mmap");
 	if (!in_one_folio(map)) {
+		munmap(map, SIZE);
 		outcome = SMALL;
 		goto end;
 	}
@@ -202,7 +203,6 @@ static enum outcome try_way(const struct way *way, const char *dir)
 	need(now == 'o' || now == 'n', "something else is in the file");
 	outcome = now == 'o' ? LOST : THERE;
 end:
-	munmap(map, SIZE);
 	close(direct);
 	close(file);
 	return outcome;
