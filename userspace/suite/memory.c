@@ -15,6 +15,9 @@
 #include "memory.h"
 #include "sys.h"
 
+/* How often a huge page is asked for again. */
+#define THP_TRIES	3
+
 __attribute__((format(printf, 2, 3)))
 static bool fails(struct memory *m, const char *format, ...)
 {
@@ -190,6 +193,7 @@ bool memory_map(struct memory *m, int fd, bool writable)
 	const struct mapping *mapping = kind->mapping;
 	int prot = PROT_READ | (writable || mapping->written ? PROT_WRITE : 0);
 	int flags = mapping->shared ? MAP_SHARED : MAP_PRIVATE;
+	unsigned int tries;
 
 	m->writable = writable;
 	if (!mapping->backing)
@@ -208,6 +212,14 @@ bool memory_map(struct memory *m, int fd, bool writable)
 		madvise(m->addr, kind->len,
 			mapping->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	populate(m);
+	/* Compaction fails while others hold pages in its way. */
+	for (tries = 0; mapping->thp && fd >= 0 && tries < THP_TRIES; tries++) {
+		if (check_page_state(m, fd))
+			break;
+		sys_sleep_ms(20);
+		madvise(m->addr, kind->len, MADV_DONTNEED);
+		populate(m);
+	}
 	if (mapping->written && !writable &&
 	    mprotect(m->addr, kind->len, PROT_READ))
 		return fails(m, "mprotect: %s", pinscope_errno(errno));
