@@ -19,6 +19,9 @@
 
 #define F(name)		PINSCOPE_FOLL_##name
 
+/* The variants of file-fill. */
+enum { EX_FILL_WRITE, EX_FILL_ANEW, EX_FILL_DIRECT };
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
 #define MADV_POPULATE_WRITE	23
@@ -162,6 +165,26 @@ static bool is_writable_ordinary(const struct ex_world *w, const struct ex_step 
 static bool has_file(const struct ex_world *w, const struct ex_step *s)
 {
 	return region_of(w, s)->fd >= 0 && !region_of(w, s)->kind.hugetlb_shift;
+}
+
+/*
+ * Errata: a hole takes pages beside it away, with what was written through a pin and is
+ * not marked dirty yet.
+ */
+static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_pin *pin;
+
+	for (pin = w->pins; w->hole_takes_folio && pin < w->pins + EX_PINS; pin++)
+		if (pin->used && pin->region == s->region && pin->gup_flags & F(WRITE) &&
+		    region_of(w, s)->shared)
+			return false;
+	return has_file(w, s);
+}
+
+static bool may_fill_file(const struct ex_world *w, const struct ex_step *s)
+{
+	return s->arg == EX_FILL_WRITE ? has_file(w, s) : may_make_hole(w, s);
 }
 
 /* Without memory to scan, ksmd never ends a scan. */
@@ -885,8 +908,6 @@ static void effect_punch(struct ex_world *w, const struct ex_step *s,
 		file_loses(w, s->region, s->page, s->nr);
 }
 
-enum { EX_FILL_WRITE, EX_FILL_ANEW, EX_FILL_DIRECT };
-
 static const char *const file_fill_args[] = {
 	[EX_FILL_WRITE] = "write", [EX_FILL_ANEW] = "anew", [EX_FILL_DIRECT] = "direct", NULL
 };
@@ -1358,13 +1379,14 @@ const struct ex_operation ex_operations[] = {
 	  8, RANGE | EX_RACES | EX_WRITES | EX_ON_FILE, word_args, has_file, act_file_write,
 	  effect_file_write },
 	{ "file-fill", "write() of whole pages of the file, also over a hole, or by direct I/O.",
-	  6, RANGE | EX_ON_FILE, file_fill_args, has_file, act_file_fill, effect_file_fill },
+	  6, RANGE | EX_ON_FILE, file_fill_args, may_fill_file, act_file_fill, effect_file_fill },
 	{ "fsync", "The file is written back: entries of shared mappings become read-only.",
 	  4, RANGE | EX_RACES, NULL, has_file, act_sync, NULL },
 	{ "punch", "fallocate() punches a hole into the file; private copies stay.",
-	  4, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES, NULL, has_file, act_punch, effect_punch },
+	  4, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES, NULL, may_make_hole, act_punch,
+	  effect_punch },
 	{ "truncate", "The file is truncated at a page and extended again; private copies go, too.",
-	  2, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES | EX_TO_THE_END, NULL, has_file,
+	  2, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES | EX_TO_THE_END, NULL, may_make_hole,
 	  act_truncate, effect_truncate },
 	{ "pin", "pin_user_pages() of pages.",
 	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin_locked, act_pin, effect_pin },
