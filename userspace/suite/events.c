@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "make.h"
 #include "sys.h"
 
 /* For a call that takes some ms at most. */
@@ -241,6 +242,18 @@ static enum verdict by_soft_offline(struct fixture *f)
 	return VERDICT_PASS;
 }
 
+static enum verdict by_compaction(struct fixture *f)
+{
+	(void)f;
+	sys_write_file("/proc/sys/vm/compact_memory", "1");
+	return VERDICT_PASS;
+}
+
+static enum verdict by_numa_hint(struct fixture *f)
+{
+	return node_scan(f) ? VERDICT_SKIP : VERDICT_PASS;
+}
+
 /*
  * What happens to the second page of a large folio of a file. The first is the page under
  * test; where a write to it made it dirty, writeback comes before, so that the folio is clean.
@@ -313,6 +326,8 @@ const struct event events[] = {
 	{ PROP_MLOCK_AFTER, by_mlock, false, false },
 	{ PROP_MERGE_AFTER, by_merge, false, false },
 	{ PROP_SOFT_OFFLINE_AFTER, by_soft_offline, false, false },
+	{ PROP_COMPACT_AFTER, by_compaction, false, false },
+	{ PROP_NUMA_HINT_AFTER, by_numa_hint, false, false },
 	{ PROP_PUNCH_BESIDE_AFTER, by_punch_beside, false, false },
 	{ PROP_DIRECT_BESIDE_AFTER, by_direct_beside, false, false },
 	{ PROP_TRUNCATE_BESIDE_AFTER, by_truncate_beside, false, false },

@@ -33,6 +33,8 @@ const char *make_ksm_zeropage(struct fixture *f);
 /* make_node.c: what takes NUMA nodes */
 const char *make_numa_hint(struct fixture *f);
 bool has_numa_hints(const char *dir);
+/* NUMA balancing scans the memory under test, from another node than the page's. */
+const char *node_scan(struct fixture *f);
 const char *enter_movable(struct fixture *f);
 bool has_movable_node(void);
 const char *enter_cma(struct fixture *f);

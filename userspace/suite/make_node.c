@@ -147,6 +147,62 @@ void node_bind(void)
 	syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes));
 }
 
+static bool has_hint(struct fixture *f)
+{
+	return fixture_page(f).state & PINSCOPE_STATE_NUMA_HINT;
+}
+
+/* How often the scanner has come to the end of this process's memory; -1 if unknown. */
+static long scans_done(void)
+{
+	FILE *file = fopen("/proc/self/sched", "re");
+	char line[100];
+	long nr = -1;
+
+	while (file && nr < 0 && fgets(line, sizeof(line), file))
+		sscanf(line, "mm->numa_scan_seq : %ld", &nr);
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+/* The first may have begun behind the page. */
+static bool is_scanned_twice(struct fixture *f)
+{
+	return scans_done() >= f->scans + 2;
+}
+
+/*
+ * The scanner runs when a task that uses its processor is interrupted, and not
+ * before the task has run for some time, however long others are in its way.
+ */
+static bool spin_until(bool (*is_so)(struct fixture *f), struct fixture *f)
+{
+	struct timespec begin, now;
+	unsigned int spins;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	do {
+		for (spins = 0; spins < 100000; spins++)
+			__asm__ volatile("" : : "r"(f));
+		if (is_so(f))
+			return true;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	} while (now.tv_sec - begin.tv_sec < 5);
+	return false;
+}
+
+/* Only what has such a policy gets hints. */
+static const char *ask_for_hints(struct fixture *f)
+{
+	unsigned long nodes = normal_nodes();
+
+	if (!syscall(SYS_mbind, f->addr, f->len, MPOL_BIND | MPOL_F_NUMA_BALANCING, &nodes,
+		     8 * sizeof(nodes), 0))
+		return NULL;
+	return fixture_fails(f, "mbind: %s", pinscope_errno(errno));
+}
+
 /*
  * Only what is on another node than who uses it gets hints, so that the process stays
  * where it is.
@@ -154,29 +210,13 @@ void node_bind(void)
 static const char *wait_for_hints(struct fixture *f, unsigned int here)
 {
 	unsigned long nodes = normal_nodes();
-	volatile char *addr = f->addr;
-	struct timespec begin, now;
-	unsigned int spins;
 
 	if (here >= 8 * sizeof(nodes) || move_to(f, nodes & ~(1UL << here)))
 		return f->why;
 	/* From here on: what has hints already is not moved by some kernels. */
-	if (syscall(SYS_mbind, f->addr, f->len, MPOL_BIND | MPOL_F_NUMA_BALANCING,
-		    &nodes, 8 * sizeof(nodes), 0))
-		return fixture_fails(f, "mbind: %s", pinscope_errno(errno));
-	/*
-	 * The scanner runs when a task that uses its processor is interrupted, and not
-	 * before the task has run for some time, however long others are in its way.
-	 */
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
-	do {
-		for (spins = 0; spins < 100000; spins++)
-			__asm__ volatile("" : : "r"(addr));
-		if (fixture_page(f).state & PINSCOPE_STATE_NUMA_HINT)
-			return NULL;
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	} while (now.tv_sec - begin.tv_sec < 5);
-	return fixture_fails(f, "it gets no NUMA hints");
+	if (ask_for_hints(f))
+		return f->why;
+	return spin_until(has_hint, f) ? NULL : fixture_fails(f, "it gets no NUMA hints");
 }
 
 const char *make_numa_hint(struct fixture *f)
@@ -192,5 +232,40 @@ const char *make_numa_hint(struct fixture *f)
 	sched_setaffinity(0, sizeof(one), &one);
 	why = wait_for_hints(f, here);
 	sched_setaffinity(0, sizeof(before), &before);
+	return why;
+}
+
+/* Makes the process run on another node than the page is on. */
+static bool go_away_from(void *addr)
+{
+	long cpu, nr = sysconf(_SC_NPROCESSORS_CONF);
+	unsigned int here = 0;
+	int status = -1;
+	cpu_set_t one;
+
+	syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &status, 0);
+	for (cpu = 0; status >= 0 && cpu < nr && cpu < CPU_SETSIZE; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (!sched_setaffinity(0, sizeof(one), &one) && !getcpu(NULL, &here) &&
+		    here != (unsigned int)status)
+			return true;
+	}
+	return false;
+}
+
+const char *node_scan(struct fixture *f)
+{
+	const char *why = NULL;
+	cpu_set_t before;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	f->scans = scans_done();
+	if (!has_numa_hints("") || f->scans < 0 || !go_away_from(f->addr))
+		why = fixture_fails(f, "NUMA balancing: boot a kernel that has it with numa=fake=2");
+	else if (!ask_for_hints(f) && !spin_until(is_scanned_twice, f))
+		why = fixture_fails(f, "NUMA balancing does not scan it: try again with --jobs 1");
+	sched_setaffinity(0, sizeof(before), &before);
+	syscall(SYS_mbind, f->addr, f->len, MPOL_DEFAULT, NULL, 0UL, 0);
 	return why;
 }

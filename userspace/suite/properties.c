@@ -129,6 +129,14 @@ const struct property_row properties[PROPS] = {
 		"soft-offline-after",
 		"MADV_SOFT_OFFLINE wants to move the page elsewhere while the pin is held, to use its memory no longer; the process writes, and the pinned page is still its page.",
 	},
+	[PROP_COMPACT_AFTER] = {
+		"compact-after",
+		"All memory is compacted while the pin is held and nothing else runs; the process writes, and the pinned page is still its page: a page with pins is not migrated.",
+	},
+	[PROP_NUMA_HINT_AFTER] = {
+		"numa-hint-after",
+		"NUMA balancing scans the memory while the pin is held, from another node; the process reads, which is a hinting fault where there is a hint, and writes, and the pinned page is still its page.",
+	},
 	[PROP_PUNCH_BESIDE_AFTER] = {
 		"punch-beside-after",
 		"fallocate() punches a hole into the file, the next page of the folio, while the pin is held; the process reads its content and writes, and the pinned page is still its page.",

@@ -326,6 +326,12 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
 		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST &&
 		       write && !is(s, KIND_DAX | KIND_DRIVER);
+	case PROP_COMPACT_AFTER:
+	case PROP_NUMA_HINT_AFTER:
+		/* They take their time: one request of each kind. Of hugetlb neither has any. */
+		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
+		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN &&
+		       !write && !is(s, KIND_DAX | KIND_DRIVER);
 	case PROP_PUNCH_BESIDE_AFTER:
 	case PROP_TRUNCATE_BESIDE_AFTER:
 	case PROP_DIRECT_BESIDE_AFTER:

@@ -37,7 +37,7 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 /* What a worker is doing, for the parent. */
 struct post {
 	atomic_size_t scenario;	/* 1 + index of what it runs, or 0 */
-	atomic_long began;	/* sys_now_ms(); 0 while it waits for a lock */
+	atomic_long began;	/* sys_now_ms(); negative: since when it waits for locks */
 };
 
 /* Shared with the workers. */
@@ -115,36 +115,55 @@ static bool is_one_at_a_time(const struct scenario *s)
 	return s->kind->traits & KIND_ONE_AT_A_TIME || rules_apply(s, PROP_MERGE_AFTER);
 }
 
-/*
- * Byte 0 is for kinds and events that use what the machine has once; byte 1 for hugetlb: a
- * scenario that takes the whole pool excludes the others; byte 2 for pinners that use
- * what the machine has once. A lock ends with its process.
- */
-static void lock(struct suite_run *run, const struct scenario *s, bool on)
+/* Compaction moves what it finds. */
+static bool is_alone(const struct scenario *s)
 {
-	bool takes_pool = s->condition->traits & COND_POOL_EMPTY;
-	struct flock once = {
-		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 0, .l_len = 1,
-	};
-	struct flock pinner = {
-		.l_type = on ? F_WRLCK : F_UNLCK, .l_start = 2, .l_len = 1,
-	};
-	struct flock pool = {
-		.l_type = !on ? F_UNLCK : takes_pool ? F_WRLCK : F_RDLCK,
-		.l_start = 1, .l_len = 1,
-	};
-
-	if (is_one_at_a_time(s))
-		fcntl(run->lock_fd, F_SETLKW, &once);
-	if (s->kind->hugetlb_shift)
-		fcntl(run->lock_fd, F_SETLKW, &pool);
-	if (s->request->pinner->traits & PINNER_ONE_AT_A_TIME)
-		fcntl(run->lock_fd, F_SETLKW, &pinner);
+	return rules_apply(s, PROP_COMPACT_AFTER);
 }
 
+/* What the machine has once. */
+enum lock {
+	LOCK_ONCE,	/* what kinds and events use, such as ksmd */
+	LOCK_POOL,	/* hugetlb: who takes all of it excludes the others */
+	LOCK_PINNER,	/* what a pinner uses */
+	LOCK_TURN,	/* to take the next: who waits for that keeps others from it */
+	LOCK_MACHINE,	/* who must be alone excludes all others */
+};
+
+/* A lock ends with its process. */
+static void set_lock(struct suite_run *run, enum lock lock, short type)
+{
+	struct flock byte = { .l_type = type, .l_start = lock, .l_len = 1 };
+
+	fcntl(run->lock_fd, F_SETLKW, &byte);
+}
+
+/* In the order of enum lock, so that nobody waits while he keeps others from their end. */
+static void take_locks(struct suite_run *run, const struct scenario *s)
+{
+	if (is_one_at_a_time(s))
+		set_lock(run, LOCK_ONCE, F_WRLCK);
+	if (s->kind->hugetlb_shift)
+		set_lock(run, LOCK_POOL,
+			 s->condition->traits & COND_POOL_EMPTY ? F_WRLCK : F_RDLCK);
+	if (s->request->pinner->traits & PINNER_ONE_AT_A_TIME)
+		set_lock(run, LOCK_PINNER, F_WRLCK);
+	set_lock(run, LOCK_TURN, F_WRLCK);
+	set_lock(run, LOCK_MACHINE, is_alone(s) ? F_WRLCK : F_RDLCK);
+	set_lock(run, LOCK_TURN, F_UNLCK);
+}
+
+static void drop_locks(struct suite_run *run)
+{
+	struct flock all = { .l_type = F_UNLCK };
+
+	fcntl(run->lock_fd, F_SETLK, &all);
+}
+
+/* Of what a process has that cannot be killed; but what all share, many have. */
 static bool needs_lock(const struct scenario *s)
 {
-	return is_one_at_a_time(s) || s->kind->hugetlb_shift ||
+	return is_one_at_a_time(s) || is_alone(s) || s->kind->hugetlb_shift ||
 	       s->request->pinner->traits & PINNER_ONE_AT_A_TIME;
 }
 
@@ -168,13 +187,13 @@ static void run_one(struct suite_run *run, struct scenario_result *result, bool 
 			 pinscope_errno(fd));
 		return;
 	}
-	lock(run, &result->scenario, true);
+	take_locks(run, &result->scenario);
 	/* The time that it waited does not count. */
 	atomic_store(&post->began, sys_now_ms());
 	seen_want(result->wanted[PROP_AS_DECLARED] &&
 		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
 	scenario_run(&result->scenario, fd, &result->record);
-	lock(run, &result->scenario, false);
+	drop_locks(run);
 	close(fd);
 }
 
@@ -228,7 +247,7 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	sys_stay_on_cpu(nr);
 	node_bind();
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
-		atomic_store(&post->began, 0);
+		atomic_store(&post->began, -sys_now_ms());
 		atomic_store(&post->scenario, i + 1);
 		if (needs_new_process(&run->results[i].scenario))
 			run_in_new_process(run, &run->results[i], atomic_load(&board->lost), post);
@@ -272,10 +291,11 @@ static bool takes_too_long(const struct suite_run *run, const struct board *boar
 
 	if (!i)
 		return false;
-	if (!began)
-		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario);
 	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
-	return sys_now_ms() - began > limit;
+	if (began > 0)
+		return sys_now_ms() - began > limit;
+	return atomic_load(&board->lost) && (needs_lock(&run->results[i - 1].scenario) ||
+					     sys_now_ms() + began > limit);
 }
 
 static int start_worker(struct pool *pool, unsigned int nr)
@@ -393,11 +413,14 @@ static int run_workers(struct pool *pool)
 
 static bool needs_numa_hints(const struct suite_run *run)
 {
+	const struct scenario *s;
 	size_t i;
 
-	for (i = 0; i < run->nr; i++)
-		if (run->results[i].scenario.kind->traits & KIND_NUMA_HINT)
+	for (i = 0; i < run->nr; i++) {
+		s = &run->results[i].scenario;
+		if (s->kind->traits & KIND_NUMA_HINT || rules_apply(s, PROP_NUMA_HINT_AFTER))
 			return true;
+	}
 	return false;
 }
 
