@@ -768,6 +768,9 @@ class MutantsTest(WithDirectory):
         self.assertEqual(samples[0], samples[1])
         self.assertNotEqual(samples[0], samples[2])
         self.assertEqual(samples[0].count("\n"), 5)
+        everything = run(*command, *source, "--sample", "100")[1]
+        self.assertIn("wp-writable", everything)
+        self.assertNotIn("wp-none", everything)
 
     def test_unfinished(self):
         """mutant-log: a mutant that kills the guest is noticed by what the kernel says"""
@@ -831,6 +834,11 @@ class MutantsTest(WithDirectory):
         self.assertIn("wp-writable (6): unshare does not make it writable\n  exercise: x\n", out)
         self.assertIn("1 mutants, written:\n1 of 1 defects noticed, 1 by a test case\n", out)
         self.assertIn("| other | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 |", table.read_text())
+        status, out, _ = run("mutant-report", "--list", self.file("list", LIST), "--source",
+                             str(self.dir / "source"), "--tap", lines, chosen)
+        self.assertEqual((status, out), (
+            0, "1..3\nok 1 - mutant wp-writable: exercise: x\n"
+            "ok 2 - mutant mm/memory.c:other:if1:negate: Nobody calls it.\n"))
 
 
 # What gcov 12 writes with --json-format, without the keys that nobody reads.

@@ -140,7 +140,7 @@ def do_mutants(args: argparse.Namespace) -> int:
         chosen = [m for m in chosen if "end" in found.get(m[1].name, {}) and not
                   mutants.run(m[1], found[m[1].name], found.get("none", {})).is_killed]
     if args.sample:
-        chosen = mutants.sample(chosen, args.sample, args.seed)
+        chosen = mutants.sample([m for m in chosen if not m[1].reason], args.sample, args.seed)
     _print(f"{number} {mutant.name}" for number, mutant in chosen)
     return GOOD
 
@@ -168,6 +168,10 @@ def do_mutant_report(args: argparse.Namespace) -> int:
     tried = [mutants.run(known[name], found[name], found.get("none", {}))
              for name in (line.split()[1] for line in _lines(args.chosen) if line.strip())
              if "end" in found.get(name, {})]
+    if args.tap:
+        _print([f"1..{sum(1 for line in _lines(args.chosen) if line.strip())}",
+                *(one.tap(nr) for nr, one in enumerate(tried, 1))])
+        return GOOD if tried and all(one.is_good for one in tried) else BAD
     written = [r for r in tried if not r.mutant.span]
     conditions = [r for r in tried if r.mutant.span]
     if args.table:
@@ -390,6 +394,7 @@ def _parser() -> argparse.ArgumentParser:
     with_list(sub)
     sub.add_argument("--table", type=Path, metavar="FILE",
                      help="write a table of them there, in Markdown")
+    sub.add_argument("--tap", action="store_true", help="print only TAP, a test for each")
     sub.add_argument("results", type=Path)
     sub.add_argument("chosen", type=Path, help="their numbers and names")
 

@@ -509,6 +509,15 @@ class Run:
                          f"  NOT KILLED; the changed code ran {self.ran} times")
         return lines
 
+    def tap(self, number: int) -> str:
+        """Its line of TAP."""
+        noticed = [f"{program}: {what}" for program, what in self.killers.items()]
+        noticed += [f"splat: {self.splat}"] * bool(self.splat)
+        result = "ok" if self.is_good else "not ok"
+        why = (noticed[0] if noticed else
+               self.mutant.reason or f"nothing has noticed it; the changed code ran {self.ran} times")
+        return f"{result} {number} - mutant {self.mutant.name}: {why}".replace("#", "-")
+
     def _cell(self, program: str) -> str:
         what = self.killers.get(program, "")
         if program == "exercise":
