@@ -278,12 +278,10 @@ static enum verdict by_truncate_beside(struct fixture *f)
 static enum verdict by_direct_beside(struct fixture *f)
 {
 	size_t page = sys_page_size();
-	char path[40], *buffer;
+	int fd = sys_reopen(f->m.fd, O_WRONLY | O_DIRECT);
 	enum verdict verdict = VERDICT_NONE;
-	int fd;
+	char *buffer;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->m.fd);
-	fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
 	buffer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fd >= 0 && buffer != MAP_FAILED && pwrite(fd, buffer, page, page) == (ssize_t)page)
 		verdict = VERDICT_PASS;

@@ -916,8 +916,8 @@ static const char *const file_fill_args[] = {
 static int act_file_fill(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	const struct ex_region *region = region_of(w, &r->step);
-	char path[40], *buffer;
 	bool direct = r->step.arg == EX_FILL_DIRECT;
+	char *buffer;
 	int fd = region->fd;
 	ssize_t done;
 	size_t i;
@@ -928,10 +928,8 @@ static int act_file_fill(struct ex_world *w, const struct ex_request *r, struct 
 	buffer = aligned_alloc(region->page, r->len);
 	if (!buffer)
 		return -ENOMEM;
-	if (direct) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
-		fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
-	}
+	if (direct)
+		fd = sys_reopen(fd, O_WRONLY | O_DIRECT);
 	memset(buffer, 0, r->len);
 	for (i = 0; i < r->step.nr; i++)
 		ex_fill_page(buffer + i * region->page, region->page, r->word);

@@ -35,15 +35,12 @@ const char *make_shared(struct fixture *f)
 /* The file cannot be written; its private mapping can. */
 const char *make_file_rdonly(struct fixture *f)
 {
+	int fd = sys_reopen(f->m.fd, O_RDONLY);
 	const char *why;
-	char path[40];
-	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->m.fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fixture_fails(f, "cannot open the file again, read-only: %s",
-				     pinscope_errno(errno));
+				     pinscope_errno(fd));
 	why = map_over(f, fd, f->len, MAP_PRIVATE);
 	close(fd);
 	return why;

@@ -81,6 +81,16 @@ long sys_pins_held(void)
 	return held;
 }
 
+int sys_reopen(int fd, int flags)
+{
+	char path[40];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_CLOEXEC);
+	return again < 0 ? -errno : again;
+}
+
 int sys_clear_soft_dirty(void)
 {
 	return sys_write_file("/proc/self/clear_refs", "4");

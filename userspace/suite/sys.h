@@ -72,6 +72,9 @@ long sys_pins_held(void);
 /* Write @text to a file that exists. */
 int sys_write_file(const char *path, const char *text);
 
+/* Open an open file anew. Returns the other file, or a negative errno. */
+int sys_reopen(int fd, int flags);
+
 /* Clear the soft-dirty bits of all the caller's memory. */
 int sys_clear_soft_dirty(void);
 
