@@ -564,6 +564,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	close(fd);
+	/* Of each function that is called meanwhile it would keep a record, which takes longer. */
+	sys_write_file(TRACING "options/function-trace", "0");
 	sys_write_file(TRACING "tracing_on", "0");
 	make_variants();
 	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, &hooks);
