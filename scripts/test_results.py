@@ -762,6 +762,7 @@ class MutantsTest(WithDirectory):
         self.assertEqual(run(*command, *source, "--conditions", "*:return1:*")[1],
                          "12 mm/memory.c:do_wp_page:return1:drop1\n"
                          "13 mm/memory.c:do_wp_page:return1:drop2\n")
+        self.assertEqual(run(*command, "--series")[1], "1 wp-writable\n2 wp-none\n")
         self.assertEqual(run(*command, "no-such")[0], 2)
         samples = [run(*command, *source, "--sample", "5", "--seed", seed)[1]
                    for seed in ("1", "1", "2")]

@@ -130,6 +130,7 @@ def do_mutants(args: argparse.Namespace) -> int:
     chosen = [m for m in numbered
               if (not args.name or any(fnmatch.fnmatch(m[1].name, name) for name in args.name))
               and (not args.written or not m[1].span)
+              and (not args.series or m[1].origin.isdigit())
               and (not args.conditions or m[1].span)]
     for name in args.name:
         if not any(fnmatch.fnmatch(mutant.name, name) for _, mutant in numbered):
@@ -373,6 +374,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("mutants", do_mutants, "print numbers and names of mutants")
     with_list(sub)
     sub.add_argument("--written", action="store_true", help="only those of the list")
+    sub.add_argument("--series", action="store_true", help="only those of the series' rules")
     sub.add_argument("--conditions", action="store_true",
                      help="only those that are made of conditions")
     sub.add_argument("--survivors", type=Path, metavar="RESULTS",
