@@ -304,8 +304,11 @@ static void test_debugger(struct abi_fixture *f)
 	char scope = '0';
 	int want;
 
-	need_sys(file >= 0 && read(file, &scope, 1) == 1, "ptrace_scope");
-	close(file);
+	/* A kernel without Yama has no such file. */
+	if (file >= 0) {
+		need_sys(read(file, &scope, 1) == 1, "ptrace_scope");
+		close(file);
+	}
 	tap_context("ptrace_scope %c", scope);
 	want = scope == '3' ? -EACCES : 0;
 	expect_ret(inspect_one(f->ctl, pinscope_pid(child), f->mem, &rec), want);
