@@ -796,7 +796,7 @@ class MutantsTest(WithDirectory):
             "  suite: anon.fresh/pin:errno # x", "  exercise: exercise # page 3",
             "  splat: WARNING: x"])
         self.assertEqual(found.row(), "| 6 | wp-writable | unshare does not make it writable | "
-                         "`c.d` | `anon.fresh/pin:errno` | page 3 |  | WARNING: x |")
+                         "`c.d` | `anon.fresh/pin:errno` | page 3 |  |  | WARNING: x |")
 
     def test_survivors(self):
         """mutants: not noticed is bad, but where the list says so"""
@@ -834,7 +834,7 @@ class MutantsTest(WithDirectory):
         self.assertEqual(status, 0)
         self.assertIn("wp-writable (6): unshare does not make it writable\n  exercise: x\n", out)
         self.assertIn("1 mutants, written:\n1 of 1 defects noticed, 1 by a test case\n", out)
-        self.assertIn("| other | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 |", table.read_text())
+        self.assertIn("| other | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 |", table.read_text())
         status, out, _ = run("mutant-report", "--list", self.file("list", LIST), "--source",
                              str(self.dir / "source"), "--tap", lines, chosen)
         self.assertEqual((status, out), (

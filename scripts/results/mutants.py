@@ -26,7 +26,7 @@ HEADER = "pinscope_mutant.h"
 # What may notice a mutant, in the order of the table. Others in a file of results are:
 # 'splat' (the kernel complains, or is dead), 'ran' (how often the changed code ran) and
 # 'end' (the results are whole).
-PROGRAMS = ("kunit", "suite", "exercise", "upstream")
+PROGRAMS = ("kunit", "suite", "exercise", "abi", "upstream")
 
 # What the guest writes to the kernel's log before a mutant, and what a kernel says that
 # does not go on.
@@ -553,7 +553,7 @@ def run(mutant: Mutant, found: Results, before: Results) -> Run:
 def table(runs: Iterable[Run]) -> List[str]:
     """The table of mutants, in Markdown."""
     heads = ["from", "mutant", "rule that it breaks", "KUnit", "pinscope test",
-             "exercise", "cow and gup_longterm", "splat, or why nothing notices"]
+             "exercise", "abi-test", "cow and gup_longterm", "splat, or why nothing notices"]
     return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads),
             *(run.row() for run in runs)]
 
@@ -594,7 +594,7 @@ def baseline(found: Results) -> Optional[str]:
     """What is wrong with the results without a mutant, or None."""
     if "end" not in found:
         return "expected results without a mutant, found none: see .cache/mutants/"
-    for where in ("suite", "exercise", "upstream", "splat"):
+    for where in ("suite", "exercise", "abi", "upstream", "splat"):
         if found.get(where):
             return (f"expected no failure without a mutant, found {len(found[where])} of "
                     f"{where}, such as {found[where][0]}")
