@@ -262,7 +262,7 @@ const char *node_scan(struct fixture *f)
 	sched_getaffinity(0, sizeof(before), &before);
 	f->scans = scans_done();
 	if (!has_numa_hints("") || f->scans < 0 || !go_away_from(f->addr))
-		why = fixture_fails(f, "NUMA balancing: boot a kernel that has it with numa=fake=2");
+		why = fixture_fails(f, "no NUMA balancing: boot with numa=fake=2");
 	else if (!ask_for_hints(f) && !spin_until(is_scanned_twice, f))
 		why = fixture_fails(f, "NUMA balancing does not scan it: try again with --jobs 1");
 	sched_setaffinity(0, sizeof(before), &before);

@@ -4,6 +4,7 @@
  * the same pages.
  */
 #include <linux/mempolicy.h>
+#include <poll.h>
 #include <sched.h>
 
 #include "abi.h"
@@ -564,6 +565,38 @@ static void agree_protected(int fd, const struct kind_memory *m)
 	close(uffd);
 }
 
+/* In the same memory and with the same files; otherwise its own fork would wait for it. */
+static int answer_fork(void *arg)
+{
+	struct pollfd fork_event = { .fd = *(int *)arg, .events = POLLIN };
+	struct uffd_msg msg;
+
+	return poll(&fork_event, 1, -1) != 1 ||
+	       read(fork_event.fd, &msg, sizeof(msg)) != sizeof(msg);
+}
+
+/* Fork copies a pinned page; with the event the child's memory is protected, too. */
+static void test_forked_uffd_wp(struct abi_fixture *f)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int uffd = sys_uffd_wp(f->mem, page, UFFD_FEATURE_EVENT_FORK |
+					     UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	pid_t handler, child;
+
+	need_ok(uffd < 0 ? uffd : 0, "userfaultfd-wp");
+	pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, f->mem, page);
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_UFFD_WP, 0);
+	handler = clone(answer_fork, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD,
+			&uffd);
+	need_sys(handler > 0);
+	child = must_fork();
+	if (!child)
+		_exit(!expect_state(f->ctl, f->mem, PINSCOPE_STATE_UFFD_WP, 0, "in the child"));
+	expect_eq(status_of(child), 0, "status of the child");
+	expect_eq(status_of(handler), 0, "status of who reads the event");
+	close(uffd);
+}
+
 /* Each kind through the conditions that change its page table entries. */
 static void test_agree(struct abi_fixture *f)
 {
@@ -915,6 +948,31 @@ static void test_zones(struct abi_fixture *f)
 	expect_eq(f->mem[0], 'z');
 }
 
+/*
+ * A page that another processor has not yet put on an LRU list cannot be migrated: GUP has to
+ * empty the batches of all processors, or it tries for ever.
+ */
+static void test_movable_in_batch(struct abi_fixture *f)
+{
+	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
+	int node = movable_node();
+	unsigned long mask = 1UL << node;
+	cpu_set_t all;
+	uint32_t id;
+
+	need_sys(node >= 0, "a movable node");
+	need_sys(!syscall(SYS_mbind, f->mem, page, MPOL_BIND, &mask, 9UL, 0));
+	need_sys(!sched_getaffinity(0, sizeof(all), &all));
+	sys_stay_on_cpu(1);
+	f->mem[0] = 'b';
+	sched_setaffinity(0, sizeof(all), &all);
+	sys_stay_on_cpu(0);
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, f->mem, page);
+	expect_state(f->ctl, f->mem, PINSCOPE_STATE_LONGTERM_PINNABLE, movable);
+	expect_eq(f->mem[0], 'b');
+	expect_ok(pinscope_unpin(f->ctl, id));
+}
+
 /* Gives a node so many huge pages more. */
 static int add_to_pool_of_node(int node, long pages)
 {
@@ -1162,6 +1220,7 @@ const struct test inspect_tests[] = {
 	     test_agree_pte_mapped_thp),
 	TEST_PAGES("INSPECT agrees with /proc: swapped out",
 		   test_agree_swapped, 16),
+	TEST_POPULATED("fork: a pinned page that userfaultfd protects", test_forked_uffd_wp, 1),
 	TEST("INSPECT: of a pin", test_inspect_pin),
 	TEST_POPULATED("INSPECT: physical memory", test_inspect_physical, 1),
 	TEST("INSPECT: physical memory, a THP", test_inspect_physical_thp),
@@ -1176,6 +1235,7 @@ const struct test inspect_tests[] = {
 	TEST_POPULATED("INSPECT: MEMCG", test_memcg, 1),
 	TEST("INSPECT: hole of a DAX file", test_dax_hole),
 	TEST_PAGES("INSPECT: zones", test_zones, 1),
+	TEST_PAGES("PIN: a movable page in another processor's batch", test_movable_in_batch, 1),
 	TEST("PIN: a hugetlb page in movable memory", test_movable_hugetlb),
 	TEST("RSS: kinds", test_rss),
 	{}
