@@ -244,13 +244,20 @@ static enum verdict by_soft_offline(struct fixture *f)
 
 static enum verdict by_compaction(struct fixture *f)
 {
-	(void)f;
-	sys_write_file("/proc/sys/vm/compact_memory", "1");
-	return VERDICT_PASS;
+	int ret = sys_write_file("/proc/sys/vm/compact_memory", "1");
+
+	if (!ret)
+		return VERDICT_PASS;
+	fixture_fails(f, "compact_memory: %s: the kernel needs CONFIG_COMPACTION",
+		      pinscope_errno(ret));
+	return VERDICT_SKIP;
 }
 
+/* What is dirty in the page cache is not scanned. */
 static enum verdict by_numa_hint(struct fixture *f)
 {
+	if (f->m.fd >= 0)
+		fsync(f->m.fd);
 	return node_scan(f) ? VERDICT_SKIP : VERDICT_PASS;
 }
 

@@ -33,7 +33,10 @@ const char *make_ksm_zeropage(struct fixture *f);
 /* make_node.c: what takes NUMA nodes */
 const char *make_numa_hint(struct fixture *f);
 bool has_numa_hints(const char *dir);
-/* NUMA balancing scans the memory under test, from another node than the page's. */
+/*
+ * NUMA balancing scans the memory under test while the process runs on another node than the
+ * page's, and the process reads.
+ */
 const char *node_scan(struct fixture *f);
 const char *enter_movable(struct fixture *f);
 bool has_movable_node(void);

@@ -328,10 +328,15 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       write && !is(s, KIND_DAX | KIND_DRIVER);
 	case PROP_COMPACT_AFTER:
 	case PROP_NUMA_HINT_AFTER:
-		/* They take their time: one request of each kind. Of hugetlb neither has any. */
+		/*
+		 * They take their time: one request of each kind. Neither is about hugetlb, and
+		 * compaction not about folios that fill a page block.
+		 */
 		return is_held(s) && !is_hugetlb(s) && in(s, COND_FRESH) &&
-		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN &&
-		       !write && !is(s, KIND_DAX | KIND_DRIVER);
+		       pinner == &by_module && !write && !is(s, KIND_DAX | KIND_DRIVER) &&
+		       (property == PROP_NUMA_HINT_AFTER ?
+			s->request->call == PINSCOPE_CALL_PIN_UNLOCKED :
+			s->request->call == PINSCOPE_CALL_PIN && !is(s, KIND_PMD));
 	case PROP_PUNCH_BESIDE_AFTER:
 	case PROP_TRUNCATE_BESIDE_AFTER:
 	case PROP_DIRECT_BESIDE_AFTER:

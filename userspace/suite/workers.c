@@ -29,7 +29,7 @@
 #define BEAT_MS		60000
 
 static const char lost_lock[] =
-	"not run: it needs what a process has that cannot be killed";
+	"not run: it needs what a process has that hangs in the kernel; reboot";
 
 /* These end a run, once what was changed of the machine is changed back. */
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -37,13 +37,14 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 /* What a worker is doing, for the parent. */
 struct post {
 	atomic_size_t scenario;	/* 1 + index of what it runs, or 0 */
-	atomic_long began;	/* sys_now_ms(); negative: since when it waits for locks */
+	atomic_long began;	/* sys_now_ms(); 0 while it waits for a lock */
 };
 
 /* Shared with the workers. */
 struct board {
 	atomic_size_t next;	/* first scenario that nobody has begun */
 	atomic_bool lost;	/* a process that cannot be killed may have a lock */
+	atomic_bool machine_lost;	/* likewise, LOCK_MACHINE */
 	struct post posts[MAX_JOBS];
 };
 
@@ -124,10 +125,10 @@ static bool is_alone(const struct scenario *s)
 /* What the machine has once. */
 enum lock {
 	LOCK_ONCE,	/* what kinds and events use, such as ksmd */
-	LOCK_POOL,	/* hugetlb: who takes all of it excludes the others */
+	LOCK_POOL,	/* hugetlb: the one that takes all of it excludes the others */
 	LOCK_PINNER,	/* what a pinner uses */
-	LOCK_TURN,	/* to take the next: who waits for that keeps others from it */
-	LOCK_MACHINE,	/* who must be alone excludes all others */
+	LOCK_TURN,	/* to take the next: a scenario that waits for that keeps others off */
+	LOCK_MACHINE,	/* a scenario that must be alone excludes all others */
 };
 
 /* A lock ends with its process. */
@@ -138,9 +139,32 @@ static void set_lock(struct suite_run *run, enum lock lock, short type)
 	fcntl(run->lock_fd, F_SETLKW, &byte);
 }
 
-/* In the order of enum lock, so that nobody waits while he keeps others from their end. */
-static void take_locks(struct suite_run *run, const struct scenario *s)
+/*
+ * Not for ever: a process that cannot be killed, or a child of one, may have it. Once somebody
+ * has waited for so long in vain, no other waits.
+ */
+static bool lock_machine(struct suite_run *run, struct board *board, bool alone)
 {
+	struct flock byte = {
+		.l_type = alone ? F_WRLCK : F_RDLCK, .l_start = LOCK_MACHINE, .l_len = 1,
+	};
+	long end = sys_now_ms() + run->timeout * 1000L + KILLED_MS;
+
+	while (fcntl(run->lock_fd, F_SETLK, &byte)) {
+		if (atomic_load(&board->machine_lost) || sys_now_ms() > end) {
+			atomic_store(&board->machine_lost, true);
+			return false;
+		}
+		sys_sleep_ms(1);
+	}
+	return true;
+}
+
+/* Always in the order of enum lock, so that no two processes wait for each other. */
+static bool take_locks(struct suite_run *run, struct board *board, const struct scenario *s)
+{
+	bool taken;
+
 	if (is_one_at_a_time(s))
 		set_lock(run, LOCK_ONCE, F_WRLCK);
 	if (s->kind->hugetlb_shift)
@@ -149,8 +173,9 @@ static void take_locks(struct suite_run *run, const struct scenario *s)
 	if (s->request->pinner->traits & PINNER_ONE_AT_A_TIME)
 		set_lock(run, LOCK_PINNER, F_WRLCK);
 	set_lock(run, LOCK_TURN, F_WRLCK);
-	set_lock(run, LOCK_MACHINE, is_alone(s) ? F_WRLCK : F_RDLCK);
+	taken = lock_machine(run, board, is_alone(s));
 	set_lock(run, LOCK_TURN, F_UNLCK);
+	return taken;
 }
 
 static void drop_locks(struct suite_run *run)
@@ -160,15 +185,15 @@ static void drop_locks(struct suite_run *run)
 	fcntl(run->lock_fd, F_SETLK, &all);
 }
 
-/* Of what a process has that cannot be killed; but what all share, many have. */
+/* Does it wait, without an end, for what a process may have that cannot be killed? */
 static bool needs_lock(const struct scenario *s)
 {
-	return is_one_at_a_time(s) || is_alone(s) || s->kind->hugetlb_shift ||
+	return is_one_at_a_time(s) || s->kind->hugetlb_shift ||
 	       s->request->pinner->traits & PINNER_ONE_AT_A_TIME;
 }
 
-static void run_one(struct suite_run *run, struct scenario_result *result, bool lost,
-		    struct post *post)
+static void run_one(struct suite_run *run, struct board *board,
+		    struct scenario_result *result, struct post *post)
 {
 	int fd;
 
@@ -176,7 +201,7 @@ static void run_one(struct suite_run *run, struct scenario_result *result, bool 
 		spare(result);
 		return;
 	}
-	if (lost && needs_lock(&result->scenario)) {
+	if (atomic_load(&board->lost) && needs_lock(&result->scenario)) {
 		fail_all(result, lost_lock);
 		return;
 	}
@@ -187,12 +212,16 @@ static void run_one(struct suite_run *run, struct scenario_result *result, bool 
 			 pinscope_errno(fd));
 		return;
 	}
-	take_locks(run, &result->scenario);
+	if (!take_locks(run, board, &result->scenario)) {
+		fail_all(result, lost_lock);
+		goto out;
+	}
 	/* The time that it waited does not count. */
 	atomic_store(&post->began, sys_now_ms());
 	seen_want(result->wanted[PROP_AS_DECLARED] &&
 		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
 	scenario_run(&result->scenario, fd, &result->record);
+out:
 	drop_locks(run);
 	close(fd);
 }
@@ -210,8 +239,8 @@ static bool needs_new_process(const struct scenario *s)
 }
 
 /* Whatever ends the child ends the worker in the same way, and the other way round. */
-static void run_in_new_process(struct suite_run *run, struct scenario_result *result,
-			       bool lost, struct post *post)
+static void run_in_new_process(struct suite_run *run, struct board *board,
+			       struct scenario_result *result, struct post *post)
 {
 	pid_t worker = getpid(), pid = fork();
 	int status = 0;
@@ -219,7 +248,7 @@ static void run_in_new_process(struct suite_run *run, struct scenario_result *re
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() == worker)
-			run_one(run, result, lost, post);
+			run_one(run, board, result, post);
 		_exit(0);
 	}
 	if (pid < 0) {
@@ -247,12 +276,12 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	sys_stay_on_cpu(nr);
 	node_bind();
 	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
-		atomic_store(&post->began, -sys_now_ms());
+		atomic_store(&post->began, 0);
 		atomic_store(&post->scenario, i + 1);
 		if (needs_new_process(&run->results[i].scenario))
-			run_in_new_process(run, &run->results[i], atomic_load(&board->lost), post);
+			run_in_new_process(run, board, &run->results[i], post);
 		else
-			run_one(run, &run->results[i], atomic_load(&board->lost), post);
+			run_one(run, board, &run->results[i], post);
 		atomic_store(&run->results[i].done, true);
 		atomic_store(&post->scenario, 0);
 	}
@@ -291,11 +320,10 @@ static bool takes_too_long(const struct suite_run *run, const struct board *boar
 
 	if (!i)
 		return false;
+	if (!began)
+		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario);
 	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
-	if (began > 0)
-		return sys_now_ms() - began > limit;
-	return atomic_load(&board->lost) && (needs_lock(&run->results[i - 1].scenario) ||
-					     sys_now_ms() + began > limit);
+	return sys_now_ms() - began > limit;
 }
 
 static int start_worker(struct pool *pool, unsigned int nr)
@@ -419,7 +447,7 @@ static bool needs_numa_hints(const struct suite_run *run)
 	for (i = 0; i < run->nr; i++) {
 		s = &run->results[i].scenario;
 		if (s->kind->traits & KIND_NUMA_HINT || rules_apply(s, PROP_NUMA_HINT_AFTER))
-			return true;
+			return has_numa_hints("");
 	}
 	return false;
 }

@@ -37,6 +37,8 @@
 #define WRITE		PINSCOPE_FOLL_WRITE
 #define LONGTERM	PINSCOPE_FOLL_LONGTERM
 
+#define STATE(name)	PINSCOPE_STATE_##name
+
 #define LIMIT_US	1000
 #define LEN		(2UL << 20)
 #define SPARSE_LEN	(64UL << 30)
@@ -70,7 +72,7 @@ struct world;
  * @prepare: makes what the call needs, or NULL
  * @call: makes it; returns 0 or a negative errno
  * @number: enum pinscope_call, enum pinscope_map or an ioctl, as @call wants
- * @flags: PINSCOPE_FOLL_*, PINSCOPE_FAULT_* or PINSCOPE_UNPIN_* bits, as @call wants
+ * @flags: PINSCOPE_FOLL_*, PINSCOPE_FAULT_*, PINSCOPE_UNPIN_* or MAP_* bits, as @call wants
  * @path: of a file
  * @tracked: tracking is on
  */
@@ -144,23 +146,28 @@ static void touch(const volatile char *mem)
 static void make_movable(struct world *w)
 {
 	unsigned long node = 1UL << MOVABLE_NODE;
-	struct pinscope_page rec;
 
 	if (syscall(SYS_mbind, w->mem, LEN, MPOL_BIND, &node, 8, 0))
 		tap_skip("there is no node %d: run it by scripts/vm", MOVABLE_NODE);
 	populate_scattered(w->mem);
-	need_ok(pinscope_page(w->ctl, w->mem, &rec));
-	need(rec.state & PINSCOPE_STATE_ZONE_MOVABLE, "node %d", MOVABLE_NODE);
 }
 
-static void make_swapped(struct world *w)
+/* Each entry of the memory has @state, and maps @size bytes. */
+static void need_state(struct world *w, uint64_t state, size_t size)
 {
-	struct pinscope_page rec;
+	struct pinscope_page *recs;
+	size_t nr, i, pages = 0;
 
-	populate_scattered(w->mem);
-	madvise(w->mem, LEN, MADV_PAGEOUT);
-	need_ok(pinscope_page(w->ctl, w->mem, &rec));
-	need(rec.state & PINSCOPE_STATE_SWAP, "MADV_PAGEOUT");
+	need_ok(pinscope_inspect(w->ctl, pinscope_self(), pinscope_addr(w->mem), LEN, &recs,
+				 &nr));
+	for (i = 0; i < nr; i++) {
+		expect_bits(pinscope_state_names, recs[i].state, state, 0);
+		if (state & PINSCOPE_STATE_PRESENT)
+			expect_eq(1UL << recs[i].map_shift, size);
+		pages += recs[i].pages;
+	}
+	free(recs);
+	need_eq(pages, state ? LEN / page : 0);
 }
 
 static void make_memory(struct world *w, enum memory_kind kind)
@@ -184,26 +191,38 @@ static void make_memory(struct world *w, enum memory_kind kind)
 	switch (kind) {
 	case BASE:
 		populate_scattered(w->mem);
+		need_state(w, STATE(PRESENT) | STATE(EXCLUSIVE), page);
+		break;
+	case ABSENT:
+		madvise(w->mem, LEN, MADV_NOHUGEPAGE);
+		need_state(w, 0, 0);
 		break;
 	case ZEROPAGE:
 		madvise(w->mem, LEN, MADV_NOHUGEPAGE);
 		touch(w->mem);
+		need_state(w, STATE(PRESENT) | STATE(ZEROPAGE), page);
 		break;
 	case PAGECACHE:
 		touch(w->mem);
+		need_state(w, STATE(PRESENT) | STATE(SWAPBACKED), page);
 		break;
 	case THP:
 		madvise(w->mem, LEN, MADV_HUGEPAGE);
 		memset(w->mem, 1, LEN);
+		need_state(w, STATE(PRESENT) | STATE(ANON), LEN);
 		break;
 	case HUGETLB:
 		memset(w->mem, 1, LEN);
+		need_state(w, STATE(PRESENT) | STATE(HUGETLB), LEN);
 		break;
 	case SWAPPED:
-		make_swapped(w);
+		populate_scattered(w->mem);
+		madvise(w->mem, LEN, MADV_PAGEOUT);
+		need_state(w, STATE(SWAP), 0);
 		break;
 	case MOVABLE:
 		make_movable(w);
+		need_state(w, STATE(PRESENT) | STATE(ZONE_MOVABLE), page);
 		break;
 	case SPARSE:
 		madvise(w->mem, w->len, MADV_NOHUGEPAGE);
@@ -284,9 +303,18 @@ static int call_write(struct world *w)
 	return pinscope_write(w->ctl, w->id, 0, w->buf, w->len);
 }
 
+/* All but the first page and the last. */
+static int call_unpin_part(struct world *w)
+{
+	return pinscope_unpin_part(w->ctl, w->id, page, LEN - 2 * page, 0, NULL);
+}
+
 static int call_compare(struct world *w)
 {
-	struct pinscope_compare cmp = {};
+	static uint64_t bitmap[LEN / 4096 / 64];
+	struct pinscope_compare cmp = {
+		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
+	};
 
 	return pinscope_compare(w->ctl, w->id, pinscope_self(), pinscope_addr(w->mem), &cmp);
 }
@@ -350,16 +378,21 @@ static int call_file(struct world *w)
 	return ret;
 }
 
+/* Mapped, touched and unmapped. */
 static int call_map(struct world *w)
 {
 	int fd = pinscope_open_map(), ret;
+	struct pinscope_map_counts counts;
 	void *addr;
 
 	if (fd < 0)
 		return fd;
-	ret = pinscope_map(fd, w->row->number, PINSCOPE_MAP_SIZE, RW, MAP_SHARED, &addr);
-	if (!ret)
+	ret = pinscope_map(fd, w->row->number, PINSCOPE_MAP_SIZE, RW, w->row->flags, &addr);
+	if (!ret) {
+		touch(addr);
+		ret = pinscope_map_counts(fd, &counts);
 		munmap(addr, PINSCOPE_MAP_SIZE);
+	}
 	close(fd);
 	return ret;
 }
@@ -393,6 +426,32 @@ static int call_track(struct world *w)
 	return ret ? ret : track(w, PINSCOPE_TRACK_STOP);
 }
 
+static int call_forget(struct world *w)
+{
+	int ret = track(w, PINSCOPE_TRACK_STOP);
+
+	return ret ? ret : track(w, PINSCOPE_TRACK_CLEAR);
+}
+
+/* Of all pages, and of some that are one block of page frames. */
+static int call_holders(struct world *w)
+{
+	struct pinscope_site *sites = NULL;
+	struct pinscope_page rec;
+	size_t nr;
+	int ret = pinscope_holders(w->ctl, 0, 0, &sites, &nr);
+
+	free(sites);
+	if (!ret)
+		ret = pinscope_page(w->ctl, w->mem, &rec);
+	if (ret)
+		return ret;
+	sites = NULL;
+	ret = pinscope_holders(w->ctl, rec.pfn & -(LEN / page), LEN / page, &sites, &nr);
+	free(sites);
+	return ret;
+}
+
 /* --------------------------------------------------------------- the table */
 
 #define M(kind)		(1U << (kind))
@@ -407,10 +466,14 @@ static const struct row rows[] = {
 	{ "PIN: pin-fast", TO_PIN, NULL, call_pin, PINSCOPE_CALL_PIN_FAST, 0, NULL, false },
 	{ "PIN: pin-fast, for writing, for long", TO_PIN, NULL, call_pin, PINSCOPE_CALL_PIN_FAST,
 	  WRITE | LONGTERM, NULL, false },
+	{ "PIN: pin-unlocked", TO_PIN, NULL, call_pin, PINSCOPE_CALL_PIN_UNLOCKED, 0, NULL, false },
+	{ "PIN: pin-remote", TO_PIN, NULL, call_pin, PINSCOPE_CALL_PIN_REMOTE, 0, NULL, false },
+	{ "PIN: get", TO_PIN, NULL, call_pin, PINSCOPE_CALL_GET, 0, NULL, false },
 	{ "PIN: get-fast", TO_PIN, NULL, call_pin, PINSCOPE_CALL_GET_FAST, 0, NULL, false },
 	{ "PIN: pin-memfd", M(PAGECACHE), NULL, call_pin_memfd, 0, 0, NULL, false },
 	{ "UNPIN", TO_HOLD, pin_all, call_unpin, 0, 0, NULL, false },
 	{ "UNPIN: dirty", TO_HOLD, pin_all, call_unpin, 0, PINSCOPE_UNPIN_DIRTY, NULL, false },
+	{ "UNPIN: of a part", TO_HOLD, pin_all, call_unpin_part, 0, 0, NULL, false },
 	{ "READ", TO_HOLD, pin_all, call_read, 0, 0, NULL, false },
 	{ "WRITE", TO_HOLD, pin_all, call_write, 0, 0, NULL, false },
 	{ "COMPARE", TO_HOLD, pin_all, call_compare, 0, 0, NULL, false },
@@ -418,20 +481,27 @@ static const struct row rows[] = {
 	{ "close: a pin for each page", TO_HOLD, pin_each, call_close, 0, 0, NULL, false },
 	{ "INSPECT", TO_INSPECT, NULL, call_inspect, 0, 0, NULL, false },
 	{ "INSPECT: of a pin", TO_HOLD, pin_all, call_inspect_pin, 0, 0, NULL, false },
-	{ "INSPECT: physical", TO_HOLD, NULL, call_inspect_physical, 0, 0, NULL, false },
+	{ "INSPECT: physical", TO_HOLD, pin_all, call_inspect_physical, 0, 0, NULL, false },
 	{ "FAULT: write", M(ABSENT) | M(SWAPPED), NULL, call_fault, 0, PINSCOPE_FAULT_WRITE, NULL,
 	  false },
 	{ "FAULT: unshare", M(ZEROPAGE) | M(PAGECACHE), NULL, call_fault, 0,
 	  PINSCOPE_FAULT_UNSHARE, NULL, false },
 	{ "RSS", M(BASE), NULL, call_rss, 0, 0, NULL, false },
 	{ "pins: many", M(BASE), pin_each, call_file, 0, 0, PINS_PATH, false },
-	{ "map", M(NO_MEMORY), NULL, call_map, PINSCOPE_MAP_MIXED_PAGE, 0, NULL, false },
+	{ "map: PFNs", M(NO_MEMORY), NULL, call_map, PINSCOPE_MAP_PFNMAP, MAP_PRIVATE, NULL,
+	  false },
+	{ "map: pages", M(NO_MEMORY), NULL, call_map, PINSCOPE_MAP_MIXED_PAGE, MAP_SHARED, NULL,
+	  false },
+	{ "map: a PMD", M(NO_MEMORY), NULL, call_map, PINSCOPE_MAP_PMD, MAP_SHARED, NULL, false },
 	{ "gup_test: PIN_LONGTERM_TEST", M(BASE), NULL, call_longterm, 0, 0, NULL, false },
 	{ "TRACK: start and stop", M(NO_MEMORY), NULL, call_track, 0, 0, NULL, false },
 	{ "tracked: PIN", TO_HOLD, NULL, call_pin, PINSCOPE_CALL_PIN_FAST, 0, NULL, true },
 	{ "tracked: UNPIN", TO_HOLD, pin_all, call_unpin, 0, 0, NULL, true },
 	{ "tracked: close, a pin for each page", TO_HOLD, pin_each, call_close, 0, 0, NULL, true },
+	{ "tracked: INSPECT", TO_HOLD, pin_each, call_inspect, 0, 0, NULL, true },
+	{ "tracked: HOLDERS", TO_HOLD, pin_each, call_holders, 0, 0, NULL, true },
 	{ "tracked: holders", TO_HOLD, pin_each, call_file, 0, 0, HOLDERS_PATH, true },
+	{ "tracked: stop and clear", TO_HOLD, pin_each, call_forget, 0, 0, NULL, true },
 };
 
 /* A row with one of its kinds of memory. */
@@ -497,7 +567,8 @@ static void measure(const struct variant *v, bool counts, char *buf)
 
 	w.ctl = pinscope_open();
 	need_ok(w.ctl < 0 ? w.ctl : 0);
-	if (row->tracked)
+	/* A test that failed may have left it on. */
+	if (row->tracked && !track(&w, PINSCOPE_TRACK_STOP) && !track(&w, PINSCOPE_TRACK_CLEAR))
 		need_ok(track(&w, PINSCOPE_TRACK_START));
 	make_memory(&w, v->kind);
 	if (row->prepare)
@@ -548,8 +619,8 @@ int main(int argc, char **argv)
 {
 	static const struct test *const tables[] = { tests };
 	static const struct tap_hooks hooks = { .run = run_test, .nothing_left = nothing_left };
+	int fd, status;
 	char why[256];
-	int fd;
 
 	page = sys_page_size();
 	if (sys_write_file(TRACING "current_tracer", "preemptirqsoff")) {
@@ -568,5 +639,9 @@ int main(int argc, char **argv)
 	sys_write_file(TRACING "options/function-trace", "0");
 	sys_write_file(TRACING "tracing_on", "0");
 	make_variants();
-	return tap_run(tables, ARRAY_SIZE(tables), argc, argv, &hooks);
+	status = tap_run(tables, ARRAY_SIZE(tables), argc, argv, &hooks);
+	sys_write_file(TRACING "current_tracer", "nop");
+	sys_write_file(TRACING "options/function-trace", "1");
+	sys_write_file(TRACING "tracing_on", "1");
+	return status;
 }
