@@ -390,7 +390,7 @@ static void pin_memfd(int ctl, int memfd, size_t offset, size_t len,
 	tap_context("%s", "");
 }
 
-static void pin_memfd_input(int fd, int memfd)
+static void pin_memfd_input(int fd, int memfd, int hugetlb)
 {
 	const struct pinscope_pin good = {
 		.call = PINSCOPE_CALL_PIN_MEMFD,
@@ -410,6 +410,11 @@ static void pin_memfd_input(int fd, int memfd)
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "far beyond the end");
 	cmd.addr = -(uint64_t)cmd.len;
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EOVERFLOW, "wraps around");
+	/* Where shmem has no page to give, hugetlb would make one. */
+	cmd.target_nr = hugetlb;
+	cmd.addr = 2 * pmd_size;
+	cmd.len = pmd_size;
+	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "beyond the end of hugetlb");
 	cmd = good;
 	cmd.target_type = PINSCOPE_TARGET_CALLER;
 	expect_ret(pinscope_pin_cmd(fd, &cmd), -EINVAL, "target: the caller");
@@ -472,7 +477,7 @@ static void test_memfd(struct abi_fixture *f)
 	pin_memfd(f->ctl, big, 7 * page, 9 * page, "inside of a huge page");
 	pin_memfd(f->ctl, big, pmd_size - page, 2 * page,
 		  "across the border of two huge pages");
-	pin_memfd_input(f->ctl, small);
+	pin_memfd_input(f->ctl, small, big);
 	pin_memfd_parts(f->ctl, big);
 }
 
