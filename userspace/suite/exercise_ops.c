@@ -171,15 +171,26 @@ static bool has_file(const struct ex_world *w, const struct ex_step *s)
  * Errata: a hole takes pages beside it away, with what was written through a pin and is
  * not marked dirty yet.
  */
-static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
+static bool may_lose_folio(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_pin *pin;
 
 	for (pin = w->pins; w->hole_takes_folio && pin < w->pins + EX_PINS; pin++)
 		if (pin->used && pin->region == s->region && pin->gup_flags & F(WRITE) &&
 		    region_of(w, s)->shared)
-			return false;
-	return has_file(w, s);
+			return true;
+	return false;
+}
+
+static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
+{
+	return has_file(w, s) && !may_lose_folio(w, s);
+}
+
+/* One that fails has taken the buffers of ext4's folio: ext4 warns when it gets dirty. */
+static bool may_split(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_ordinary(w, s) && !may_lose_folio(w, s);
 }
 
 static bool may_fill_file(const struct ex_world *w, const struct ex_step *s)
@@ -1363,7 +1374,7 @@ const struct ex_operation ex_operations[] = {
 	{ "munlock", "munlock() of pages.",
 	  4, RANGE | EX_RACES, NULL, is_ordinary, act_unlock, effect_unlock },
 	{ "split", "debugfs' split_huge_pages splits THPs.",
-	  6, RANGE | EX_RACES, NULL, is_ordinary, act_split, NULL },
+	  6, RANGE | EX_RACES, NULL, may_split, act_split, NULL },
 	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
 	  8, RANGE | EX_RACES, node_args, is_ordinary, act_move_node, NULL },
 	{ "compact", "Compaction of all memory.",
