@@ -57,7 +57,7 @@ help:
 	@echo 'make              pinscope.ko for the running kernel (KDIR=), and the tool'
 	@echo 'make run          pinscope check on stock kernels in VMs'
 	@echo 'make check        the tests: some 20 minutes from nothing'
-	@echo 'make check-long   the rest of the tests: half an hour more'
+	@echo 'make check-long   the rest of the tests: 45 minutes more'
 	@echo 'make kunit        the KUnit suites by kunit.py, on UML and in QEMU'
 	@echo 'make matrix       all tests and the selftests of the kernel, on every kernel'
 	@echo 'make lint         only the checks of the source'

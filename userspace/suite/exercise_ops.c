@@ -187,7 +187,10 @@ static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
 	return has_file(w, s) && !may_lose_folio(w, s);
 }
 
-/* One that fails has taken the buffers of ext4's folio: ext4 warns when it gets dirty. */
+/*
+ * A split that fails has taken the buffers of ext4's folio, and ext4 warns when the folio gets
+ * dirty: on kernels where a hole takes folios.
+ */
 static bool may_split(const struct ex_world *w, const struct ex_step *s)
 {
 	return is_ordinary(w, s) && !may_lose_folio(w, s);

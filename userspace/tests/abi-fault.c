@@ -182,13 +182,10 @@ static void test_major(struct abi_fixture *f)
 static void test_permissions(struct abi_fixture *f)
 {
 	const uint64_t write_flag = PINSCOPE_FAULT_WRITE;
-	int file = make_file("/tmp", page), fd = f->ctl, rdonly;
-	char path[64], *addr;
+	int file = make_file("/tmp", page), fd = f->ctl, rdonly = sys_reopen(file, O_RDONLY);
+	char *addr;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	rdonly = open(path, O_RDONLY | O_CLOEXEC);
-	need_sys(rdonly >= 0, "%s", path);
-
+	need_ok(rdonly < 0 ? rdonly : 0, "open, read-only");
 	addr = map_file(page, PROT_READ, MAP_SHARED, rdonly);
 	expect_ret(fault_ret(fd, addr, write_flag), -EACCES,
 		   "without VM_MAYWRITE");

@@ -948,34 +948,6 @@ static void test_zones(struct abi_fixture *f)
 	expect_eq(f->mem[0], 'z');
 }
 
-/*
- * A page that another processor has not yet put on an LRU list cannot be migrated: GUP has to
- * empty the batches of all processors, or it tries for ever.
- */
-static void test_movable_in_batch(struct abi_fixture *f)
-{
-	const uint64_t movable = PINSCOPE_STATE_ZONE_MOVABLE;
-	int node = movable_node();
-	unsigned long mask;
-	cpu_set_t all;
-	uint32_t id;
-
-	need_sys(node >= 0, "a movable node");
-	need_sys(!sched_getaffinity(0, sizeof(all), &all));
-	if (CPU_COUNT(&all) < 2)
-		tap_skip("there is one processor: run it by scripts/vm --smp 2");
-	mask = 1UL << node;
-	need_sys(!syscall(SYS_mbind, f->mem, page, MPOL_BIND, &mask, 9UL, 0));
-	sys_stay_on_cpu(1);
-	f->mem[0] = 'b';
-	sched_setaffinity(0, sizeof(all), &all);
-	sys_stay_on_cpu(0);
-	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, f->mem, page);
-	expect_state(f->ctl, f->mem, PINSCOPE_STATE_LONGTERM_PINNABLE, movable);
-	expect_eq(f->mem[0], 'b');
-	expect_ok(pinscope_unpin(f->ctl, id));
-}
-
 /* Gives a node so many huge pages more. */
 static int add_to_pool_of_node(int node, long pages)
 {
@@ -1238,7 +1210,6 @@ const struct test inspect_tests[] = {
 	TEST_POPULATED("INSPECT: MEMCG", test_memcg, 1),
 	TEST("INSPECT: hole of a DAX file", test_dax_hole),
 	TEST_PAGES("INSPECT: zones", test_zones, 1),
-	TEST_PAGES("PIN: a movable page in another processor's batch", test_movable_in_batch, 1),
 	TEST("PIN: a hugetlb page in movable memory", test_movable_hugetlb),
 	TEST("RSS: kinds", test_rss),
 	{}
