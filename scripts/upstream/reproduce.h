@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fuse.h>
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <linux/vfio.h>
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -189,6 +191,118 @@ static inline void pin_buffer(void *addr)
 	need(fd >= 0, "io_uring_setup");
 	need(!syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1),
 	     "IORING_REGISTER_BUFFERS");
+}
+
+/* A read with O_DIRECT from a file of FUSE, by a child, that is not answered yet. */
+struct late_read {
+	int fuse;
+	uint64_t unique;
+	pid_t child;
+};
+
+#define FUSE_AT		"/tmp/reproduce-fuse"
+
+/* What is mounted on a file has a root that is one. */
+static inline int mount_fuse(void)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), file;
+	char options[80];
+
+	need(fd >= 0, "/dev/fuse");
+	file = open(FUSE_AT, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	need(file >= 0, FUSE_AT);
+	close(file);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=100600,user_id=0,group_id=0", fd);
+	need(!mount("reproduce", FUSE_AT, "fuse", MS_NOSUID | MS_NODEV, options),
+	     "mount of FUSE");
+	return fd;
+}
+
+static inline void fuse_answer(int fd, uint64_t unique, const void *with, size_t len)
+{
+	struct fuse_out_header out = { .len = sizeof(out) + len, .unique = unique };
+	struct iovec iov[] = { { &out, sizeof(out) }, { (void *)with, len } };
+
+	need(writev(fd, iov, 2) == (ssize_t)out.len, "answer of FUSE");
+}
+
+/* The READ that is to be answered later. What a file needs to be opened is answered at once. */
+static inline uint64_t fuse_next_read(int fd)
+{
+	const struct fuse_open_out opened = { .fh = 1, .open_flags = FOPEN_DIRECT_IO };
+	const struct fuse_attr_out attr = {
+		.attr = { .ino = 1, .size = PAGE, .mode = S_IFREG | 0600, .nlink = 1 },
+	};
+	const struct fuse_init_out init = {
+		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = PAGE,
+	};
+	static struct {
+		struct fuse_in_header in;
+		char rest[FUSE_MIN_READ_BUFFER];
+	} r;
+
+	while (read(fd, &r, sizeof(r)) >= (ssize_t)sizeof(r.in)) {
+		switch (r.in.opcode) {
+		case FUSE_INIT:
+			fuse_answer(fd, r.in.unique, &init, sizeof(init));
+			break;
+		case FUSE_OPEN:
+			fuse_answer(fd, r.in.unique, &opened, sizeof(opened));
+			break;
+		case FUSE_GETATTR:
+			fuse_answer(fd, r.in.unique, &attr, sizeof(attr));
+			break;
+		case FUSE_READ:
+			return r.in.unique;
+		default:
+			errno = 0;
+			need(false, "FUSE asks for something unknown");
+		}
+	}
+	need(false, "/dev/fuse");
+	return 0;
+}
+
+/*
+ * read_late(): start a read of a page into a shared mapping. The page stays pinned until
+ * answer_read(). The child maps the page at beside, too. Needs root, and FUSE.
+ */
+static inline struct late_read read_late(void *addr, const volatile char *beside)
+{
+	struct late_read late = { .fuse = mount_fuse() };
+
+	late.child = fork();
+	need(late.child >= 0, "fork");
+	if (!late.child) {
+		int from;
+
+		/* With the last one closed, what FUSE has not answered fails. */
+		close(late.fuse);
+		(void)*beside;
+		from = open(FUSE_AT, O_RDONLY | O_DIRECT | O_CLOEXEC);
+		_exit(from < 0 || read(from, addr, PAGE) != PAGE);
+	}
+	late.unique = fuse_next_read(late.fuse);
+	need(!umount2(FUSE_AT, MNT_DETACH), "umount");
+	unlink(FUSE_AT);
+	return late;
+}
+
+/* answer_read(): the device writes a page */
+static inline void answer_read(const struct late_read *late, const void *page)
+{
+	int status;
+
+	fuse_answer(late->fuse, late->unique, page, PAGE);
+	close(late->fuse);
+	need(waitpid(late->child, &status, 0) == late->child && !status, "the read from FUSE");
+}
+
+/* forget(): what is read next is what the disk has */
+static inline void forget(int file)
+{
+	need(!fsync(file), "fsync");
+	need(!posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), "POSIX_FADV_DONTNEED");
 }
 
 #ifndef STATX_ATTR_DAX

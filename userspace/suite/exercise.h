@@ -237,6 +237,7 @@ struct ex_world {
 	uint32_t last_alone;		/* each page that only pins have has another one */
 	/* Errata are avoided. */
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
+	bool split_takes_buffers;
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];

@@ -167,33 +167,40 @@ static bool has_file(const struct ex_world *w, const struct ex_step *s)
 	return region_of(w, s)->fd >= 0 && !region_of(w, s)->kind.hugetlb_shift;
 }
 
-/*
- * Errata: a hole takes pages beside it away, with what was written through a pin and is
- * not marked dirty yet.
- */
-static bool may_lose_folio(const struct ex_world *w, const struct ex_step *s)
+static bool is_pinned_for_writing(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_pin *pin;
 
-	for (pin = w->pins; w->hole_takes_folio && pin < w->pins + EX_PINS; pin++)
-		if (pin->used && pin->region == s->region && pin->gup_flags & F(WRITE) &&
-		    region_of(w, s)->shared)
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+		if (pin->used && pin->region == s->region && pin->gup_flags & F(WRITE))
 			return true;
 	return false;
 }
 
+/*
+ * Errata: a hole takes pages beside it away, with what was written through a pin and is
+ * not marked dirty yet.
+ */
 static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
 {
-	return has_file(w, s) && !may_lose_folio(w, s);
+	return has_file(w, s) && !(w->hole_takes_folio && region_of(w, s)->shared &&
+				   is_pinned_for_writing(w, s));
 }
 
 /*
- * A split that fails has taken the buffers of ext4's folio, and ext4 warns when the folio gets
- * dirty: on kernels where a hole takes folios.
+ * Errata: a split that fails has released the buffers of ext4's folio, and ext4 warns when the
+ * folio gets dirty by the pin.
  */
 static bool may_split(const struct ex_world *w, const struct ex_step *s)
 {
-	return is_ordinary(w, s) && !may_lose_folio(w, s);
+	return is_ordinary(w, s) &&
+	       !(w->split_takes_buffers && region_of(w, s)->shared &&
+		 region_of(w, s)->kind.dir && is_pinned_for_writing(w, s));
+}
+
+static bool may_reclaim(const struct ex_world *w, const struct ex_step *s)
+{
+	return is_unlocked_ordinary(w, s) && may_split(w, s);
 }
 
 static bool may_fill_file(const struct ex_world *w, const struct ex_step *s)
@@ -1357,9 +1364,9 @@ const struct ex_operation ex_operations[] = {
 	{ "dontneed", "MADV_DONTNEED drops pages.",
 	  6, RANGE | EX_RACES | EX_TAKES, NULL, is_unlocked, act_dontneed, effect_dontneed },
 	{ "pageout", "MADV_PAGEOUT reclaims pages: anonymous ones are swapped out.",
-	  12, RANGE | EX_RACES, NULL, is_unlocked_ordinary, act_pageout, NULL },
+	  12, RANGE | EX_RACES, NULL, may_reclaim, act_pageout, NULL },
 	{ "cold", "MADV_COLD deactivates pages.",
-	  2, RANGE | EX_RACES, NULL, is_unlocked_ordinary, act_cold, NULL },
+	  2, RANGE | EX_RACES, NULL, may_reclaim, act_cold, NULL },
 	{ "collapse", "MADV_COLLAPSE replaces anonymous base pages by a THP.",
 	  6, RANGE | EX_RACES, NULL, is_anonymous, act_collapse, NULL },
 	{ "hugepage", "MADV_HUGEPAGE allows THPs.",

@@ -10,89 +10,16 @@
  * O_DIRECT, and answers then. Needs root.
  */
 #include "../reproduce.h"
-#include <linux/fuse.h>
-#include <sys/mount.h>
 
 #define SIZE		(64 << 10)	/* of the file: 16 pages */
 #define TARGET		PAGE		/* where the child reads to */
-#define FUSE_AT		"/tmp/reproduce-fuse"
-
-struct request {
-	struct fuse_in_header in;
-	char rest[FUSE_MIN_READ_BUFFER];
-};
 
 static char data[SIZE] __attribute__((aligned(PAGE)));
-
-/* What is mounted on a file has a root that is one. */
-static int mount_fuse(void)
-{
-	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), file;
-	char options[80];
-
-	need(fd >= 0, "/dev/fuse");
-	file = open(FUSE_AT, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	need(file >= 0, FUSE_AT);
-	close(file);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=100600,user_id=0,group_id=0", fd);
-	need(!mount("reproduce", FUSE_AT, "fuse", MS_NOSUID | MS_NODEV, options),
-	     "mount of FUSE");
-	return fd;
-}
-
-static void answer(int fd, uint64_t unique, const void *with, size_t len)
-{
-	struct fuse_out_header out = { .len = sizeof(out) + len, .unique = unique };
-	struct iovec iov[] = { { &out, sizeof(out) }, { (void *)with, len } };
-
-	need(writev(fd, iov, 2) == (ssize_t)out.len, "answer of FUSE");
-}
-
-/* The READ that is to be answered later. What a file needs to be opened is answered at once. */
-static uint64_t next_read(int fd)
-{
-	const struct fuse_open_out opened = { .fh = 1, .open_flags = FOPEN_DIRECT_IO };
-	const struct fuse_attr_out attr = {
-		.attr = { .ino = 1, .size = PAGE, .mode = S_IFREG | 0600, .nlink = 1 },
-	};
-	const struct fuse_init_out init = {
-		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = PAGE,
-	};
-	static struct request r;
-
-	while (read(fd, &r, sizeof(r)) >= (ssize_t)sizeof(r.in)) {
-		switch (r.in.opcode) {
-		case FUSE_INIT:
-			answer(fd, r.in.unique, &init, sizeof(init));
-			break;
-		case FUSE_OPEN:
-			answer(fd, r.in.unique, &opened, sizeof(opened));
-			break;
-		case FUSE_GETATTR:
-			answer(fd, r.in.unique, &attr, sizeof(attr));
-			break;
-		case FUSE_READ:
-			return r.in.unique;
-		default:
-			errno = 0;
-			need(false, "FUSE asks for something unknown");
-		}
-	}
-	need(false, "/dev/fuse");
-	return 0;
-}
 
 /* Fills the page cache: a system call gets large folios, if the file system has them. */
 static void by_write(int file)
 {
 	need(pwrite(file, data, SIZE, 0) == SIZE, "write");
-}
-
-/* What is read next is what the disk has. */
-static void forget(int file)
-{
-	need(!fsync(file), "fsync");
-	need(!posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), "POSIX_FADV_DONTNEED");
 }
 
 static void by_readahead(int file)
@@ -151,12 +78,11 @@ enum outcome { THERE, LOST, SMALL, OUTCOMES };
 /* What became of what the child has read? */
 static enum outcome try_way(const struct way *way, const char *dir)
 {
-	int fuse, file, direct, status;
+	struct late_read late;
 	enum outcome outcome;
 	char path[40], now;
-	uint64_t unique;
+	int file, direct;
 	char *map;
-	pid_t child;
 
 	file = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	need(file >= 0, dir);
@@ -173,25 +99,10 @@ static enum outcome try_way(const struct way *way, const char *dir)
 		goto end;
 	}
 
-	fuse = mount_fuse();
-	child = fork();
-	need(child >= 0, "fork");
-	if (!child) {
-		int from;
-
-		/* With the last one closed, what FUSE has not answered fails. */
-		close(fuse);
-		from = open(FUSE_AT, O_RDONLY | O_DIRECT | O_CLOEXEC);
-		_exit(from < 0 || read(from, map + TARGET, PAGE) != PAGE);
-	}
-	unique = next_read(fuse);
-	need(!umount2(FUSE_AT, MNT_DETACH), "umount");
-	unlink(FUSE_AT);
+	late = read_late(map + TARGET, map);
 	way->touch(file, direct);
 	memset(data, 'n', PAGE);
-	answer(fuse, unique, data, PAGE);
-	close(fuse);
-	need(waitpid(child, &status, 0) == child && !status, "the read from FUSE");
+	answer_read(&late, data);
 
 	need(pread(file, &now, 1, TARGET) == 1, "read");
 	errno = 0;
