@@ -6,6 +6,7 @@
  * pins are held while what they were made in goes: a thread, a cgroup, swap, a pool of
  * hugetlb pages, a memory block, the whole machine into suspend.
  */
+#include <glob.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
@@ -753,31 +754,46 @@ static const char *pool_file(const char *name)
 	return path;
 }
 
-static void set_pool(long pages)
+static void set_pool(const char *file, long pages)
 {
 	char text[20];
 
 	snprintf(text, sizeof(text), "%ld", pages);
-	need_write_file(pool_file("nr_hugepages"), text);
+	need_write_file(file, text);
 }
 
-/* What is in use when the pool shrinks is surplus until nobody has it. */
+/*
+ * What is in use when the pool shrinks is surplus until nobody has it. Each node gets back what
+ * it had: a pool that grows takes pages of all nodes, also of one that is all ZONE_MOVABLE.
+ */
 static void test_pool_shrinks(struct abi_fixture *f)
 {
 	struct kind_memory *m = get_memory(f->ctl, hugetlb_kind("hugetlb-anon", pmd_size));
-	long size = sys_read_number(pool_file("nr_hugepages"));
+	long size = sys_read_number(pool_file("nr_hugepages")), of_node[64];
+	char pattern[100];
+	glob_t nodes;
 	uint32_t id;
+	size_t i;
 
+	snprintf(pattern, sizeof(pattern),
+		 "/sys/devices/system/node/node*/hugepages/hugepages-%zukB/nr_hugepages",
+		 pmd_size >> 10);
+	need_ok(glob(pattern, 0, NULL, &nodes));
+	need_sys(nodes.gl_pathc <= ARRAY_SIZE(of_node), "at most 64 nodes");
+	for (i = 0; i < nodes.gl_pathc; i++)
+		of_node[i] = sys_read_number(nodes.gl_pathv[i]);
 	m->addr[0] = 'h';
 	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, m->addr, pmd_size);
-	set_pool(0);
+	set_pool(pool_file("nr_hugepages"), 0);
 	expect_eq(sys_read_number(pool_file("surplus_hugepages")), m->len / pmd_size);
 	put_memory(m);
 	expect_eq(sys_read_number(pool_file("nr_hugepages")), 1, "what is pinned");
 	expect_read(f->ctl, id, 0, 'h', "unmapped, and not in the pool");
 	expect_ok(pinscope_unpin(f->ctl, id));
 	expect_eq(sys_read_number(pool_file("nr_hugepages")), 0, "after the unpin");
-	set_pool(size);
+	for (i = 0; i < nodes.gl_pathc; i++)
+		set_pool(nodes.gl_pathv[i], of_node[i]);
+	globfree(&nodes);
 	expect_eq(sys_read_number(pool_file("nr_hugepages")), size, "as before");
 }
 
