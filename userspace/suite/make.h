@@ -28,6 +28,7 @@ const char *make_thp_pte_mapped_swapped(struct fixture *f);
 const char *make_thp_single_pte_swapped(struct fixture *f);
 const char *make_swapcache(struct fixture *f);
 const char *make_ksm(struct fixture *f);
+const char *make_ksm_single(struct fixture *f);
 const char *make_ksm_zeropage(struct fixture *f);
 
 /* make_node.c: what takes NUMA nodes */

@@ -229,6 +229,24 @@ const char *make_ksm(struct fixture *f)
 	return merge(f, 'p', PINSCOPE_STATE_KSM);
 }
 
+/* The other pages are written to, and get copies. KSM holds no reference to its page. */
+const char *make_ksm_single(struct fixture *f)
+{
+	struct pinscope_page page;
+	size_t offset;
+
+	/* Not the byte of make_ksm(), or another process might have the page as well. */
+	if (merge(f, 's', PINSCOPE_STATE_KSM))
+		return f->why;
+	for (offset = sys_page_size(); offset < f->len; offset += sys_page_size())
+		f->addr[offset] = 0;
+	if (f->fd < 0)
+		return NULL;
+	page = fixture_page(f);
+	return page.mapcount == 1 ? NULL :
+	       fixture_fails(f, "expected one mapping of the page, found %d", page.mapcount);
+}
+
 const char *make_ksm_zeropage(struct fixture *f)
 {
 	if (merge(f, 0, PINSCOPE_STATE_ZEROPAGE))
