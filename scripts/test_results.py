@@ -898,6 +898,32 @@ do_wp_page, mm/memory.c:2, 1: if (unlikely(unshare))
         self.assertEqual((status, err), (2, "results.py: expected branches of all of these, "
                                          "found none in gcov's JSON\n"))
 
+    def test_module(self):
+        """coverage: lines of the module by file, and those that did not run"""
+        tree = str(self.dir / "src")
+
+        def line(number, count):
+            return {"line_number": number, "count": count, "function_name": "ps_pin",
+                    "branches": []}
+
+        counts = self.file("gcov.json", json.dumps({"files": [
+            {"file": f"{tree}/module/pin.c", "lines": [line(1, 2), line(2, 0)]},
+            {"file": "/usr/src/linux/include/linux/mm.h", "lines": [line(9, 0)]}]}))
+        self.file("src/module/pin.c", "\tret = 0;\n\treturn -ENOMEM;\n")
+        known = self.file("known", "")
+        options = ("module-coverage", "--tree", tree, "--known", known, counts)
+        self.assertEqual(run(*options)[:2], (1, """\
+| file | lines | run |
+|---|---|---|
+| module/pin.c | 2 | 1 (50.0%) |
+| all | 2 | 1 (50.0%) |
+
+ps_pin, module/pin.c:2, 1: return -ENOMEM;
+    NO REASON IS GIVEN
+"""))
+        self.file("known", "ps_pin ; return -ENOMEM ; memory has to run out\n")
+        self.assertEqual(run(*options)[0], 0)
+
     def test_known(self):
         """coverage: a bad line of the reasons is named"""
         with self.assertRaisesRegex(coverage.BadCoverage, "coverage.known:2: expected "

@@ -212,6 +212,17 @@ def do_coverage(args: argparse.Namespace) -> int:
     return GOOD if all(m.why for m in missed) else BAD
 
 
+def do_module_coverage(args: argparse.Namespace) -> int:
+    counts = coverage.lines(args.counts.read_text(encoding="utf-8"), str(args.tree))
+    lines = coverage.table_of_files(counts)
+    if args.table:
+        args.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    known = coverage.reasons(args.known.read_text(encoding="utf-8"), args.known.name)
+    missed = coverage.missed(counts, args.tree, known)
+    _print([*lines, "", *map(str, missed)])
+    return GOOD if all(m.why for m in missed) else BAD
+
+
 def do_gup_users(args: argparse.Namespace) -> int:
     if args.verdicts:
         width = max(map(len, gup_users.VERDICTS))
@@ -418,6 +429,14 @@ def _parser() -> argparse.ArgumentParser:
                      help="the reasons [scripts/coverage.known]")
     sub.add_argument("--table", type=Path, metavar="FILE")
     sub.add_argument("function", nargs="+")
+
+    sub = command("module-coverage", do_module_coverage, "make the table of scripts/coverage "
+                  "--module, and list the lines that did not run")
+    sub.add_argument("--tree", type=Path, required=True, help="where the module was built")
+    sub.add_argument("--known", type=Path, default=coverage.KNOWN, metavar="FILE",
+                     help="the reasons [scripts/coverage.known]")
+    sub.add_argument("--table", type=Path, metavar="FILE")
+    sub.add_argument("counts", type=Path, help="JSON of gcov")
 
     sub = command("gup-users", do_gup_users, "make the table of scripts/gup-users")
     sub.add_argument("--notes", type=Path, default=gup_users.NOTES, metavar="FILE",

@@ -73,6 +73,39 @@ def outcomes(text: str, tree: str) -> Outcomes:
     return dict(sorted(found.items()))
 
 
+def lines(text: str, tree: str) -> Outcomes:
+    """How many times each line ran, in what gcov --json-format wrote.
+
+    tree  as in outcomes(); files that are not below it, such as headers, are left out
+    """
+    runs: Dict[Tuple[str, int], Tuple[int, str]] = {}
+    for document in _documents(text):
+        for file in document["files"]:
+            name = file["file"]
+            if not name.startswith(tree.rstrip("/") + "/"):
+                continue
+            name = name[len(tree.rstrip("/")) + 1:]
+            for line in file["lines"]:
+                # Of several functions that the compiler has made of it, one that ran.
+                key = (name, line["line_number"])
+                runs[key] = max(runs.get(key, (0, "")),
+                                (line["count"], line.get("function_name", "")))
+    return {(function, name, nr, 0): count
+            for (name, nr), (count, function) in sorted(runs.items())}
+
+
+def table_of_files(found: Outcomes) -> List[str]:
+    """Lines by file: all, and those that ran; in Markdown."""
+    files = sorted({file for _, file, _, _ in found})
+    if not files:
+        raise BadCoverage("expected lines of the module, found none in gcov's JSON")
+    rows = [(file, [n for key, n in found.items() if key[1] == file]) for file in files]
+    rows.append(("all", list(found.values())))
+    return ["| file | lines | run |", "|---|---|---|"] + [
+        f"| {file} | {len(counts)} | {sum(map(bool, counts))} "
+        f"({100 * sum(map(bool, counts)) / len(counts):.1f}%) |" for file, counts in rows]
+
+
 def of_functions(found: Outcomes, functions: Sequence[str]) -> Outcomes:
     """Only those of some functions."""
     return {key: count for key, count in found.items() if key[0] in functions}
