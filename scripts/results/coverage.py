@@ -138,7 +138,7 @@ def table(ours: Outcomes, theirs: Outcomes, functions: Sequence[str],
 
 @dataclass(frozen=True)
 class Reason:
-    """Why outcomes do not come to pass: in a function ('*': any), in lines with text."""
+    """Why outcomes do not come to pass: in a function, in lines with text ('*': any)."""
 
     function: str
     text: str
@@ -185,6 +185,6 @@ def missed(ours: Outcomes, tree: Path, known: Sequence[Reason]) -> List[Missed]:
             sources[file] = (tree / file).read_text(errors="replace").splitlines()
         text = sources[file][line - 1].strip(" \t")
         why = next((r.why for r in known
-                    if r.function in (function, "*") and r.text in text), "")
+                    if r.function in (function, "*") and (r.text == "*" or r.text in text)), "")
         found.append(Missed(function, file, line, len(list(group)), text, why))
     return found
