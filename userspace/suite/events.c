@@ -79,6 +79,13 @@ static enum verdict by_pageout(struct fixture *f)
 	return VERDICT_PASS;
 }
 
+/* Without the pin, reclaim drops what the process has given up. */
+static enum verdict by_free(struct fixture *f)
+{
+	madvise(f->addr, entry_size(f), MADV_FREE);
+	return by_pageout(f);
+}
+
 static enum verdict by_move(struct fixture *f)
 {
 	void *addr = f->addr;
@@ -323,6 +330,7 @@ const struct event events[] = {
 	{ PROP_MPROTECT_AFTER, by_mprotect, false, false },
 	{ PROP_MREMAP_AFTER, by_mremap, false, false },
 	{ PROP_PAGEOUT_AFTER, by_pageout, false, false },
+	{ PROP_FREE_AFTER, by_free, false, false },
 	{ PROP_MOVE_AFTER, by_move, false, false },
 	{ PROP_SPLIT_AFTER, by_split, false, false },
 	{ PROP_COLLAPSE_AFTER, by_collapse, false, false },

@@ -97,6 +97,10 @@ const struct property_row properties[PROPS] = {
 		"pageout-after",
 		"MADV_PAGEOUT wants the memory swapped out or written back while the pin is held; the process reads its content and writes, and the pinned page is still its page.",
 	},
+	[PROP_FREE_AFTER] = {
+		"free-after",
+		"MADV_FREE gives up what the memory has while the pin is held, and MADV_PAGEOUT wants it reclaimed; the process reads its content and writes, and the pinned page is still its page: a page with pins is not dropped.",
+	},
 	[PROP_MOVE_AFTER] = {
 		"move-after",
 		"move_pages() wants the page on another NUMA node while the pin is held; the process writes, and the pinned page is still its page: a page with pins is not migrated.",

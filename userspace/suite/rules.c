@@ -297,6 +297,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return is_held(s);
 	case PROP_PAGEOUT_AFTER:
 		return is_held(s) && !is_hugetlb(s);
+	case PROP_FREE_AFTER:
+		return is_held(s) && is_anonymous_vma(s) && !is_hugetlb(s);
 	case PROP_SPLIT_AFTER:
 		return is_held(s) && is(s, KIND_PMD | KIND_LARGE_FOLIO);
 	case PROP_COLLAPSE_AFTER:
