@@ -80,7 +80,8 @@ int main(int argc, char **argv)
 
 	need(on_disk(dir, false), "without advice, what was read is not on the disk");
 	if (!on_disk(dir, true))
-		conclude(BUG, "what a read has put into a mapping is not on the disk after fsync()%s",
+		conclude(BUG,
+			 "what a read has put into a mapping is not on the disk after fsync()%s",
 			 !warned && is_tainted(TAINT_WARN) ? ", and the kernel has warned" : "");
 	conclude(NO_BUG, "what a read has put into a mapping is on the disk after fsync()");
 }
