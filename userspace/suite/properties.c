@@ -171,7 +171,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_WRITTEN_BACK] = {
 		"written-back",
-		"What the pinner has written to a page of a file that was clean, and has released as dirty, is in the file once the page is written back and is no longer in the page cache.",
+		"What the pinner has written to a page of a file that was clean, and has released as dirty, is in the file once the page is written back and is no longer in the page cache. Of anonymous memory that MADV_FREE has given up, reclaim does not drop what was written and released so.",
 	},
 	[PROP_MANY_PAGES] = {
 		"many-pages",

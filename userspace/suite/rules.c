@@ -360,7 +360,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return !is(s, KIND_DAX);
 	case PROP_WRITTEN_BACK:
 		/* It goes to the disk and back: one request. */
-		return is_held(s) && is(s, KIND_WRITE_NOTIFY) && write && in(s, COND_FRESH) &&
+		return is_held(s) && write && in(s, COND_FRESH) &&
+		       (is(s, KIND_WRITE_NOTIFY) || is_anonymous_vma(s)) &&
 		       pinner == &by_module &&
 		       s->request->call == PINSCOPE_CALL_PIN_FAST;
 	case PROP_MANY_PAGES:
