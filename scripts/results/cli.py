@@ -433,8 +433,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("module-coverage", do_module_coverage, "make the table of scripts/coverage "
                   "--module, and list the lines that did not run")
     sub.add_argument("--tree", type=Path, required=True, help="where the module was built")
-    sub.add_argument("--known", type=Path, default=coverage.KNOWN, metavar="FILE",
-                     help="the reasons [scripts/coverage.known]")
+    sub.add_argument("--known", type=Path, default=coverage.KNOWN_OF_MODULE,
+                     metavar="FILE", help="the reasons [scripts/coverage-module.known]")
     sub.add_argument("--table", type=Path, metavar="FILE")
     sub.add_argument("counts", type=Path, help="JSON of gcov")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
 
 KNOWN = Path(__file__).resolve().parents[1] / "coverage.known"
+KNOWN_OF_MODULE = KNOWN.with_name("coverage-module.known")
 
 # (function, file, line, number of the outcome): how many times
 Outcomes = Dict[Tuple[str, str, int, int], int]

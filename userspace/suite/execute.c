@@ -497,12 +497,9 @@ static void check_events(struct fixture *f)
 }
 
 /*
- * The process dirties the page, and writeback cleans it and its entry, before the pinner writes:
- * only the release tells of that. Page cache that somebody maps stays.
- */
-/*
- * The pinner writes to a clean page, and releases it as dirty. A file is clean after writeback, and
- * anonymous memory when MADV_FREE has given it up: what is clean then, reclaim drops.
+ * The pinner writes to a clean page, and releases it as dirty: only the release tells of that. A
+ * file is clean after writeback, and anonymous memory when MADV_FREE has given it up: what is
+ * clean then, reclaim drops. Page cache that somebody maps stays.
  */
 static void check_written_back(struct fixture *f)
 {

@@ -468,6 +468,7 @@ EX_MAY(uring_pin);
 EX_ACT(uring_pin);
 EX_EFFECT(uring_pin);
 EX_MAY(soft_offline);
+EX_MAY(split);
 EX_ACT(soft_offline);
 EX_EFFECT(soft_offline);
 EX_MAY(uring_move);

@@ -442,7 +442,7 @@ bool may_soft_offline(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
 
-	return p->mapped && p->access >= EX_READ && !w->offlined &&
+	return p->mapped && p->access >= EX_READ && !w->offlined && may_split(w, s) &&
 	       !w->regions[s->region].kind.hugetlb_shift &&
 	       !uffd_would_wait(w, s, s->process, false);
 }

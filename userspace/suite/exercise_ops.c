@@ -191,7 +191,7 @@ static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
  * Errata: a split that fails has released the buffers of ext4's folio, and ext4 warns when the
  * folio gets dirty by the pin.
  */
-static bool may_split(const struct ex_world *w, const struct ex_step *s)
+bool may_split(const struct ex_world *w, const struct ex_step *s)
 {
 	return is_ordinary(w, s) &&
 	       !(w->split_takes_buffers && region_of(w, s)->shared &&
