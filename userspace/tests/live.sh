@@ -121,6 +121,7 @@ seen_kind()
 		s/^thp-collapsed/thp/
 		s/^base-pages/anon/
 		s/^file-private-rdonly/file-private/
+		s/^ksm-single/ksm/
 		s/^ksm-zeropage/zeropage/'
 }
 
