@@ -298,7 +298,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_PAGEOUT_AFTER:
 		return is_held(s) && !is_hugetlb(s);
 	case PROP_FREE_AFTER:
-		return is_held(s) && is_anonymous_vma(s) && !is_hugetlb(s);
+		/* Of a large folio that PTEs map mm wants to split the page off, and gives up. */
+		return is_held(s) && is_anonymous_vma(s) && !is(s, KIND_LARGE_FOLIO);
 	case PROP_SPLIT_AFTER:
 		return is_held(s) && is(s, KIND_PMD | KIND_LARGE_FOLIO);
 	case PROP_COLLAPSE_AFTER:

@@ -778,7 +778,9 @@ static void test_pool_shrinks(struct abi_fixture *f)
 	snprintf(pattern, sizeof(pattern),
 		 "/sys/devices/system/node/node*/hugepages/hugepages-%zukB/nr_hugepages",
 		 pmd_size >> 10);
-	need_ok(glob(pattern, 0, NULL, &nodes));
+	/* Kernels without NUMA have no nodes here. */
+	if (glob(pattern, 0, NULL, &nodes))
+		nodes = (glob_t) {};
 	need_sys(nodes.gl_pathc <= ARRAY_SIZE(of_node), "at most 64 nodes");
 	for (i = 0; i < nodes.gl_pathc; i++)
 		of_node[i] = sys_read_number(nodes.gl_pathv[i]);
@@ -791,6 +793,8 @@ static void test_pool_shrinks(struct abi_fixture *f)
 	expect_read(f->ctl, id, 0, 'h', "unmapped, and not in the pool");
 	expect_ok(pinscope_unpin(f->ctl, id));
 	expect_eq(sys_read_number(pool_file("nr_hugepages")), 0, "after the unpin");
+	if (!nodes.gl_pathc)
+		set_pool(pool_file("nr_hugepages"), size);
 	for (i = 0; i < nodes.gl_pathc; i++)
 		set_pool(nodes.gl_pathv[i], of_node[i]);
 	globfree(&nodes);
