@@ -181,6 +181,22 @@ static inline int pin_read(const void *addr)
 	return ioctl(fd, PIN_LONGTERM_TEST_START, &test) ? -errno : 0;
 }
 
+/*
+ * lost_pages(): have pages reclaimed, as memory pressure would, and count those that do not have
+ * their data any more
+ */
+static inline int lost_pages(char *addr, const char *data, int pages)
+{
+	int nr = 0, i;
+
+	/* What was just put on the LRU lists is reclaimed by the second one, at the latest. */
+	for (i = 0; i < 4; i++)
+		madvise(addr, pages * PAGE, MADV_PAGEOUT);
+	for (i = 0; i < pages; i++)
+		nr += !!memcmp(addr + i * PAGE, data + i * PAGE, PAGE);
+	return nr;
+}
+
 /* pin_buffer(): io_uring pins a page for long, for writing, until the process ends */
 static inline void pin_buffer(void *addr)
 {

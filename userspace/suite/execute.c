@@ -23,6 +23,7 @@
 
 /* How long a pinner may take to release what it was told to. */
 #define RELEASE_MS	1000
+#define PAGEOUT_TRIES	4
 
 __attribute__((format(printf, 4, 5)))
 static void verdict(struct fixture *f, enum property property, bool good,
@@ -719,22 +720,66 @@ static void check_refused(struct fixture *f, int ret)
 		pinner_of(f)->unpin(f);
 }
 
-static void check_released(struct fixture *f)
+/* Releases the pin, and returns what is mapped when nothing pins it any more. */
+static struct pinscope_page release(struct fixture *f, int *ret)
 {
-	int ret = pinner_of(f)->unpin(f), ms;
-	struct pinscope_page page = fixture_page(f);
+	struct pinscope_page page;
+	int ms;
 
+	*ret = pinner_of(f)->unpin(f);
+	page = fixture_page(f);
 	/* io_uring releases when its last request is done. */
 	for (ms = 0; pinner_of(f) != &by_module && !f->other && page.pincount &&
 	     ms < RELEASE_MS; ms++) {
 		sys_sleep_ms(1);
 		page = fixture_page(f);
 	}
+	return page;
+}
+
+static void check_released(struct fixture *f)
+{
+	int ret;
+	struct pinscope_page page = release(f, &ret);
+
 	/* Other processes map the huge zeropage, too, and may have pinned it. */
 	verdict(f, PROP_COUNTS, !ret && (f->other || !page.pincount ||
 					 (page.state & S(HUGE_ZEROPAGE))),
 		"expected no pin after release (%s), found %d",
 		ret ? pinscope_errno(ret) : "success", page.pincount);
+}
+
+/*
+ * The page is clean when the pinner pins it. Reclaim then drops it, with or without swap, unless
+ * the release, or the pin, has made it dirty.
+ */
+static void check_release_dirty(struct fixture *f)
+{
+	bool shmem = f->scenario.kind->traits & KIND_SHARED;
+	char byte = 'K';
+	int ret, i;
+
+	if (!applies(f, PROP_RELEASE_DIRTY))
+		return;
+	/* It may have the pinner's files open, and the page mapped. */
+	fixture_join(f);
+	if (!shmem)
+		fixture_process_writes(f, 'C');
+	madvise(f->addr, f->len, shmem ? MADV_REMOVE : MADV_FREE);
+	process_sees(f);
+	ret = pinner_pin(f);
+	verdict(f, PROP_RELEASE_DIRTY, !ret, "expected another pin, found %s",
+		ret == -ENODEV ? f->why : pinscope_errno(ret));
+	if (ret)
+		return;
+	pinner_of(f)->put(f, byte);
+	release(f, &ret);
+	/* At first it may be on its way to the LRU lists. */
+	for (i = 0; i < PAGEOUT_TRIES; i++)
+		madvise(f->addr, f->len, MADV_PAGEOUT);
+	verdict(f, PROP_RELEASE_DIRTY, process_sees(f) == byte,
+		"the pinner wrote 0x%x and released, and the process sees 0x%x", byte,
+		process_sees(f));
 }
 
 static void check_as_declared(struct fixture *f, const struct seen_call *found)
@@ -830,6 +875,7 @@ static void pin_and_compare(struct fixture *f)
 	check_events(f);
 	check_released(f);
 	check_written_back(f);
+	check_release_dirty(f);
 	check_many_pages(f);
 }
 

@@ -173,6 +173,10 @@ const struct property_row properties[PROPS] = {
 		"written-back",
 		"What the pinner has written to a page of a file that was clean, and has released as dirty, is in the file once the page is written back and is no longer in the page cache. Of anonymous memory that MADV_FREE has given up, reclaim does not drop what was written and released so.",
 	},
+	[PROP_RELEASE_DIRTY] = {
+		"release-dirty",
+		"The pinner pins a page that is clean, since MADV_FREE gave it up, or since a process has only read a hole of the file: it writes and releases. Reclaim, which drops what is clean, does not drop what was written: whoever has written through a pin says so when it releases.",
+	},
 	[PROP_MANY_PAGES] = {
 		"many-pages",
 		"The same call pins most of the memory at once, from the middle of a folio on and across three VMAs: it holds the pages that the process sees. Where a page is unmapped it pins those before the hole only.",

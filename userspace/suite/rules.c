@@ -104,6 +104,14 @@ static bool is_truncatable(const struct scenario *s)
 	       s->kind->mapping->backing != BACKING_NONE;
 }
 
+/* A shared mapping of a file that is in memory alone. */
+static bool is_shmem(const struct scenario *s)
+{
+	return !is_private(s) && is_truncatable(s) &&
+	       (s->kind->mapping->backing == BACKING_MEMFD ||
+		s->kind->mapping->backing == BACKING_SHMEM_FILE);
+}
+
 /* Others may have references to the folio, for other pages of it. */
 static bool in_large_folio(const struct scenario *s, const struct pinscope_page *before,
 			   unsigned int page_shift)
@@ -365,6 +373,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       (is(s, KIND_WRITE_NOTIFY) || is_anonymous_vma(s)) &&
 		       pinner == &by_module &&
 		       s->request->call == PINSCOPE_CALL_PIN_FAST;
+	case PROP_RELEASE_DIRTY:
+		/* Of the module whoever calls UNPIN decides. */
+		return is_held(s) && write && in(s, COND_FRESH) && pinner != &by_module &&
+		       pinner->put && (is_anonymous_vma(s) || is_shmem(s));
 	case PROP_MANY_PAGES:
 		return rules_is_lasting(s) && pinner == &by_module && in(s, COND_FRESH) &&
 		       !is_fast_only(s) && !is(s, KIND_GIGANTIC | KIND_DAX) &&
