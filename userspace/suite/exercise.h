@@ -73,15 +73,17 @@ struct ex_content {
  * @own: a private mapping has a page of its own here, and no longer what the file has
  * @locked: mlock()
  * @mergeable: MADV_MERGEABLE
+ * @given_up: MADV_FREE gave it up, and the process has not written to it since: mm may drop it
  * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
  * @access: enum ex_access
  * @uffd: enum ex_uffd
  * @soft: enum ex_soft
+ * @maybe: bit n: word n of @content may be 0 instead, since mm may have dropped the page
  * @content: of a page with @own
  */
 struct ex_page {
-	bool mapped, moved, own, locked, mergeable, protected;
-	uint8_t access, uffd, soft;
+	bool mapped, moved, own, locked, mergeable, given_up, protected;
+	uint8_t access, uffd, soft, maybe;
 	struct ex_content content;
 };
 
@@ -237,7 +239,7 @@ struct ex_world {
 	uint32_t last_alone;		/* each page that only pins have has another one */
 	/* Errata are avoided. */
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
-	bool split_takes_buffers;
+	bool split_takes_buffers, uring_releases_clean;
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];
@@ -363,7 +365,7 @@ bool world_step(struct ex_world *w, const struct ex_step *s);
 void world_fails(struct ex_world *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What a process must see at a page. */
+/* What a process must see at a page, but for words that are @maybe. */
 const struct ex_content *model_view(const struct ex_world *w, unsigned int process,
 				    unsigned int region, unsigned int page);
 
@@ -378,6 +380,21 @@ const struct ex_content *model_view(const struct ex_world *w, unsigned int proce
  */
 void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page, unsigned int word, uint32_t value);
+
+/* MADV_FREE: until the process writes, mm may drop the page, and it reads zeroes then. */
+void model_give_up(struct ex_world *w, unsigned int process, unsigned int region,
+		   unsigned int page, unsigned int nr);
+
+/* Pages were pinned for writing, and are dirty in the end: mm drops them no more. */
+void model_keep(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int nr);
+
+/*
+ * Is that what a process may see in a word of a page? Where mm may have dropped the page, and this
+ * shows it, the model learns that.
+ */
+bool model_sees(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int word, uint32_t value);
 
 /* The page that a process has given to its pipe may have got a value. */
 void model_pipe_gets(struct ex_world *w, unsigned int process, uint32_t value);
@@ -428,6 +445,10 @@ void model_compare_window(struct ex_world *w, const struct ex_step *s);
 const struct ex_content *model_pin_view(const struct ex_world *w, const struct ex_pin *pin,
 					unsigned int i);
 
+/* Is that what a page of a pin may have in a word? Like model_sees(). */
+bool model_pin_sees(struct ex_world *w, const struct ex_pin *pin, unsigned int i,
+		    unsigned int word, uint32_t value);
+
 /* The address of a page in a process that has it mapped. */
 char *model_addr(const struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page);
@@ -442,6 +463,12 @@ extern const uint64_t ex_pin_flags[];
 
 /* A page gets one value in all of its words. */
 void ex_fill_page(char *to, size_t page, uint32_t word);
+
+/*
+ * ex_release() - release a pin, or a part of it, as dirty where it is for writing: whoever writes
+ * through a pin has to, or mm may drop the page
+ */
+int ex_release(int fd, uint32_t id, size_t offset, size_t len, uint64_t *left);
 
 /* The holder of a pin wrote a word to the first page of a step. */
 void ex_write_through_pin(struct ex_world *w, const struct ex_step *s, uint32_t word);

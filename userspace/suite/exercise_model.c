@@ -72,12 +72,14 @@ bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int r
 	const struct ex_page *p = &w->processes[process].pages[region][page];
 
 	/* Since Linux 6.12 a THP that is split leaves zeropages where it has zeroes. */
-	return p->own && (r->fd >= 0 || memcmp(&p->content, &zeroes, sizeof(zeroes)));
+	return p->own && !p->given_up && !p->maybe &&
+	       (r->fd >= 0 || memcmp(&p->content, &zeroes, sizeof(zeroes)));
 }
 
 void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 		 unsigned int page, unsigned int word, uint32_t value)
 {
+	struct ex_page *p = &w->processes[process].pages[region][page];
 	const struct ex_pipe *pipe = &w->processes[process].pipe;
 	struct ex_content *content;
 	unsigned int i;
@@ -85,11 +87,64 @@ void model_write(struct ex_world *w, unsigned int process, unsigned int region,
 	model_own(w, process, region, page, 1);
 	content = (struct ex_content *)model_view(w, process, region, page);
 	for (i = 0; i < EX_WORDS; i++)
-		if (word == EX_WORDS || word == i)
+		if (word == EX_WORDS || word == i) {
 			content->word[i] = value;
+			p->maybe &= ~(1U << i);
+		}
+	p->given_up = false;
 	if (pipe->region == region && pipe->page == page &&
 	    (word == EX_WORDS || word == pipe->word))
 		model_pipe_gets(w, process, value);
+}
+
+/* While the pin is held mm does not drop it, and the release makes it dirty. */
+static bool is_held_for_writing(const struct ex_world *w, unsigned int process,
+				unsigned int region, unsigned int page)
+{
+	const struct ex_pin *pin;
+
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+		if (pin->used && pin->process == process && pin->region == region &&
+		    pin->gup_flags & PINSCOPE_FOLL_WRITE && page >= pin->page &&
+		    page < pin->page + pin->nr && pin->held[page - pin->page] == EX_OF_PROCESS)
+			return true;
+	return false;
+}
+
+void model_keep(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int nr)
+{
+	for (; nr; nr--, page++)
+		w->processes[process].pages[region][page].given_up = false;
+}
+
+void model_give_up(struct ex_world *w, unsigned int process, unsigned int region,
+		   unsigned int page, unsigned int nr)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+
+	for (; nr; nr--, p++, page++) {
+		if (is_held_for_writing(w, process, region, page))
+			continue;
+		p->given_up = true;
+		p->maybe = p->own ? (1U << EX_WORDS) - 1 : 0;
+		/* The next page that is there may not be this one. */
+		p->soft = EX_SOFT_UNSURE;
+	}
+}
+
+bool model_sees(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int word, uint32_t value)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+	bool dropped = !value && p->maybe & 1U << word;
+
+	if (dropped)
+		p->content.word[word] = 0;
+	/* Nobody drops it any more. */
+	if (!p->given_up)
+		p->maybe &= ~(1U << word);
+	return dropped || value == model_view(w, process, region, page)->word[word];
 }
 
 void model_pipe_gets(struct ex_world *w, unsigned int process, uint32_t value)
@@ -155,6 +210,10 @@ void model_let_go(struct ex_world *w, unsigned int process, unsigned int region,
 			at = pin->page + i;
 			if (pin->held[i] != EX_OF_PROCESS || at < page || at >= page + nr)
 				continue;
+			if (w->processes[process].pages[region][at].maybe) {
+				pin->held[i] = EX_UNKNOWN;
+				continue;
+			}
 			pin->held[i] = EX_ALONE;
 			pin->alone[i] = w->last_alone + 1 + at - page;
 			pin->content[i] = *model_view(w, process, region, at);
@@ -190,6 +249,16 @@ const struct ex_content *model_pin_view(const struct ex_world *w, const struct e
 	default:
 		return NULL;
 	}
+}
+
+bool model_pin_sees(struct ex_world *w, const struct ex_pin *pin, unsigned int i,
+		    unsigned int word, uint32_t value)
+{
+	const struct ex_content *want = model_pin_view(w, pin, i);
+
+	if (pin->held[i] == EX_OF_PROCESS)
+		return model_sees(w, pin->process, pin->region, pin->page + i, word, value);
+	return !want || value == want->word[word];
 }
 
 /* ------------------------------------------------------------ page states */
@@ -383,7 +452,7 @@ static void check_pin_content(struct ex_world *w, const struct ex_pin *pin, unsi
 	for (k = 0; want && k < EX_WORDS; k++) {
 		ret = pinscope_read(w->fd, pin->id, i * r->page + k * r->page / EX_WORDS,
 				    &word, sizeof(word));
-		if (!ret && word == want->word[k])
+		if (!ret && model_pin_sees(w, pin, i, k, word))
 			continue;
 		if (ret)
 			snprintf(what, sizeof(what), "READ: %s", pinscope_errno(ret));
@@ -502,7 +571,7 @@ void model_compare_window(struct ex_world *w, const struct ex_step *s)
 		want = model_view(w, s->process, s->region, s->page + i);
 		seen = &w->board->window[i];
 		for (k = 0; k < EX_WORDS; k++)
-			if (seen->word[k] != want->word[k])
+			if (!model_sees(w, s->process, s->region, s->page + i, k, seen->word[k]))
 				world_fails(w,
 					    "process %u, region %u (%s), page %u: the process sees %u in word %u, expected %u",
 					    s->process, s->region,

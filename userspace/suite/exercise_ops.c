@@ -677,6 +677,7 @@ static int act_##name(struct ex_world *w, const struct ex_request *r,		\
 }
 
 ADVICE(dontneed, MADV_DONTNEED)
+ADVICE(free, MADV_FREE)
 ADVICE(pageout, MADV_PAGEOUT)
 ADVICE(cold, MADV_COLD)
 ADVICE(collapse, MADV_COLLAPSE)
@@ -697,9 +698,40 @@ static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
 		return;
 	}
 	model_let_go(w, s->process, s->region, s->page, s->nr);
-	for (i = 0; i < s->nr; i++)
+	for (i = 0; i < s->nr; i++) {
 		page_of(w, s, i)->own = false;
+		page_of(w, s, i)->given_up = false;
+		page_of(w, s, i)->maybe = 0;
+	}
 	uffd_dropped(w, s->process, s->region, s->page, s->nr);
+}
+
+/*
+ * Not where userfaultfd watches: what it is told of a page that may be gone is open. Nor what
+ * io_uring has, where its release (errata) does not tell that it wrote.
+ */
+static bool may_free(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_pin *pin;
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (w->processes[s->process].pages[s->region][s->page + i].uffd)
+			return false;
+	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
+		if (pin->used && pin->uring && pin->region == s->region &&
+		    w->uring_releases_clean)
+			return false;
+	return is_anonymous(w, s) && is_unlocked(w, s);
+}
+
+static void effect_free(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret)
+		world_fails(w, "MADV_FREE: %s", pinscope_errno(a->ret));
+	model_give_up(w, s->process, s->region, s->page, s->nr);
 }
 
 /* A write fault, or what is as good: the pages are the process's own, if it worked. */
@@ -1143,8 +1175,10 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 			       EX_OF_PROCESS : EX_UNKNOWN;
 	if (flags)
 		model_own(w, s->process, s->region, s->page, s->nr);
-	if (flags & F(WRITE))
+	if (flags & F(WRITE)) {
 		model_written(w, s->process, s->region, s->page, s->nr);
+		model_keep(w, s->process, s->region, s->page, s->nr);
+	}
 }
 
 static bool is_of_module(const struct ex_world *w, const struct ex_step *s)
@@ -1192,10 +1226,17 @@ static void effect_pin_write(struct ex_world *w, const struct ex_step *s,
 		ex_write_through_pin(w, s, r->word);
 }
 
+int ex_release(int fd, uint32_t id, size_t offset, size_t len, uint64_t *left)
+{
+	int ret = pinscope_unpin_part(fd, id, offset, len, PINSCOPE_UNPIN_DIRTY, left);
+
+	return ret == -EACCES ? pinscope_unpin_part(fd, id, offset, len, 0, left) : ret;
+}
+
 static int act_unpin(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	(void)a;
-	return pinscope_unpin(w->fd, r->id);
+	return ex_release(w->fd, r->id, 0, 0, NULL);
 }
 
 static void effect_unpin(struct ex_world *w, const struct ex_step *s,
@@ -1207,18 +1248,11 @@ static void effect_unpin(struct ex_world *w, const struct ex_step *s,
 	w->pins[s->other].used = false;
 }
 
-static bool may_unpin_part(const struct ex_world *w, const struct ex_step *s)
-{
-	return is_of_module(w, s) &&
-	       (!s->arg || (w->pins[s->other].gup_flags & F(WRITE)));
-}
-
 static int act_unpin_part(struct ex_world *w, const struct ex_request *r,
 			  struct ex_answer *a)
 {
 	uint64_t left;
-	int ret = pinscope_unpin_part(w->fd, r->id, r->offset, r->len,
-				      r->step.arg ? PINSCOPE_UNPIN_DIRTY : 0, &left);
+	int ret = ex_release(w->fd, r->id, r->offset, r->len, &left);
 
 	a->id = left;
 	return ret;
@@ -1275,8 +1309,6 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 	};
 	memset(pin->held, EX_OF_FILE, s->nr);
 }
-
-static const char *const dirty_args[] = { "clean", "dirty", NULL };
 
 /* ------------------------------------------------------------------- faults */
 
@@ -1363,6 +1395,9 @@ const struct ex_operation ex_operations[] = {
 	  4, RANGE, NULL, is_mapped, act_unmap, effect_unmap },
 	{ "dontneed", "MADV_DONTNEED drops pages.",
 	  6, RANGE | EX_RACES | EX_TAKES, NULL, is_unlocked, act_dontneed, effect_dontneed },
+	{ "free",
+	  "MADV_FREE gives pages up: until the process writes to one, it may have zeroes there.",
+	  6, RANGE, NULL, may_free, act_free, effect_free },
 	{ "pageout", "MADV_PAGEOUT reclaims pages: anonymous ones are swapped out.",
 	  12, RANGE | EX_RACES, NULL, may_reclaim, act_pageout, NULL },
 	{ "cold", "MADV_COLD deactivates pages.",
@@ -1429,10 +1464,10 @@ const struct ex_operation ex_operations[] = {
 	{ "pin-write", "WRITE of a word through a pin, as a device would.",
 	  16, EX_USES_PIN | EX_RACES | EX_WRITES, word_args, may_pin_write, act_pin_write,
 	  effect_pin_write },
-	{ "unpin", "UNPIN releases a pin.",
+	{ "unpin", "UNPIN releases a pin, as dirty when it is for writing.",
 	  8, EX_USES_PIN | EX_RACES, NULL, is_of_module, act_unpin, effect_unpin },
 	{ "unpin-part", "UNPIN releases a part of a pin.",
-	  6, EX_USES_PIN, dirty_args, may_unpin_part, act_unpin_part, effect_unpin_part },
+	  6, EX_USES_PIN, NULL, is_of_module, act_unpin_part, effect_unpin_part },
 	{ "fault", "FAULT calls handle_mm_fault() on each page: a read fault, UNSHARE, or WRITE.",
 	  10, RANGE | EX_RACES, fault_args, may_fault, act_fault, effect_learn },
 	{ "direct",

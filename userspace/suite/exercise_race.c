@@ -55,7 +55,7 @@ static bool prepare_pin(struct ex_world *w, struct ex_program *program, struct e
 		if (program->id && (r->word & 1))
 			return false;
 		if (program->id)
-			pinscope_unpin(w->fd, program->id);
+			ex_release(w->fd, program->id, 0, 0, NULL);
 		program->id = 0;
 		return true;
 	}

@@ -310,6 +310,7 @@ bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_region *region = &w->regions[s->region];
 	static int has_async = -1, has_shmem;
+	unsigned int i;
 
 	if (has_async < 0) {
 		has_async = sys_has_uffd_feature(UFFD_FEATURE_WP_ASYNC);
@@ -317,6 +318,9 @@ bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 	}
 	if (!are_in(w, s, 1U << EX_UFFD_NONE))
 		return false;
+	for (i = 0; i < s->nr; i++)
+		if (pages_of_step(w, s)[i].given_up || pages_of_step(w, s)[i].maybe)
+			return false;
 	if (s->arg + 1 == EX_UFFD_MISSING)
 		return region->fd < 0;
 	if ((s->arg + 1 == EX_UFFD_WP_ASYNC && !has_async) ||
