@@ -785,6 +785,32 @@ class MutantsTest(WithDirectory):
         log = self.file("log", "@@ b\tend\t-\n@@ b\tunfit\tx\n")
         self.assertEqual(run("mutant-log", log, console)[1], "")
 
+    def test_noticed(self):
+        """mutant-noticed: the test case or seed that is the quickest to repeat, or the old one"""
+        before = self.file("noticed", "# Why.\nother-never kunit x.y\nwp-none suite old\n"
+                           "gone suite x\n")
+        found = self.file("results", "none\tkunit\tpinscope_c.d.e\t0\n"
+                          "wp-writable\tkunit\tpinscope_c.d.e\t0\n"
+                          "wp-writable\tseed\t17\t0\n"
+                          "wp-writable\texercise\texercise # page 3\t0\n"
+                          "wp-none\tsuite\ta.b/c[2M]:d # x\t0\n"
+                          "wp-none\tkunit\tpinscope_a hangs\t0\n")
+        self.assertEqual(run("mutant-noticed", "--list", self.file("list", LIST), found,
+                             before)[1],
+                         "# Why.\nwp-writable exercise 17\nwp-none suite a.b/c[2M]:d\n"
+                         "other-never kunit x.y\n")
+
+    def test_noticed_by_list(self):
+        """mutants.noticed: only of mutants of the list, by programs that guest-mutants knows"""
+        names = {mutant.name for mutant in mutants.read().written}
+        noticed = (mutants.LIST.parent / "mutants.noticed").read_text(encoding="utf-8")
+        for line in noticed.splitlines():
+            if not line.startswith("#"):
+                name, program, what = line.split(" ", 2)
+                self.assertIn(name, names)
+                self.assertIn(program, ("suite", "kunit", "exercise", "abi"))
+                self.assertTrue(what)
+
     def test_killed(self):
         """mutants: the first test case of each program, without those that fail anyway"""
         found = self.run_of("wp-writable", "kunit\tpinscope_a.b.known",

@@ -163,6 +163,14 @@ def do_mutant_baseline(args: argparse.Namespace) -> int:
     return BAD if problem else GOOD
 
 
+def do_mutant_noticed(args: argparse.Namespace) -> int:
+    found = mutants.results(_lines(args.results))
+    about = [line for line in _lines(args.noticed) if line.startswith("#")]
+    _print([line.rstrip("\n") for line in about])
+    _print(mutants.noticed(mutants.read(args.list).written, found, _lines(args.noticed)))
+    return GOOD
+
+
 def do_mutant_report(args: argparse.Namespace) -> int:
     known = {mutant.name: mutant for mutant in _all_mutants(args)}
     found = mutants.results(_lines(args.results))
@@ -403,6 +411,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("mutant-baseline", do_mutant_baseline,
                   "are there results without a mutant, and no failures?")
     sub.add_argument("results", type=Path)
+    sub = command("mutant-noticed", do_mutant_noticed,
+                  "print which test case or seed has noticed each mutant of the list")
+    with_list(sub)
+    sub.add_argument("results", type=Path)
+    sub.add_argument("noticed", type=Path, help="what was printed before")
     sub = command("mutant-report", do_mutant_report, "say what noticed the mutants")
     with_list(sub)
     sub.add_argument("--table", type=Path, metavar="FILE",

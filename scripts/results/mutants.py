@@ -24,8 +24,8 @@ LIST = Path(__file__).resolve().parents[1] / "mutants.list"
 HEADER = "pinscope_mutant.h"
 
 # What may notice a mutant, in the order of the table. Others in a file of results are:
-# 'splat' (the kernel complains, or is dead), 'ran' (how often the changed code ran) and
-# 'end' (the results are whole).
+# 'splat' (the kernel complains, or is dead), 'seed' (of the round in which exercise has noticed
+# it), 'ran' (how often the changed code ran) and 'end' (the results are whole).
 PROGRAMS = ("kunit", "suite", "exercise", "abi", "upstream")
 
 # What the guest writes to the kernel's log before a mutant, and what a kernel says that
@@ -548,6 +548,33 @@ def run(mutant: Mutant, found: Results, before: Results) -> Run:
     result.splat = next(iter(found.get("splat", [])), "")
     result.ran = sum(int(number) for number in found.get("ran", []))
     return result
+
+
+# The quickest to repeat is the first.
+_REPEATED = ("suite", "kunit", "seed", "abi")
+
+
+def noticed(mutants: Iterable[Mutant], found: Dict[str, Results],
+            before: Iterable[str]) -> Iterator[str]:
+    """Lines 'NAME PROGRAM WHAT' of what has noticed each mutant: a test case, or a seed.
+
+    before  such lines, for mutants that the results do not tell of
+    """
+    known = {line.split()[0]: line.rstrip("\n") for line in before
+             if line.strip() and not line.startswith("#")}
+    none = found.get("none", {})
+    for mutant in mutants:
+        new = found.get(mutant.name, {})
+        for where in _REPEATED:
+            cases = [case for case in new.get(where, []) if case not in none.get(where, []) and
+                     not re.search(r"exit status|hangs", case)]
+            if cases:
+                what = kunit_case(cases[-1]) if where == "kunit" else cases[-1].split(" # ")[0]
+                program = "exercise" if where == "seed" else where
+                known[mutant.name] = f"{mutant.name} {program} {what}"
+                break
+        if mutant.name in known:
+            yield known[mutant.name]
 
 
 def table(runs: Iterable[Run]) -> List[str]:
