@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,7 +203,9 @@ void ex_draw_step(struct ex_step *s, const unsigned int *weights)
 		if (pin->used)
 			draw_range(s, pin->page, pin->nr);
 	} else if (op->uses & EX_USES_RANGE) {
-		if (world.regions[s->region].nr)
+		if (op->uses & EX_WHOLE)
+			s->nr = world.regions[s->region].nr;
+		else if (world.regions[s->region].nr)
 			draw_range(s, 0, world.regions[s->region].nr);
 		if (op->uses & EX_MAKES_PIN)
 			s->other = ex_draw_below(EX_PINS);
@@ -249,6 +252,21 @@ static void note_unmade(struct exercise *e)
 	}
 }
 
+/* Pages under such writeback are not exclusive when they are swapped in. */
+static bool has_stable_writes(void)
+{
+	bool found = false;
+	glob_t glob_of;
+	size_t i;
+
+	if (glob("/sys/block/*/queue/stable_writes", 0, NULL, &glob_of))
+		return false;
+	for (i = 0; i < glob_of.gl_pathc; i++)
+		found |= sys_read_number(glob_of.gl_pathv[i]) > 0;
+	globfree(&glob_of);
+	return found;
+}
+
 static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 {
 	memset(&world, 0, sizeof(world));
@@ -259,6 +277,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.hole_takes_folio = !e->known && errata_find("exercise/hole-beside-pin");
 	world.split_takes_buffers = !e->known && errata_find("exercise/split-beside-pin");
 	world.uring_releases_clean = !e->known && errata_find("exercise/uring-release");
+	world.keeps_exclusive = !has_stable_writes();
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;

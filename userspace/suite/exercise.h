@@ -73,6 +73,7 @@ struct ex_content {
  * @own: a private mapping has a page of its own here, and no longer what the file has
  * @locked: mlock()
  * @mergeable: MADV_MERGEABLE
+ * @exclusive: the process wrote to it, and nobody else had it since: no fork, no merge
  * @given_up: MADV_FREE gave it up, and the process has not written to it since: mm may drop it
  * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
  * @access: enum ex_access
@@ -82,7 +83,7 @@ struct ex_content {
  * @content: of a page with @own
  */
 struct ex_page {
-	bool mapped, moved, own, locked, mergeable, given_up, protected;
+	bool mapped, moved, own, locked, mergeable, exclusive, given_up, protected;
 	uint8_t access, uffd, soft, maybe;
 	struct ex_content content;
 };
@@ -241,6 +242,7 @@ struct ex_world {
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
 	bool split_takes_buffers, uring_releases_clean;
 	int scratch;			/* a file for direct I/O; -1: there is none */
+	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */
 	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];
 	struct ex_process processes[EX_PROCESSES];
@@ -261,6 +263,7 @@ enum ex_uses {
 	EX_TAKES	= 1 << 7,	/* takes the process's pages away */
 	EX_ON_FILE	= 1 << 8,	/* does that to the file, for all processes */
 	EX_TO_THE_END	= 1 << 9,	/* of the region, from the first page */
+	EX_WHOLE	= 1 << 10,	/* on all pages: mm does nothing to a part of a THP */
 };
 
 /**

@@ -158,6 +158,7 @@ int act_uring_pin(struct ex_world *w, const struct ex_request *r, struct ex_answ
 	size_t page = r->len / r->step.nr, at;
 	volatile char *byte;
 	int ret = open_ring();
+	char had;
 
 	(void)a;
 	if (!ret)
@@ -165,7 +166,8 @@ int act_uring_pin(struct ex_world *w, const struct ex_request *r, struct ex_answ
 	/* Errata: a page that is clean now would be clean after the release, too. */
 	for (at = 0; !ret && w->uring_releases_clean && at < r->len; at += page) {
 		byte = r->addr + at;
-		*byte = *byte;
+		had = *byte;
+		*byte = had;
 	}
 	return ret;
 }

@@ -162,9 +162,11 @@ void model_written(struct ex_world *w, unsigned int process, unsigned int region
 	struct ex_page *p = &w->processes[process].pages[region][page];
 
 	uffd_written(w, process, region, page, nr);
-	for (; nr; nr--, p++)
+	for (; nr; nr--, p++) {
 		if (p->own && p->soft == EX_SOFT_CLEARED)
 			p->soft = EX_SOFT_DIRTY;
+		p->exclusive = p->own && w->keeps_exclusive;
+	}
 }
 
 /* Writable entries of pinned pages stay as they are; and hugetlb has no such bit. */
@@ -419,6 +421,10 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 		    !(state & S(ANON)))
 			fail_state(w, process, region, page, rec,
 				   "expected a page of the process's own");
+		if (p->exclusive && (state & (S(ANON) | S(SWAP))) &&
+		    !((state | rec->unknown) & S(EXCLUSIVE)))
+			fail_state(w, process, region, page, rec,
+				   "nobody else had the page since the process wrote to it, and it is not exclusive");
 		check_protection(w, process, region, page, rec);
 		check_soft_dirty(w, process, region, page, rec);
 	}

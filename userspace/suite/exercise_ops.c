@@ -484,6 +484,9 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 	(void)r;
 	if (a->ret)
 		return;
+	for (region = 0; region < EX_REGIONS; region++)
+		for (page = 0; page < EX_PAGES; page++)
+			w->processes[s->process].pages[region][page].exclusive = false;
 	memcpy(child->pages, w->processes[s->process].pages, sizeof(child->pages));
 	for (region = 0; region < EX_REGIONS; region++)
 		for (page = 0; page < EX_PAGES; page++)
@@ -700,6 +703,7 @@ static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
 	model_let_go(w, s->process, s->region, s->page, s->nr);
 	for (i = 0; i < s->nr; i++) {
 		page_of(w, s, i)->own = false;
+		page_of(w, s, i)->exclusive = false;
 		page_of(w, s, i)->given_up = false;
 		page_of(w, s, i)->maybe = 0;
 	}
@@ -863,7 +867,10 @@ static int act_merge(struct ex_world *w, const struct ex_request *r, struct ex_a
 	return ret;
 }
 
-/* An erratum: a page that is merged loses its soft-dirty bit. */
+/*
+ * KSM gives a page up as exclusive before it compares. And an erratum: a page that is merged
+ * loses its soft-dirty bit.
+ */
 static void effect_merge(struct ex_world *w, const struct ex_step *s,
 			 const struct ex_request *r, const struct ex_answer *a)
 {
@@ -873,11 +880,15 @@ static void effect_merge(struct ex_world *w, const struct ex_step *s,
 	(void)s;
 	(void)r;
 	(void)a;
-	for (process = 0; process < EX_PROCESSES && w->merge_unprotects; process++) {
+	for (process = 0; process < EX_PROCESSES; process++) {
 		p = w->processes[process].pages[0];
-		for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
-			if (p[i].mergeable && p[i].soft == EX_SOFT_DIRTY)
+		for (i = 0; i < EX_REGIONS * EX_PAGES; i++) {
+			if (!p[i].mergeable)
+				continue;
+			p[i].exclusive = false;
+			if (p[i].soft == EX_SOFT_DIRTY && w->merge_unprotects)
 				p[i].soft = EX_SOFT_UNSURE;
+		}
 	}
 }
 
@@ -1030,6 +1041,7 @@ static void effect_truncate(struct ex_world *w, const struct ex_step *s,
 			    const struct ex_request *r, const struct ex_answer *a)
 {
 	unsigned int nr = region_of(w, s)->nr - s->page, p, i;
+	struct ex_page *pages;
 
 	(void)r;
 	if (a->ret) {
@@ -1040,8 +1052,11 @@ static void effect_truncate(struct ex_world *w, const struct ex_step *s,
 		if (!w->processes[p].pid)
 			continue;
 		model_let_go(w, p, s->region, s->page, nr);
-		for (i = 0; i < nr; i++)
-			w->processes[p].pages[s->region][s->page + i].own = false;
+		pages = &w->processes[p].pages[s->region][s->page];
+		for (i = 0; i < nr; i++) {
+			pages[i].own = false;
+			pages[i].exclusive = false;
+		}
 	}
 	file_loses(w, s->region, s->page, nr);
 }
@@ -1403,11 +1418,11 @@ const struct ex_operation ex_operations[] = {
 	{ "cold", "MADV_COLD deactivates pages.",
 	  2, RANGE | EX_RACES, NULL, may_reclaim, act_cold, NULL },
 	{ "collapse", "MADV_COLLAPSE replaces anonymous base pages by a THP.",
-	  6, RANGE | EX_RACES, NULL, is_anonymous, act_collapse, NULL },
+	  6, RANGE | EX_WHOLE | EX_RACES, NULL, is_anonymous, act_collapse, NULL },
 	{ "hugepage", "MADV_HUGEPAGE allows THPs.",
-	  2, RANGE | EX_RACES, NULL, is_anonymous, act_hugepage, NULL },
+	  2, RANGE | EX_WHOLE | EX_RACES, NULL, is_anonymous, act_hugepage, NULL },
 	{ "nohugepage", "MADV_NOHUGEPAGE forbids THPs.",
-	  2, RANGE | EX_RACES, NULL, is_anonymous, act_nohugepage, NULL },
+	  2, RANGE | EX_WHOLE | EX_RACES, NULL, is_anonymous, act_nohugepage, NULL },
 	{ "merge", "ksmd scans until it has merged all that it can.",
 	  1, 0, NULL, may_merge, act_merge, effect_merge },
 	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
@@ -1478,7 +1493,7 @@ const struct ex_operation ex_operations[] = {
 	{ "pipe-read", "The process reads from the pipe what it has given to it.",
 	  8, 0, NULL, may_pipe_read, act_pipe_read, effect_pipe_read },
 	{ "swapoff", "swapoff() brings back what is swapped out; then swapon().",
-	  1, 0, NULL, NULL, act_swapoff, NULL },
+	  2, 0, NULL, NULL, act_swapoff, NULL },
 	{ "hugetlb-pool", "The pool of huge pages grows by two pages, and shrinks again.",
 	  1, 0, NULL, NULL, act_hugetlb_pool, NULL },
 	{ "soft-offline",

@@ -436,6 +436,7 @@ static void learn_pages(struct ex_world *w, unsigned int process, unsigned int r
 
 	for (i = 0; i < nr; i++) {
 		pages[i].own = false;
+		pages[i].exclusive = false;
 		pages[i].soft = EX_SOFT_UNSURE;
 	}
 	model_learn(w, process, region, 0, nr);
