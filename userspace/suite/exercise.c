@@ -189,12 +189,14 @@ static unsigned int draw_operation(const unsigned int *weights)
 void ex_draw_step(struct ex_step *s, const unsigned int *weights)
 {
 	const struct ex_operation *op;
+	const struct ex_region *region;
 	const struct ex_pin *pin;
 
 	*s = (struct ex_step) { .op = draw_operation(weights) };
 	op = &ex_operations[s->op];
 	s->process = ex_draw_below(EX_PROCESSES);
 	s->region = ex_draw_below(EX_REGIONS);
+	region = &world.regions[s->region];
 	s->arg = ex_draw_below(nr_args(op));
 	if (op->uses & EX_USES_PIN) {
 		s->other = ex_draw_below(EX_PINS);
@@ -203,10 +205,11 @@ void ex_draw_step(struct ex_step *s, const unsigned int *weights)
 		if (pin->used)
 			draw_range(s, pin->page, pin->nr);
 	} else if (op->uses & EX_USES_RANGE) {
-		if (op->uses & EX_WHOLE)
-			s->nr = world.regions[s->region].nr;
-		else if (world.regions[s->region].nr)
-			draw_range(s, 0, world.regions[s->region].nr);
+		/* What is for a part of what a PMD maps splits the PMD. */
+		if ((op->uses & EX_WHOLE) || ((region->kind.traits & KIND_PMD) && ex_draw_below(2)))
+			s->nr = region->nr;
+		else if (region->nr)
+			draw_range(s, 0, region->nr);
 		if (op->uses & EX_MAKES_PIN)
 			s->other = ex_draw_below(EX_PINS);
 	}
