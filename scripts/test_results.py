@@ -1139,6 +1139,22 @@ int get_user_pages_fast(int a) { return 0; }
         with self.assertRaisesRegex(gup_users.BadUsers, "a.c:7"):
             gup_rows(PIN, "call 7  0  f  pin_user_pages  a , 1 , 0 , p")
 
+    def test_clean(self) -> None:
+        """gup-users: who may write in a file that makes no page dirty, comments apart"""
+        pins = "int f(void)\n{\n\treturn pin_user_pages(a, 1, FOLL_%s, p);\n}\n%s"
+        releases = "void g(void)\n{\n\t%s;\n}\n"
+        with tempfile.TemporaryDirectory() as name:
+            for flag, rest, clean in (
+                    ("WRITE", "", True), ("LONGTERM", "", False),
+                    ("WRITE", releases % "unpin_user_pages(p, 1)", True),
+                    ("WRITE", "/* set_page_dirty(p) */\n", True),
+                    ("WRITE", releases % "unpin_user_pages_dirty_lock(p, 1, true)", False),
+                    ("WRITE", releases % "folio_mark_dirty_lock(p)", False)):
+                (Path(name) / "a.c").write_text(pins % (flag, rest))
+                row, = gup_users.users(Path(name), ["a.c"], {}, [])
+                with self.subTest(flag=flag, rest=rest):
+                    self.assertEqual(row.reason.endswith(gup_users.CLEAN), clean)
+
     def test_prototypes(self) -> None:
         """gup-users: another prototype, an unknown function and no kernel are errors"""
         with tempfile.TemporaryDirectory() as name:

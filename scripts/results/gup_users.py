@@ -48,6 +48,12 @@ VERDICTS = {
 }
 
 
+# What a pinner that writes has to call when it releases, or at the latest then.
+_MAKES_DIRTY = re.compile(r"\b(?:unpin_\w*dirty|set_page_dirty|SetPageDirty|folio_mark_dirty|"
+                          r"bio_\w*dirty)\w*\s*\(")
+CLEAN = "May write, and nothing in the file makes a page dirty"
+
+
 class BadUsers(ValueError):
     """Input that cannot be used; the text says what was expected and found."""
 
@@ -552,6 +558,11 @@ class Row:
         return "pin" in self.call
 
     @property
+    def writes(self) -> bool:
+        """It may write to the pages."""
+        return self.call == "memfd_pin_folios" or self.flags.has("WRITE")
+
+    @property
     def longterm(self) -> str:
         """memfd_pin_folios() always pins for long."""
         if self.call == "memfd_pin_folios" or "LONGTERM" in self.flags.always:
@@ -655,9 +666,13 @@ def users(tree: Path, files: Iterable[str], facts: Dict[str, Facts],
     rows: List[Row] = []
     for file in sorted(set(files)):
         text = (tree / file).read_text(encoding="utf-8", errors="replace")
-        rows += rows_of_file(file, text, facts.get(file, Facts()))
-    for row in rows:
-        judge(row, notes)
+        found = rows_of_file(file, text, facts.get(file, Facts()))
+        clean = not _MAKES_DIRTY.search(_NOT_CODE.sub(" ", text))
+        for row in found:
+            judge(row, notes)
+            if clean and row.writes:
+                row.reason = ". ".join(filter(None, (row.reason, CLEAN)))
+        rows += found
     return rows
 
 

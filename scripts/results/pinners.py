@@ -45,6 +45,20 @@ ODD_HEAD = """
 ## Calls that stand out
 """
 
+CLEAN_HEAD = """
+## Calls that may write, in a file that makes no page dirty
+
+GUP's lockless walk takes a page that may be written and leaves it clean, so that whoever
+writes through a pin or a reference has to make it dirty, at the latest at the release:
+reclaim drops a clean page of a process, with what was written
+([io_uring](../scripts/upstream/io-uring-buffer-released-clean/report.md),
+[udmabuf](../scripts/upstream/udmabuf-folios-released-clean/report.md),
+[AF_ALG](../scripts/upstream/af-alg-result-released-clean/report.md)). These files call
+nothing that does. That is a place to look, and no finding: another file may release the pages
+(of the frame vector videobuf2 does), or the device may only read. AF_ALG is not among them, since
+iov_iter_extract_pages() pins for it.
+"""
+
 NO_ROW = """
 ## Pinners that the suite does not have
 
@@ -109,6 +123,23 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> List[
     return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
 
 
+def _without_clean(reason: str) -> str:
+    return reason.removesuffix(gup_users.CLEAN).removesuffix(". ")
+
+
+def _clean_calls(tables: Dict[str, List[gup_users.Recorded]]) -> List[str]:
+    """A line for each file whose calls may write, and that makes no page dirty."""
+    found: Dict[str, Dict[str, None]] = {}
+    kernels: Dict[str, Dict[str, None]] = {}
+    for kernel, rows in tables.items():
+        for row in rows:
+            if row.reason.endswith(gup_users.CLEAN):
+                found.setdefault(row.file, {})[f"{row.function}(): `{row.call}()`"] = None
+                kernels.setdefault(row.file, {})[kernel] = None
+    return ["", *(f"- `{file}`, {', '.join(found[file])}. [{', '.join(kernels[file])}]"
+                  for file in sorted(found))]
+
+
 def _odd_calls(tables: Dict[str, List[gup_users.Recorded]]) -> List[str]:
     """A line for all calls in a file that have the same note, with the kernels."""
     found: Dict[Tuple[str, str, str], Dict[str, None]] = {}
@@ -116,7 +147,8 @@ def _odd_calls(tables: Dict[str, List[gup_users.Recorded]]) -> List[str]:
     for kernel, rows in tables.items():
         for row in rows:
             # The conditions are in the tables.
-            note = row.reason.split(". ")[-1] if row.verdict == "held" else row.reason
+            note = _without_clean(row.reason)
+            note = note.split(". ")[-1] if row.verdict == "held" else note
             key = (row.verdict, row.file, note)
             found.setdefault(key, {})[f"{row.function}(): `{row.call}()`"] = None
             kernels.setdefault(key, {})[kernel] = None
@@ -149,5 +181,6 @@ def markdown(drivers: Sequence[Driver], directory: Path) -> str:
         VERDICTS_HEAD,
         *_markdown_table(["verdict", "", *kernels], counts),
         ODD_HEAD.rstrip("\n"), *_odd_calls(tables),
+        CLEAN_HEAD.rstrip("\n"), *_clean_calls(tables),
         NO_ROW.rstrip("\n")]
     return "\n".join(lines) + "\n"
