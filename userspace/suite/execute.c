@@ -773,7 +773,10 @@ static void check_release_dirty(struct fixture *f)
 	if (ret)
 		return;
 	pinner_of(f)->put(f, byte);
+	verdict(f, PROP_RELEASE_DIRTY, process_sees(f) == byte,
+		"the pinner wrote 0x%x, and the process sees 0x%x", byte, process_sees(f));
 	release(f, &ret);
+	verdict(f, PROP_RELEASE_DIRTY, !ret, "release: %s", pinscope_errno(ret));
 	/* At first it may be on its way to the LRU lists. */
 	for (i = 0; i < PAGEOUT_TRIES; i++)
 		madvise(f->addr, f->len, MADV_PAGEOUT);

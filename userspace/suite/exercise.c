@@ -280,6 +280,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.hole_takes_folio = !e->known && errata_find("exercise/hole-beside-pin");
 	world.split_takes_buffers = !e->known && errata_find("exercise/split-beside-pin");
 	world.uring_releases_clean = !e->known && errata_find("exercise/uring-release");
+	world.free_takes_shared = !e->known && errata_find("exercise/free-of-shared");
 	world.keeps_exclusive = !has_stable_writes();
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;

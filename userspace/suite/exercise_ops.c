@@ -482,11 +482,12 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 	unsigned int region, page;
 
 	(void)r;
-	if (a->ret)
-		return;
+	/* One that fails has shared some pages before. */
 	for (region = 0; region < EX_REGIONS; region++)
 		for (page = 0; page < EX_PAGES; page++)
 			w->processes[s->process].pages[region][page].exclusive = false;
+	if (a->ret)
+		return;
 	memcpy(child->pages, w->processes[s->process].pages, sizeof(child->pages));
 	for (region = 0; region < EX_REGIONS; region++)
 		for (page = 0; page < EX_PAGES; page++)
@@ -711,16 +712,18 @@ static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
 }
 
 /*
- * Not where userfaultfd watches: what it is told of a page that may be gone is open. Nor what
- * io_uring has, where its release (errata) does not tell that it wrote.
+ * Not where userfaultfd watches: what it is told of a page that may be gone is open. Errata: nor
+ * what others may have, too, since they would lose it; nor what io_uring has, where its release
+ * does not tell that it wrote.
  */
 static bool may_free(const struct ex_world *w, const struct ex_step *s)
 {
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
 	const struct ex_pin *pin;
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++)
-		if (w->processes[s->process].pages[s->region][s->page + i].uffd)
+		if (p[i].uffd || (w->free_takes_shared && p[i].own && !p[i].exclusive))
 			return false;
 	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
 		if (pin->used && pin->uring && pin->region == s->region &&
@@ -1206,6 +1209,8 @@ void ex_write_through_pin(struct ex_world *w, const struct ex_step *s, uint32_t 
 	struct ex_pin *pin = &w->pins[s->other];
 	unsigned int i = s->page - pin->page;
 
+	if (pin->held[i] == EX_UNKNOWN)
+		return;
 	if (pin->held[i] == EX_OF_PROCESS)
 		model_write(w, pin->process, pin->region, s->page, s->arg, word);
 	else if (pin->held[i] == EX_OF_FILE)
