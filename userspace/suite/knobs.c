@@ -12,6 +12,7 @@
 
 #define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
 #define KHUGEPAGED	SYS_THP_DIR "khugepaged/scan_sleep_millisecs"
+#define KHUGEPAGED_PASS_MS	50
 #define PAGES_TO_SCAN	SYS_THP_DIR "khugepaged/pages_to_scan"
 
 static const char *const patterns[] = {
@@ -98,6 +99,8 @@ void knobs_stop_khugepaged(void)
 	sys_write_file(PAGES_TO_SCAN, "1");
 	/* In ms; the kernel takes what is above INT_MAX as for ever. */
 	sys_write_file(KHUGEPAGED, "4000000000");
+	/* On a machine with other work the pass has come as late as to the first scenario. */
+	sys_sleep_ms(KHUGEPAGED_PASS_MS);
 }
 
 void knobs_restore(void)
