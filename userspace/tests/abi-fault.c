@@ -623,7 +623,8 @@ static bool got_pmd(int ctl, int fd, const char *addr)
 		expect_eq(state_of(ctl, addr + 3 * page).map_shift, page_shift);
 		return false;
 	}
-	expect_eq(counts.huge_fault, 1);
+	/* mm asks for a PUD first where the PUD has no table yet: by chance of the address. */
+	expect(counts.huge_fault <= 2, "calls for a read");
 	expect_eq(counts.fault, 0);
 	expect_eq(state_of(ctl, addr).map_shift, pmd_shift);
 	return true;
