@@ -18,10 +18,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../module/gup_test_abi.h"
 #include "fuzz.h"
+#include "fuzz-helpers.h"
 
 #define RAW	(1ULL << 63)
 
@@ -29,6 +32,9 @@ static long sys_result(long ret)
 {
 	return ret < 0 ? -errno : ret;
 }
+
+/* Makes a call, or prints it as C: see fuzz-c.c. Values of C's variables are in c_int(). */
+#define DO(call, ...)	(c_out ? c_statement(__VA_ARGS__) : sys_result(call))
 
 /* ------------------------------------------------------ values of arguments */
 
@@ -267,7 +273,7 @@ static uint32_t id_of(uint64_t value)
 static int32_t target_of(uint64_t type, uint64_t value)
 {
 	const int pids[] = {
-		getpid(), world.peer, world.kids[0], world.kids[1], 2, 1, getppid(), 0,
+		world.self, world.peer, world.kids[0], world.kids[1], 2, 1, world.parent, 0,
 	};
 	const int pidfds[] = {
 		world.peer_fd, world.self_fd, world.gone_fd, world.files[FILE_MEMFD],
@@ -321,6 +327,9 @@ static void *at_the_edge(struct runner *t, const void *arg, uint32_t size, uint6
 	size_t room = how % (size + 1);
 	char *p = t->buf + 2 * world.page - room;
 
+	if (c_out)
+		return c_place("memcpy(buf + 2 * sysconf(_SC_PAGESIZE) - %zu, &arg, %zu)", room,
+			       room);
 	memcpy(p, arg, room);
 	return p;
 }
@@ -328,16 +337,20 @@ static void *at_the_edge(struct runner *t, const void *arg, uint32_t size, uint6
 static void *read_only(struct runner *t, const void *arg, uint32_t size, uint64_t how)
 {
 	(void)how;
+	if (c_out)
+		return c_place("memcpy(writable, &arg, sizeof(arg)) ? readonly : NULL");
 	memcpy(t->writable, arg, size);
 	return t->readonly;
 }
 
 static void *nowhere(struct runner *t, const void *arg, uint32_t size, uint64_t how)
 {
+	uint64_t addr = world_addr((world_areas() + how % 8) << 32);
+
 	(void)t;
 	(void)arg;
 	(void)size;
-	return (void *)(uintptr_t)world_addr((world_areas() + how % 8) << 32);
+	return c_out ? c_place("((void)arg, (void *)0x%lx)", addr) : (void *)(uintptr_t)addr;
 }
 
 /* In memory that other calls change. */
@@ -346,16 +359,23 @@ static void *in_area(struct runner *t, const void *arg, uint32_t size, uint64_t 
 	uint64_t addr = world_addr((how & 31) % world_areas() << 32 | (how >> 5 & 0xff8));
 
 	(void)t;
-	world_write(addr, arg, size);
+	if (c_out)
+		return c_place("write_to(0x%lx, &arg, sizeof(arg)) ? (void *)0x%lx : (void *)0x%lx",
+			       addr, addr, addr);
+	write_to(addr, arg, size);
 	return (void *)(uintptr_t)addr;
+}
+
+int fuzz_gone_fd(void)
+{
+	return pidfd_of_dead();
 }
 
 static void *with_size(struct runner *t, const void *arg, uint32_t size, uint32_t claimed)
 {
-	memset(t->buf, 0, 2 * world.page);
-	memcpy(t->buf, arg, size);
-	memcpy(t->buf, &claimed, sizeof(claimed));
-	return t->buf;
+	if (c_out)
+		return c_place("claim(buf, &arg, sizeof(arg), 0x%x)", claimed);
+	return claim(t->buf, arg, size, claimed);
 }
 
 static void *shorter(struct runner *t, const void *arg, uint32_t size, uint64_t how)
@@ -372,7 +392,10 @@ static void *not_zero_behind(struct runner *t, const void *arg, uint32_t size, u
 {
 	char *p = with_size(t, arg, size, size + 64);
 
-	p[size + how % 64] = 1;
+	if (c_out)
+		c_text("((char *)at)[0x%x] = 1", (unsigned int)(size + how % 64));
+	else
+		p[size + how % 64] = 1;
 	return p;
 }
 
@@ -395,9 +418,12 @@ static long issue(struct runner *t, uint64_t fd, uint64_t how, unsigned long cmd
 	};
 	void *p = arg;
 
+	if (c_out)
+		c_struct(cmd, arg);
 	if (how & 0xff)
 		p = ways[how % ARRAY_SIZE(ways)](t, arg, size, how >> 8);
-	return sys_result(ioctl(fd_of(fd), cmd, p));
+	return DO(ioctl(fd_of(fd), cmd, p), "ioctl(%s, %s, %s)", c_int(fd_of(fd)), c_command(cmd),
+		  p == arg ? "&arg" : "at");
 }
 
 #define ISSUE(t, a, name, cmd)	issue(t, a[0], a[1], PINSCOPE_IOC_##name, &(cmd), sizeof(cmd))
@@ -425,7 +451,10 @@ static long run_pin(struct runner *t, const uint64_t *a)
 		cmd.addr = addr_in(PINSCOPE_TARGET_MEMFD, a[5]);
 	}
 	ret = ISSUE(t, a, PIN, cmd);
-	if (!ret && cmd.id)
+	if (c_out)
+		c_text("if (!ret && arg.id)\n\t\t\tw.ids[%u] = arg.id",
+		       (unsigned int)(a[2] % FUZZ_IDS));
+	else if (!ret && cmd.id)
 		world.ids[a[2] % FUZZ_IDS] = cmd.id;
 	return ret;
 }
@@ -541,7 +570,8 @@ static long run_ioctl(struct runner *t, const uint64_t *a)
 	unsigned long cmd = a[1] & RAW ? a[1] : _IO(PINSCOPE_IOC_MAGIC, a[1] % 16);
 
 	(void)t;
-	return sys_result(ioctl(fd_of(a[0]), cmd, world_addr(a[2])));
+	return DO(ioctl(fd_of(a[0]), cmd, world_addr(a[2])), "ioctl(%s, 0x%lx, 0x%lx)",
+		  c_int(fd_of(a[0])), cmd, world_addr(a[2]));
 }
 
 /* -------------------------------------------------------- files of the module */
@@ -552,72 +582,51 @@ static const char *const paths[] = {
 	PINSCOPE_DEBUGFS "/pinscope/tracking",
 };
 
-static int swap_fd(uint64_t slot, int fd)
-{
-	return __atomic_exchange_n(&world.fds[slot % FUZZ_FDS], fd, __ATOMIC_SEQ_CST);
-}
-
 static long run_open(struct runner *t, const uint64_t *a)
 {
 	static const int flags[] = { O_RDWR, O_RDONLY, O_WRONLY, O_RDWR | O_NONBLOCK };
-	int fd = open(paths[a[0] % ARRAY_SIZE(paths)],
-		      flags[a[2] % ARRAY_SIZE(flags)] | O_CLOEXEC);
-	long ret = sys_result(fd);
+	const char *path = paths[a[0] % ARRAY_SIZE(paths)];
+	int how = flags[a[2] % ARRAY_SIZE(flags)];
+	unsigned int slot = a[1] % FUZZ_FDS;
 
 	(void)t;
-	if (fd < 0)
-		return ret;
-	fd = swap_fd(a[1], fd);
-	if (fd >= 0)
-		close(fd);
-	return 0;
+	return DO(open_file(&world.fds[slot], path, how), "open_file(&w.fds[%u], \"%s\", 0x%x)",
+		  slot, path, how);
 }
 
 static long run_close(struct runner *t, const uint64_t *a)
 {
-	int fd = swap_fd(a[0], -1);
+	unsigned int slot = a[0] % FUZZ_FDS;
 
 	(void)t;
-	return sys_result(close(fd));
+	return DO(close_file(&world.fds[slot]), "close_file(&w.fds[%u])", slot);
 }
 
-/* Reads a file that is text, with as many bytes at a time as asked for. */
 static long run_read_file(struct runner *t, const uint64_t *a)
 {
-	int fd = open(paths[3 + a[0] % 3], O_RDONLY | O_CLOEXEC), i;
-	long ret = sys_result(fd);
+	const char *path = paths[3 + a[0] % 3];
+	uint64_t addr = world_addr(a[1]);
 
 	(void)t;
-	if (fd < 0)
-		return ret;
-	if (a[3])
-		lseek(fd, a[3], SEEK_SET);
-	for (i = 0; i < 4; i++) {
-		ret = sys_result(read(fd, (void *)(uintptr_t)world_addr(a[1]), a[2]));
-		if (ret <= 0)
-			break;
-	}
-	close(fd);
-	return ret;
+	return DO(read_text(path, addr, a[2], a[3]), "read_text(\"%s\", 0x%lx, 0x%lx, 0x%lx)", path,
+		  addr, a[2], a[3]);
 }
 
 static long run_write_tracking(struct runner *t, const uint64_t *a)
 {
-	static const char *const texts[] = { "0\n", "1\n", "0", "", "x", "of" };
-	const char *text = texts[a[0] % ARRAY_SIZE(texts)];
-	int fd;
-	long ret;
+	static const struct {
+		const char *text, *in_c;
+	} texts[] = {
+		{ "0\n", "0\\n" }, { "1\n", "1\\n" }, { "0", "0" }, { "", "" }, { "x", "x" },
+		{ "of", "of" },
+	};
+	const unsigned int i = a[0] % ARRAY_SIZE(texts);
 
 	(void)t;
-	if (*text == '1' && !world.may_track)
+	if (i == 1 && !world.may_track)
 		return -EBUSY;
-	fd = open(paths[5], O_WRONLY | O_CLOEXEC);
-	ret = sys_result(fd);
-	if (fd < 0)
-		return ret;
-	ret = sys_result(write(fd, text, strlen(text)));
-	close(fd);
-	return ret;
+	return DO(write_text(paths[5], texts[i].text), "write_text(\"%s\", \"%s\")", paths[5],
+		  texts[i].in_c);
 }
 
 /* How much of an area there is behind an address: @len, or less. */
@@ -639,20 +648,25 @@ static int prot_of(uint64_t value)
 	return prots[value % ARRAY_SIZE(prots)];
 }
 
+static long do_mmap(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
+{
+	return DO((long)mmap((void *)(uintptr_t)addr, len, prot, flags, fd, offset),
+		  "(long)mmap((void *)0x%lx, 0x%lx, 0x%x, %s, %s, 0x%lx)", addr, len, prot,
+		  c_map_flags(flags), c_int(fd), offset);
+}
+
 static long run_mmap(struct runner *t, const uint64_t *a)
 {
 	uint64_t addr = world_addr(a[2]), offset = PINSCOPE_MAP_OFFSET(a[1]) + a[4];
 	const struct area *area;
 	uint64_t len = within(addr, a[3], &area);
-	void *got;
+	/* A fixed mapping never leaves the area. */
+	int flags = MAP_FIXED | (a[6] & 1 ? MAP_PRIVATE : MAP_SHARED);
 
 	(void)t;
 	if (!area)
 		return -EINVAL;
-	/* A fixed mapping never leaves the area. */
-	got = mmap((void *)(uintptr_t)addr, len, prot_of(a[5]),
-		   MAP_FIXED | (a[6] & 1 ? MAP_PRIVATE : MAP_SHARED), fd_of(a[0]), offset);
-	return got == MAP_FAILED ? -errno : 0;
+	return do_mmap(addr, len, prot_of(a[5]), flags, fd_of(a[0]), offset);
 }
 
 /* ------------------------------------------------------------------ gup_test */
@@ -695,7 +709,8 @@ static long run_longterm_start(struct runner *t, const uint64_t *a)
 static long run_longterm_stop(struct runner *t, const uint64_t *a)
 {
 	(void)t;
-	return sys_result(ioctl(fd_of(a[0]), PIN_LONGTERM_TEST_STOP, 0));
+	return DO(ioctl(fd_of(a[0]), PIN_LONGTERM_TEST_STOP, 0),
+		  "ioctl(%s, PIN_LONGTERM_TEST_STOP, 0)", c_int(fd_of(a[0])));
 }
 
 static long run_longterm_read(struct runner *t, const uint64_t *a)
@@ -708,29 +723,21 @@ static long run_longterm_read(struct runner *t, const uint64_t *a)
 static long run_gup_ioctl(struct runner *t, const uint64_t *a)
 {
 	(void)t;
-	return sys_result(ioctl(fd_of(a[0]), a[1], world_addr(a[2])));
+	return DO(ioctl(fd_of(a[0]), a[1], world_addr(a[2])), "ioctl(%s, 0x%lx, 0x%lx)",
+		  c_int(fd_of(a[0])), a[1], world_addr(a[2]));
 }
 
 /* -------------------------------------------------- what changes the memory */
 
-/* As the process itself would: by a fault in user memory, for each page. */
 static long run_touch(struct runner *t, const uint64_t *a)
 {
 	const struct area *area;
-	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &area), done;
-	long ret = 0;
+	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &area);
+	int zero = world.files[FILE_ZERO], for_read = a[2] & 1;
 
 	(void)t;
-	for (done = 0; area && done < len && done < 0x100000 && ret != -EFAULT;
-	     done += world.page) {
-		/* A path is read, and zeroes are written. */
-		if (a[2] & 1)
-			ret = sys_result(access((char *)(uintptr_t)(addr + done), F_OK));
-		else
-			ret = sys_result(read(world.files[FILE_ZERO],
-					      (void *)(uintptr_t)(addr + done), 1));
-	}
-	return ret == -EFAULT ? ret : 0;
+	return area ? DO(touch(zero, addr, len, for_read), "touch(%s, 0x%lx, 0x%lx, %d)",
+			 c_int(zero), addr, len, for_read) : 0;
 }
 
 static long run_map_anew(struct runner *t, const uint64_t *a)
@@ -738,7 +745,6 @@ static long run_map_anew(struct runner *t, const uint64_t *a)
 	const struct area *area;
 	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &area);
 	int fd = -1, flags = MAP_FIXED | (a[4] & 1 ? MAP_PRIVATE : MAP_SHARED);
-	void *got;
 
 	(void)t;
 	if (!area)
@@ -748,9 +754,7 @@ static long run_map_anew(struct runner *t, const uint64_t *a)
 	/* No more than what areas have at first: each page that is used takes time. */
 	if (len > 0x400000)
 		len = 0x400000;
-	got = mmap((void *)(uintptr_t)addr, len, prot_of(a[2]),
-		   flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-	return got == MAP_FAILED ? -errno : 0;
+	return do_mmap(addr, len, prot_of(a[2]), flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 }
 
 static long run_munmap(struct runner *t, const uint64_t *a)
@@ -759,7 +763,8 @@ static long run_munmap(struct runner *t, const uint64_t *a)
 	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &area);
 
 	(void)t;
-	return area ? sys_result(munmap((void *)(uintptr_t)addr, len)) : -EINVAL;
+	return area ? DO(munmap((void *)(uintptr_t)addr, len), "munmap((void *)0x%lx, 0x%lx)", addr,
+			 len) : -EINVAL;
 }
 
 static long run_mremap(struct runner *t, const uint64_t *a)
@@ -771,14 +776,14 @@ static long run_mremap(struct runner *t, const uint64_t *a)
 	const struct area *from, *to;
 	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &from);
 	uint64_t there = world_addr(a[2]), new_len = within(there, a[3], &to);
-	void *got;
+	int how = flags[a[4] % ARRAY_SIZE(flags)];
 
 	(void)t;
 	if (!from || !to)
 		return -EINVAL;
-	got = (void *)syscall(SYS_mremap, addr, len, new_len, flags[a[4] % ARRAY_SIZE(flags)],
-			      there);
-	return got == MAP_FAILED ? -errno : 0;
+	return DO(syscall(SYS_mremap, addr, len, new_len, how, there),
+		  "syscall(SYS_mremap, 0x%lx, 0x%lx, 0x%lx, 0x%x, 0x%lx)", addr, len, new_len, how,
+		  there);
 }
 
 static long run_mprotect(struct runner *t, const uint64_t *a)
@@ -787,7 +792,9 @@ static long run_mprotect(struct runner *t, const uint64_t *a)
 	uint64_t addr = world_addr(a[0]), len = within(addr, a[1], &area);
 
 	(void)t;
-	return area ? sys_result(mprotect((void *)(uintptr_t)addr, len, prot_of(a[2]))) : -EINVAL;
+	return area ? DO(mprotect((void *)(uintptr_t)addr, len, prot_of(a[2])),
+			 "mprotect((void *)0x%lx, 0x%lx, 0x%x)", addr, len, prot_of(a[2])) :
+		      -EINVAL;
 }
 
 /*
@@ -820,7 +827,8 @@ static long run_madvise(struct runner *t, const uint64_t *a)
 	    (advices[i].only_anon && !(area->traits & AREA_ANON)))
 		return -EINVAL;
 	/* Files that a program maps in place of an area are too small for THPs, and not of DAX. */
-	return sys_result(madvise((void *)(uintptr_t)addr, len, advices[i].advice));
+	return DO(madvise((void *)(uintptr_t)addr, len, advices[i].advice),
+		  "madvise((void *)0x%lx, 0x%lx, %d)", addr, len, advices[i].advice);
 }
 
 static long run_mlock(struct runner *t, const uint64_t *a)
@@ -831,8 +839,9 @@ static long run_mlock(struct runner *t, const uint64_t *a)
 	(void)t;
 	if (!area)
 		return -EINVAL;
-	return sys_result(a[2] & 1 ? munlock((void *)(uintptr_t)addr, len) :
-				     mlock((void *)(uintptr_t)addr, len));
+	return DO(a[2] & 1 ? munlock((void *)(uintptr_t)addr, len) :
+			     mlock((void *)(uintptr_t)addr, len),
+		  "%s((void *)0x%lx, 0x%lx)", a[2] & 1 ? "munlock" : "mlock", addr, len);
 }
 
 static long run_migrate(struct runner *t, const uint64_t *a)
@@ -842,17 +851,20 @@ static long run_migrate(struct runner *t, const uint64_t *a)
 	unsigned long nodes = a[2] & 7;
 
 	(void)t;
-	return area ? sys_result(syscall(SYS_mbind, addr, len, MPOL_BIND, &nodes, 8UL,
-					 MPOL_MF_MOVE)) : -EINVAL;
+	return area ? DO(syscall(SYS_mbind, addr, len, MPOL_BIND, &nodes, 8UL, MPOL_MF_MOVE),
+			 "syscall(SYS_mbind, 0x%lx, 0x%lx, %d, &(unsigned long){ 0x%lx }, 8UL, %d)",
+			 addr, len, MPOL_BIND, nodes, MPOL_MF_MOVE) : -EINVAL;
 }
 
 static long run_truncate(struct runner *t, const uint64_t *a)
 {
 	unsigned int nr = a[0] % FILE_DAX;
+	uint64_t len = a[1] % (2 * world.file_len[nr] + 1);
 
 	(void)t;
 	world.truncated = true;
-	return sys_result(ftruncate(world.files[nr], a[1] % (2 * world.file_len[nr] + 1)));
+	return DO(ftruncate(world.files[nr], len), "ftruncate(%s, 0x%lx)", c_int(world.files[nr]),
+		  len);
 }
 
 static long run_punch(struct runner *t, const uint64_t *a)
@@ -860,38 +872,27 @@ static long run_punch(struct runner *t, const uint64_t *a)
 	unsigned int nr = a[0] % FILE_DAX;
 
 	(void)t;
-	return sys_result(fallocate(world.files[nr], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				    a[1] & 0x3fffff, a[2] & 0x3fffff));
+	return DO(fallocate(world.files[nr], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			    a[1] & 0x3fffff, a[2] & 0x3fffff),
+		  "fallocate(%s, 0x%x, 0x%lx, 0x%lx)", c_int(world.files[nr]),
+		  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, a[1] & 0x3fffff, a[2] & 0x3fffff);
 }
 
-/* A child that has the memory, too, for some time or until the program's end. */
 static long run_fork(struct runner *t, const uint64_t *a)
 {
 	unsigned int nr = a[0] % FUZZ_KIDS;
-	pid_t pid, none = 0;
 
 	(void)t;
-	if (world.kids[nr])
-		return -EBUSY;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		while (a[1] & 1)
-			pause();
-		_exit(0);
-	}
-	if (!__atomic_compare_exchange_n(&world.kids[nr], &none, pid, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
-		kill(pid, SIGKILL);	/* who reaps all takes it */
-	return 0;
+	return DO(start_child(&world.kids[nr], a[1] & 1), "start_child(&w.kids[%u], %d)", nr,
+		  (int)(a[1] & 1));
 }
 
 static long run_clear_soft_dirty(struct runner *t, const uint64_t *a)
 {
 	(void)t;
 	(void)a;
-	return sys_clear_soft_dirty();
+	return DO(write_text("/proc/self/clear_refs", "4"),
+		  "write_text(\"/proc/self/clear_refs\", \"4\")");
 }
 
 /* Another thread's call gets a signal, which its handler ignores. */
@@ -901,7 +902,8 @@ static long run_signal(struct runner *t, const uint64_t *a)
 
 	if (!tid || t->nr == FUZZ_THREADS)
 		return -ESRCH;
-	return sys_result(syscall(SYS_tgkill, getpid(), tid, SIGUSR1));
+	return DO(syscall(SYS_tgkill, world.self, tid, SIGUSR1),
+		  "syscall(SYS_tgkill, getpid(), %s, SIGUSR1)", c_int(tid));
 }
 
 static long run_fail(struct runner *t, const uint64_t *a)
@@ -910,55 +912,47 @@ static long run_fail(struct runner *t, const uint64_t *a)
 	return 0;
 }
 
-static void inject(struct runner *t, unsigned int nth)
+/* Without effect where the kernel cannot. */
+static void inject(unsigned int nth)
 {
-	char text[12];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	/* Without effect where the kernel cannot. */
-	if (pwrite(t->fail_nth, text, len, 0) != len)
-		t->fail = 0;
+	if (c_out)
+		c_text("fail_nth(%u)", nth);
+	else
+		fail_nth(nth);
 }
 
 long fuzz_call(struct runner *t, const struct op *op)
 {
 	const struct call *call = &fuzz_calls[op->call];
-	bool fail = t->fail && t->fail_nth >= 0 && !call->changes && !call->no_faults;
+	bool fail = t->fail && !call->changes && !call->no_faults;
 	long ret;
 
 	if (fail) {
-		inject(t, t->fail);
+		inject(t->fail);
 		t->fail = 0;
 	}
 	ret = call->run(t, op->arg);
 	if (fail)
-		inject(t, 0);
+		inject(0);
 	return ret;
-}
-
-static long set_capable(struct runner *t, bool all)
-{
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective = all ? data[0].permitted : 0;
-	data[1].effective = all ? data[1].permitted : 0;
-	t->dropped = !all;
-	return sys_result(syscall(SYS_capset, &head, data));
 }
 
 void fuzz_regain(struct runner *t)
 {
-	if (t->dropped)
-		set_capable(t, true);
+	if (!t->dropped)
+		return;
+	if (c_out)
+		c_text("set_capable(1)");
+	else
+		set_capable(1);
+	t->dropped = false;
 }
 
 /* The thread drops what it may do as root, or gets it back. */
 static long run_capable(struct runner *t, const uint64_t *a)
 {
-	return set_capable(t, a[0] & 1);
+	t->dropped = !(a[0] & 1);
+	return DO(set_capable(a[0] & 1), "set_capable(%d)", (int)(a[0] & 1));
 }
 
 /* ----------------------------------------------------------------- the table */

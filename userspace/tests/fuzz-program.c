@@ -126,6 +126,14 @@ void program_remove(struct program *p, unsigned int i)
 	memmove(&p->op[i], &p->op[i + 1], (p->nr - i) * sizeof(p->op[0]));
 }
 
+void program_append(struct program *p, const struct program *other)
+{
+	if (p->nr + other->nr > FUZZ_OPS)
+		return;
+	memcpy(&p->op[p->nr], other->op, other->nr * sizeof(other->op[0]));
+	p->nr += other->nr;
+}
+
 static struct op *insert(struct program *p, unsigned int i)
 {
 	if (p->nr == FUZZ_OPS)

@@ -121,17 +121,6 @@ const struct area *world_room(uint64_t addr, uint64_t *room)
 	return &rows[nr].area;
 }
 
-int world_write(uint64_t addr, const void *from, size_t len)
-{
-	struct {
-		const void *base;
-		size_t len;
-	} local = { from, len }, remote = { (void *)(uintptr_t)addr, len };
-
-	return syscall(SYS_process_vm_writev, getpid(), &local, 1, &remote, 1, 0) ==
-	       (ssize_t)len ? 0 : -EFAULT;
-}
-
 static void map_area(unsigned int nr)
 {
 	const struct row *row = &rows[nr];
@@ -150,8 +139,42 @@ static void map_area(unsigned int nr)
 		madvise(addr, row->area.len, row->advice);
 }
 
-static void add_file(enum world_file nr, int fd, size_t len)
+/* The files, in the order of enum world_file; without a path a memfd with these flags. */
+static const struct file {
+	const char *path;
+	int flags;
+	size_t len;
+} file_rows[WORLD_FILES] = {
+	{ NULL, MFD_CLOEXEC, SMALL },
+	{ NULL, MFD_CLOEXEC | MFD_HUGETLB, 2 * HUGE_SIZE },
+	/* Without a name: it is gone when nobody has it open any more. */
+	{ "/var/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, SMALL },
+	{ "/mnt/dax", O_RDWR | O_TMPFILE | O_CLOEXEC, 2 * HUGE_SIZE },
+	{ "secret", O_CLOEXEC, SMALL },
+	{ PINSCOPE_MAP_PATH, O_RDWR | O_CLOEXEC, 0 },
+	{ "/dev/zero", O_RDWR | O_CLOEXEC, 0 },
+};
+
+/* Opens a file, or prints how that is done. */
+static int open_or_print(unsigned int nr, FILE *to)
 {
+	const struct file *f = &file_rows[nr];
+
+	if (nr == FILE_SECRET)
+		return to ? fprintf(to, "syscall(SYS_memfd_secret, 0x%x)", f->flags) :
+			    (int)syscall(SYS_memfd_secret, f->flags);
+	if (!f->path)
+		return to ? fprintf(to, "memfd_create(\"fuzz\", 0x%x)", f->flags) :
+			    memfd_create("fuzz", f->flags);
+	return to ? fprintf(to, "open(\"%s\", 0x%x, 0600)", f->path, f->flags) :
+		    open(f->path, f->flags, 0600);
+}
+
+static void add_file(enum world_file nr)
+{
+	int fd = open_or_print(nr, NULL);
+	size_t len = file_rows[nr].len;
+
 	if (fd >= 0 && len && ftruncate(fd, len)) {
 		close(fd);
 		fd = -1;
@@ -160,45 +183,108 @@ static void add_file(enum world_file nr, int fd, size_t len)
 	world.file_len[nr] = len;
 }
 
-/* A file without a name: it is gone when nobody has it open any more. */
-static int unnamed_file(const char *dir)
+static void init_world(void)
 {
-	return open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-}
-
-static int pidfd_of_dead(void)
-{
-	pid_t pid = fork();
-	int fd;
-
-	if (!pid)
-		_exit(0);
-	fd = syscall(SYS_pidfd_open, pid, 0);
-	waitpid(pid, NULL, 0);
-	return fd;
+	memset(&world, 0, sizeof(world));
+	world.page = sys_page_size();
 }
 
 void world_create(void)
 {
 	unsigned int i;
 
-	memset(&world, 0, sizeof(world));
-	world.page = sys_page_size();
-	add_file(FILE_MEMFD, memfd_create("fuzz", MFD_CLOEXEC), SMALL);
-	add_file(FILE_HUGETLB, memfd_create("fuzz", MFD_CLOEXEC | MFD_HUGETLB), 2 * HUGE_SIZE);
-	add_file(FILE_DISK, unnamed_file("/var/tmp"), SMALL);
-	add_file(FILE_DAX, unnamed_file("/mnt/dax"), 2 * HUGE_SIZE);
-	add_file(FILE_SECRET, syscall(SYS_memfd_secret, O_CLOEXEC), SMALL);
-	add_file(FILE_MAP, open(PINSCOPE_MAP_PATH, O_RDWR | O_CLOEXEC), 0);
-	add_file(FILE_ZERO, open("/dev/zero", O_RDWR | O_CLOEXEC), 0);
-	world.self_fd = syscall(SYS_pidfd_open, getpid(), 0);
-	world.gone_fd = pidfd_of_dead();
+	init_world();
+	for (i = 0; i < WORLD_FILES; i++)
+		add_file(i);
+	world.self = getpid();
+	world.parent = getppid();
+	world.self_fd = syscall(SYS_pidfd_open, world.self, 0);
+	world.gone_fd = fuzz_gone_fd();
 	world.peer_fd = -1;
 	for (i = 0; i < FUZZ_FDS; i++)
 		world.fds[i] = -1;
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		map_area(i);
 }
+
+/* ---------------------------------------------------------------- the same as C */
+
+/* The variables of the C program that have the file descriptors, ids and so on. */
+void world_imagine(void)
+{
+	unsigned int i;
+
+	init_world();
+	for (i = 0; i < WORLD_FILES; i++) {
+		world.files[i] = C_FILE + i;
+		world.file_len[i] = file_rows[i].len;
+	}
+	world.self = C_SELF;
+	world.parent = C_PARENT;
+	world.peer = C_PEER;
+	world.self_fd = C_SELF_FD;
+	world.gone_fd = C_GONE_FD;
+	world.peer_fd = C_PEER_FD;
+	world.may_track = true;
+	for (i = 0; i < FUZZ_FDS; i++)
+		world.fds[i] = C_FD + i;
+	for (i = 0; i < FUZZ_IDS; i++)
+		world.ids[i] = C_ID + i;
+	for (i = 0; i < FUZZ_KIDS; i++)
+		world.kids[i] = C_KID + i;
+	for (i = 0; i < FUZZ_THREADS; i++)
+		world.runners[i] = (struct runner) { .nr = i, .tid = C_TID + i };
+}
+
+static void print_area(FILE *to, unsigned int nr)
+{
+	const struct row *row = &rows[nr];
+	int flags = row->flags | MAP_FIXED | (row->file < 0 ? MAP_ANONYMOUS : 0);
+	unsigned long addr = (uintptr_t)base_of(nr);
+
+	fprintf(to, "\t/* %s */\n\tmunmap((void *)0x%lx, 0x%llx);\n", row->area.name, addr,
+		AREA_ROOM);
+	if (!row->area.len)
+		return;
+	fprintf(to, "\tmmap((void *)0x%lx, 0x%zx, 0x%x, %s, ", addr, row->area.len, row->prot,
+		c_map_flags(flags));
+	if (row->file < 0)
+		fprintf(to, "-1, 0);\n");
+	else
+		fprintf(to, "w.files[%d], 0x%lx);\n", row->file, row->offset);
+	if (row->advice >= 0)
+		fprintf(to, "\tmadvise((void *)0x%lx, 0x%zx, %d);\n", addr, row->area.len,
+			row->advice);
+}
+
+void world_print(FILE *to, const char *calls)
+{
+	unsigned int i, changed = atomic_exchange(&dirty, 0), opened = 0;
+	char name[30];
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (changed & 1U << i && rows[i].file >= 0)
+			opened |= 1U << rows[i].file;
+	fprintf(to, "/* Memory and files as they are at first. */\nstatic void create(void)\n{\n");
+	for (i = 0; i < WORLD_FILES; i++) {
+		snprintf(name, sizeof(name), "w.files[%u]", i);
+		if (!(opened & 1U << i) && !strstr(calls, name))
+			continue;
+		fprintf(to, "\tif (!%s)\n\t\t%s = ", name, name);
+		open_or_print(i, to);
+		fprintf(to, ";\n");
+		/* Of secret memory only once; nothing is lost. */
+		if (file_rows[i].len)
+			fprintf(to, "\tif (ftruncate(%s, 0x%zx))\n\t\tw.failed++;\n", name,
+				file_rows[i].len);
+	}
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (changed & 1U << i)
+			print_area(to, i);
+	fprintf(to, "}\n\n");
+}
+
+/* ------------------------------------------------------------------------------- */
 
 void world_init_runner(struct runner *t, unsigned int nr)
 {
@@ -207,7 +293,6 @@ void world_init_runner(struct runner *t, unsigned int nr)
 
 	t->nr = nr;
 	t->tid = syscall(SYS_gettid);
-	t->fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	t->fail = 0;
 	t->buf = mmap(NULL, 3 * page, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(t->buf + 2 * page, page, PROT_NONE);

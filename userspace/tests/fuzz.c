@@ -12,6 +12,9 @@
  *   --corpus FILE  programs to begin with, as text; what is new is added to the file
  *   --replay FILE  only run these programs, in their order, and print what each call returns
  *   --repeat N     do that so many times [1]
+ *   --alone        the peer changes nothing
+ *   --c FILE       print these programs as one in C that does what they do, without a peer that
+ *                  changes anything. Needs no module
  *   --print        print new programs, in lines that begin with '+'
  *   --places FILE  in the end, write which places of the module's code were reached
  *
@@ -77,9 +80,9 @@ static struct {
 	uint64_t seed;
 	unsigned long calls;
 	long seconds;
-	const char *corpus, *replay, *places;
+	const char *corpus, *replay, *places, *c;
 	unsigned int repeat;
-	bool print;
+	bool print, alone;
 } options = { .repeat = 1 };
 
 static unsigned int failures;
@@ -239,7 +242,7 @@ static void learn(const struct program *found)
 
 static void next_program(struct maker *m, struct program *p)
 {
-	unsigned int nr = s->nr_corpus, i;
+	unsigned int nr = s->nr_corpus, i, n;
 
 	if (!nr || !fuzz_below(m, 8)) {
 		program_make(m, p);
@@ -250,6 +253,9 @@ static void next_program(struct maker *m, struct program *p)
 	if (!fuzz_below(m, 3))
 		i = nr - 1 - fuzz_below(m, nr < 32 ? nr : 32);
 	*p = s->corpus[i];
+	/* What is before and after a program takes as long as some calls. */
+	for (n = fuzz_below(m, 6); n--;)
+		program_append(p, &s->corpus[fuzz_below(m, nr)]);
 	program_mutate(m, p, &s->corpus[fuzz_below(m, nr)]);
 }
 
@@ -270,6 +276,8 @@ static void be_peer(uint64_t seed)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	world_init_runner(&me, FUZZ_THREADS);
+	while (options.alone)
+		pause();
 	for (;;) {
 		program_make(&m, &p);
 		for (i = 0; i < p.nr; i++) {
@@ -296,7 +304,7 @@ static void start_world(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGUSR1, &ignore, NULL);
 	world_create();
-	world.may_track = options.replay || s->nr_run < s->nr_first || !fuzz_below(&s->maker, 8);
+	world.may_track = options.replay || s->nr_run < s->nr_first || !fuzz_below(&s->maker, 40);
 	world_init_runner(&world.runners[0], 0);
 	world.peer = fork();
 	if (!world.peer)
@@ -567,6 +575,8 @@ static void read_options(int argc, char **argv)
 		{ "corpus", required_argument, NULL, 'C' },
 		{ "replay", required_argument, NULL, 'r' },
 		{ "repeat", required_argument, NULL, 'n' },
+		{ "alone", no_argument, NULL, 'a' },
+		{ "c", required_argument, NULL, 'l' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "places", required_argument, NULL, 'P' },
 		{}
@@ -593,6 +603,12 @@ static void read_options(int argc, char **argv)
 			break;
 		case 'n':
 			options.repeat = strtoul(optarg, NULL, 0);
+			break;
+		case 'a':
+			options.alone = true;
+			break;
+		case 'l':
+			options.c = optarg;
 			break;
 		case 'p':
 			options.print = true;
@@ -640,7 +656,20 @@ int main(int argc, char **argv)
 	bool kcov;
 	int fd;
 
+	/* What a process has said that is killed, or that ends the machine, is not lost. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	read_options(argc, argv);
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED) {
+		perror("fuzz-test");
+		return 1;
+	}
+	if (options.c) {
+		if (!read_programs(options.c, false))
+			return 2;
+		c_print(stdout, s->corpus, s->nr_corpus, options.c);
+		return 0;
+	}
 	fd = pinscope_open();
 	if (fd < 0) {
 		pinscope_why_not(fd, why, sizeof(why));
@@ -648,11 +677,6 @@ int main(int argc, char **argv)
 		return 4;
 	}
 	close(fd);
-	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (s == MAP_FAILED) {
-		perror("fuzz-test");
-		return 1;
-	}
 	/* A number that is not 0, and unlike that of the next seed. */
 	s->maker.random = options.seed * 0x9e3779b97f4a7c15 + 0x1234567;
 	fuzz_random(&s->maker);

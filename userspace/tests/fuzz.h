@@ -66,6 +66,8 @@ unsigned int fuzz_below(struct maker *m, unsigned int max);
 void program_make(struct maker *m, struct program *p);
 void program_mutate(struct maker *m, struct program *p, const struct program *other);
 void program_remove(struct program *p, unsigned int i);
+/* Adds the calls of another program, if all of them have room. */
+void program_append(struct program *p, const struct program *other);
 
 /* Which of its files a program uses: a bit for each. */
 unsigned int program_files(const struct program *p);
@@ -117,6 +119,8 @@ unsigned int fuzz_nr_calls(void);
 
 /* Makes a call, with a fault if the thread is to have one. Returns what the call does. */
 long fuzz_call(struct runner *t, const struct op *op);
+/* A pidfd of a process that has ended. */
+int fuzz_gone_fd(void);
 /* Gives a thread back what it may do as root. */
 void fuzz_regain(struct runner *t);
 
@@ -163,7 +167,6 @@ enum world_file {
  * @cover: what KCOV has written; NULL without KCOV
  * @tid: thread id
  * @dropped: it has no capabilities in effect
- * @fail_nth: /proc/thread-self/fail-nth, or -1
  * @fail: 0, or at which of its points the next call of the module fails: an allocation, or a
  *	copy from or to user space
  */
@@ -174,7 +177,6 @@ struct runner {
 	uint64_t *cover;
 	pid_t tid;
 	bool dropped;
-	int fail_nth;
 	unsigned int fail;
 };
 
@@ -187,6 +189,7 @@ struct runner {
  * @kids: of the program: processes, or 0
  * @peer: the process that changes memory meanwhile; 0 in the peer itself
  * @peer_fd: a pidfd of it
+ * @self, @parent: the process, and its parent
  * @self_fd: a pidfd of the process
  * @gone_fd: a pidfd of a process that has ended
  * @truncated: a file has not its length any more; never the one with DAX
@@ -200,7 +203,7 @@ struct world {
 	int fds[FUZZ_FDS];
 	uint32_t ids[FUZZ_IDS];
 	pid_t kids[FUZZ_KIDS];
-	pid_t peer;
+	pid_t self, parent, peer;
 	int peer_fd, self_fd, gone_fd;
 	atomic_bool truncated;
 	bool may_track;
@@ -233,8 +236,45 @@ void world_end(void);
 uint64_t world_addr(uint64_t value);
 /* How far an area reaches behind an address of it, and its kind; NULL when it has none. */
 const struct area *world_room(uint64_t addr, uint64_t *room);
-/* Copies to or from memory that may not be there. Returns 0 or -EFAULT. */
-int world_write(uint64_t addr, const void *from, size_t len);
+/* -------------------------------------------------------------------- as C */
+
+/*
+ * Where calls are printed instead of made, or NULL. What is known only when they are made
+ * has these values meanwhile, for variables of the C program; up to 16 of each.
+ */
+extern FILE *c_out;
+enum {
+	C_FILE = 0x5eaf0000, C_FD = C_FILE + 0x10, C_ID = C_FILE + 0x20, C_KID = C_FILE + 0x30,
+	C_TID = C_FILE + 0x40, C_PEER = C_FILE + 0x50, C_PEER_FD = C_FILE + 0x60,
+	C_SELF = C_FILE + 0x70, C_SELF_FD = C_FILE + 0x80, C_PARENT = C_FILE + 0x90,
+	C_GONE_FD = C_FILE + 0xa0, C_END = C_FILE + 0xb0,
+};
+
+/* The text of fuzz-helpers.h. */
+extern const char fuzz_helpers[];
+/* Prints a statement that sets ret; returns 0. */
+__attribute__((format(printf, 1, 2)))
+long c_statement(const char *format, ...);
+/* Prints another one. */
+__attribute__((format(printf, 1, 2)))
+void c_text(const char *format, ...);
+/* Prints where the struct of an ioctl is; returns what is no address of anything. */
+__attribute__((format(printf, 1, 2)))
+void *c_place(const char *format, ...);
+/* Prints the struct of an ioctl. */
+void c_struct(unsigned long cmd, const void *arg);
+/* A number, or a variable; valid for four more calls. */
+const char *c_int(int value);
+const char *c_command(unsigned long cmd);
+/* The flags of mmap() that fuzz-test passes. */
+const char *c_map_flags(int flags);
+/* Prints programs as one in C that does the same. */
+void c_print(FILE *to, const struct program *programs, unsigned int nr, const char *name);
+
+/* What of the world depends on a process gets values for C's variables. */
+void world_imagine(void);
+/* Prints the function that makes the memory that calls are about, and what these name. */
+void world_print(FILE *to, const char *calls);
 
 /* ------------------------------------------------------------------- guide */
 
