@@ -161,6 +161,148 @@ static void test_results(struct abi_fixture *f)
 	expect_eq(f->mem[0], 's', "swapped in");
 }
 
+/*
+ * Of a page that was shared and is swapped in by a read, a write makes no copy when nobody else
+ * has it any more, not even its place in swap.
+ */
+static void test_reuse(struct abi_fixture *f)
+{
+	pid_t pid;
+	uint64_t pfn;
+
+	/* Another processor's batch of new pages would have a reference. */
+	sys_stay_on_cpu(0);
+	f->mem[0] = 's';
+	pid = fork();
+	need_sys(pid >= 0);
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	if (madvise(f->mem, page, MADV_PAGEOUT) ||
+	    !(state_of(f->ctl, f->mem).state & PINSCOPE_STATE_SWAP))
+		tap_skip("nothing is swapped out: is there swap?");
+	expect_eq(f->mem[0], 's', "swapped in");
+	expect_state(f->ctl, f->mem, ANON | PINSCOPE_STATE_SWAPCACHE, EXCLUSIVE | WRITABLE,
+		     "swapped in");
+	pfn = state_of(f->ctl, f->mem).pfn;
+	f->mem[0] = 'w';
+	expect_state(f->ctl, f->mem, ANON | EXCLUSIVE | WRITABLE, PINSCOPE_STATE_SWAPCACHE,
+		     "written");
+	expect_eq(state_of(f->ctl, f->mem).pfn, pfn, "written");
+}
+
+/* ------------------------------------------------------------- UFFDIO_MOVE */
+
+/* Memory with a PMD of its own at each end, and nothing between: neither shares what is below. */
+struct move {
+	char *from, *to;
+	int uffd;
+};
+
+static bool begin_move(struct move *m)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	m->from = map_anon_aligned(4 * pmd_size);
+	m->to = m->from + 2 * pmd_size;
+	munmap(m->from + pmd_size, pmd_size);
+	munmap(m->to + pmd_size, pmd_size);
+	m->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	need_sys(m->uffd >= 0, "userfaultfd");
+	reg.range = (struct uffdio_range){ pinscope_addr(m->to), pmd_size };
+	return !ioctl(m->uffd, UFFDIO_API, &api) && !ioctl(m->uffd, UFFDIO_REGISTER, &reg);
+}
+
+static void end_move(struct move *m)
+{
+	close(m->uffd);
+	munmap(m->from, pmd_size);
+	munmap(m->to, pmd_size);
+}
+
+/* Moves @len bytes to the begin of the other end. */
+static int move_from(struct move *m, char *from, size_t len)
+{
+	struct uffdio_move move = {
+		.dst = pinscope_addr(m->to), .src = pinscope_addr(from), .len = len,
+	};
+
+	return ioctl(m->uffd, UFFDIO_MOVE, &move) ? -errno : 0;
+}
+
+static void test_move(struct abi_fixture *f)
+{
+	struct move m;
+
+	if (!begin_move(&m)) {
+		expect(running_kernel() < KERNEL(6, 8), "UFFDIO_MOVE is missing");
+		end_move(&m);
+		return;
+	}
+	m.from[0] = 'm';
+	m.from[page] = 'n';
+	expect_ok(move_from(&m, m.from, page));
+	expect_state(f->ctl, m.from, 0, PRESENT, "moved away");
+	expect_state(f->ctl, m.to, ANON | EXCLUSIVE | PINSCOPE_STATE_DIRTY, 0, "moved");
+	expect_eq(m.to[0], 'm', "moved");
+	expect_ret(move_from(&m, m.from + page, page), -EEXIST, "onto a page");
+	expect_eq(m.to[0], 'm', "after a page that did not get there");
+	expect_eq(m.from[page], 'n', "did not move");
+	/* Reclaim finds it where it is now. */
+	need_sys(!madvise(m.to, page, MADV_PAGEOUT));
+	expect_state(f->ctl, m.to, PINSCOPE_STATE_SWAP, PRESENT, "swapped out");
+	expect_eq(m.to[0], 'm', "swapped in");
+	end_move(&m);
+}
+
+static void test_move_huge(struct abi_fixture *f)
+{
+	struct move m;
+	uint32_t id;
+	pid_t pid;
+
+	if (!begin_move(&m)) {
+		expect(running_kernel() < KERNEL(6, 8), "UFFDIO_MOVE is missing");
+		end_move(&m);
+		return;
+	}
+	madvise(m.from, pmd_size, MADV_HUGEPAGE);
+	m.from[0] = 'h';
+	if (state_of(f->ctl, m.from).map_shift != pmd_shift)
+		tap_skip("no transparent huge page");
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_LONGTERM, m.from, pmd_size);
+	expect_ret(move_from(&m, m.from, pmd_size), -EBUSY, "pinned");
+	expect_eq(compare(f->ctl, id, m.from).same, pmd_size / page, "pinned");
+	expect_ok(pinscope_unpin(f->ctl, id));
+	pid = fork();
+	need_sys(pid >= 0);
+	if (!pid)
+		for (;;)
+			pause();
+	expect_ret(move_from(&m, m.from, pmd_size), -EBUSY, "a child has it, too");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	m.from[0] = 'i';
+	expect_ok(move_from(&m, m.from, pmd_size));
+	expect_eq(m.to[0], 'i', "moved");
+	expect_eq(state_of(f->ctl, m.to).map_shift, pmd_shift, "moved");
+	end_move(&m);
+}
+
+/* Whoever looks for changed pages by address has to find it at the new one. */
+static void test_mremap(struct abi_fixture *f)
+{
+	char *to = map_anon(page, RW, 0);
+
+	f->mem[0] = 'm';
+	need_ok(sys_clear_soft_dirty());
+	expect_state(f->ctl, f->mem, PRESENT, PINSCOPE_STATE_SOFT_DIRTY, "cleared");
+	need_sys(mremap(f->mem, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	expect_state(f->ctl, to, ANON | PINSCOPE_STATE_SOFT_DIRTY, 0, "moved");
+	munmap(to, page);
+}
+
 static void test_major(struct abi_fixture *f)
 {
 	int file = make_file(DISK_DIR, 0);
@@ -603,6 +745,9 @@ static void test_maps(struct abi_fixture *f)
 		fd = open_map();
 		addr = must_map(fd, row->map, 8 * page, row->flags);
 		read_map(f->ctl, fd, row, addr + 3 * page);
+		/* The entry stays as it is: a write of a clean page is for the driver to know. */
+		mprotect(addr, 8 * page, PROT_READ);
+		mprotect(addr, 8 * page, RW);
 		write_map(f->ctl, fd, row, addr + 3 * page);
 		munmap(addr, 8 * page);
 		map_again(fd, row);
@@ -919,6 +1064,10 @@ static void test_map_copy(struct abi_fixture *f)
 const struct test fault_tests[] = {
 	TEST_PAGES("FAULT: read, write, unshare", test_basic, 1),
 	TEST_PAGES("FAULT: results", test_results, 4),
+	TEST_PAGES("write: a page of the swap cache", test_reuse, 1),
+	TEST("UFFDIO_MOVE: a page", test_move),
+	TEST("UFFDIO_MOVE: a huge page", test_move_huge),
+	TEST_PAGES("mremap: soft-dirty", test_mremap, 1),
 	TEST("FAULT: major", test_major),
 	TEST("FAULT: WRITE without permission", test_permissions),
 	TEST_PAGES("FAULT: allow_warn", test_allow_warn, 1),

@@ -666,6 +666,27 @@ static void test_dirty(struct abi_fixture *f)
 	close(file);
 }
 
+/* The same of a run of pages, which the module releases in another way. */
+static void test_dirty_run(struct abi_fixture *f)
+{
+	const uint64_t dirty = PINSCOPE_STATE_FOLIO_DIRTY;
+	char *addr = map_anon_aligned(pmd_size);
+	uint32_t id;
+
+	madvise(addr, pmd_size, MADV_HUGEPAGE);
+	addr[0] = 'd';
+	if (state_of(f->ctl, addr).folio_order < 1)
+		tap_skip("no transparent huge page");
+	expect_state(f->ctl, addr, 0, dirty, "new");
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr, 2 * page);
+	expect_ok(pinscope_unpin(f->ctl, id));
+	expect_state(f->ctl, addr, 0, dirty, "after UNPIN");
+	id = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, PINSCOPE_FOLL_WRITE, addr, 2 * page);
+	expect_ok(pinscope_unpin_part(f->ctl, id, 0, 0, PINSCOPE_UNPIN_DIRTY, NULL));
+	expect_state(f->ctl, addr, dirty, 0, "after UNPIN with UNPIN_DIRTY");
+	munmap(addr, pmd_size);
+}
+
 /* ----------------------------------------------------------------- scale */
 
 /*
@@ -1091,6 +1112,7 @@ const struct test pin_tests[] = {
 	TEST("UNPIN: parts", test_unpin_parts),
 	TEST_PAGES("WRITE: content", test_write, 5),
 	TEST("UNPIN: dirty pages", test_dirty),
+	TEST("UNPIN: a run of dirty pages", test_dirty_run),
 	TEST("PIN: DAX files that nobody else has open", test_dax),
 	TEST_POPULATED("pins: lines", test_pins_file, 4),
 	TEST_POPULATED("pins: of several open files", test_pins_of_files, 1),
