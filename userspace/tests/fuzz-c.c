@@ -4,6 +4,7 @@
  * what a crash takes to somebody who has no fuzz-test. The calls of fuzz-calls.c print
  * themselves here instead of being made, so that what they pass is not said twice.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,19 +400,23 @@ static const char peer_of_c[] =
 /* Those functions of fuzz-helpers.h whose names are followed by a '(' in @calls. */
 static void print_helpers(FILE *to, const char *calls)
 {
-	const char *from, *end, *name, *open;
+	/* Behind the first comment. */
+	const char *from = strstr(fuzz_helpers, "\n\n"), *end, *name, *open;
 	char call[40];
 
-	/* Behind its first comment. */
-	for (from = strstr(fuzz_helpers, "\n\n") + 2; *from; from = end) {
-		end = strstr(from, "\n}\n\n") + 4;
-		name = strstr(from, "static ");
-		open = strchr(name, '(');
-		for (name = open; name[-1] != ' ' && name[-1] != '*';)
+	for (; from && from[2]; from = end) {
+		from += 2;
+		end = strstr(from, "\n}\n\n");
+		name = strstr(from, "\nstatic ");
+		open = name ? strchr(name, '(') : NULL;
+		if (!end || !open)
+			abort();
+		end += 2;
+		for (name = open; isalnum(name[-1]) || name[-1] == '_';)
 			name--;
 		snprintf(call, sizeof(call), "%.*s(", (int)(open - name), name);
 		if (strstr(calls, call))
-			fwrite(from, 1, end - from, to);
+			fwrite(from, 1, end + 2 - from, to);
 	}
 }
 

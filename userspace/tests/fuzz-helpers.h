@@ -45,6 +45,7 @@ static long open_file(int *slot, const char *path, int flags)
 	return 0;
 }
 
+/* Closes a file, whose place is free then. */
 static long close_file(int *slot)
 {
 	return close(__atomic_exchange_n(slot, -1, __ATOMIC_SEQ_CST));
@@ -71,6 +72,7 @@ static long read_text(const char *path, unsigned long addr, unsigned long len, l
 	return ret;
 }
 
+/* Writes to a file that is there. */
 static long write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), failure;
@@ -108,6 +110,7 @@ static long start_child(pid_t *slot, int stay)
 	return 0;
 }
 
+/* A pidfd of a process that has ended. */
 static int pidfd_of_dead(void)
 {
 	pid_t pid = fork();

@@ -189,7 +189,8 @@ struct runner {
  * @kids: of the program: processes, or 0
  * @peer: the process that changes memory meanwhile; 0 in the peer itself
  * @peer_fd: a pidfd of it
- * @self, @parent: the process, and its parent
+ * @self: the process
+ * @parent: its parent
  * @self_fd: a pidfd of the process
  * @gone_fd: a pidfd of a process that has ended
  * @truncated: a file has not its length any more; never the one with DAX
