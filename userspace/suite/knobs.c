@@ -2,8 +2,10 @@
 /*
  * Settings of the machine that kinds of memory need changed, see run.h.
  */
+#include <dirent.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -12,7 +14,7 @@
 
 #define NUMA_DIR	"/sys/kernel/debug/sched/numa_balancing/"
 #define KHUGEPAGED	SYS_THP_DIR "khugepaged/scan_sleep_millisecs"
-#define KHUGEPAGED_PASS_MS	50
+#define KHUGEPAGED_PASS_MS	10000
 #define PAGES_TO_SCAN	SYS_THP_DIR "khugepaged/pages_to_scan"
 
 static const char *const patterns[] = {
@@ -80,27 +82,85 @@ void knobs_balance(void)
 	sys_write_file("/proc/sys/kernel/numa_balancing", "1");
 }
 
+/* The process of khugepaged, or 0. */
+static pid_t find_khugepaged(void)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	char path[300], comm[20];
+	pid_t pid = 0;
+	FILE *file;
+
+	while (dir && !pid && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fgets(comm, sizeof(comm), file) && !strcmp(comm, "khugepaged\n"))
+			pid = atoi(entry->d_name);
+		fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return pid;
+}
+
+/* Waits until a kernel thread that was woken up sleeps again. */
+static void wait_for_sleep(pid_t pid)
+{
+	long start = sys_now_ms();
+	char path[40], state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		file = fopen(path, "re");
+		if (!file)
+			return;
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = 'S';
+		fclose(file);
+		if (state == 'S')
+			return;
+		sys_sleep_ms(2);
+	} while (sys_now_ms() - start < KHUGEPAGED_PASS_MS);
+}
+
 void knobs_stop_khugepaged(void)
 {
 	size_t len = 2 * sys_thp_size();
+	unsigned int i;
+	pid_t pid;
 	void *addr;
 
 	if (!len)
 		return;
+	/* For a pass. One that has begun may look at more. */
+	sys_write_file(PAGES_TO_SCAN, "1");
 	/*
 	 * The pause begins when khugepaged has looked at a process. While there is none
 	 * that it may look at, it waits for one, and then looks at once: give it this
-	 * one. The memory stays mapped, and none of it is there to be replaced.
+	 * one. The memory stays mapped, and none of it is there to be replaced; but memory
+	 * without an anon_vma, that nothing was ever in, does not count.
 	 */
 	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (addr != MAP_FAILED)
+	if (addr != MAP_FAILED) {
+		*(volatile char *)addr = 1;
+		madvise(addr, len, MADV_DONTNEED);
 		madvise(addr, len, MADV_HUGEPAGE);
-	/* Setting the pause wakes khugepaged up for a pass, which must not reach a scenario. */
-	sys_write_file(PAGES_TO_SCAN, "1");
-	/* In ms; the kernel takes what is above INT_MAX as for ever. */
-	sys_write_file(KHUGEPAGED, "4000000000");
-	/* On a machine with other work the pass has come as late as to the first scenario. */
-	sys_sleep_ms(KHUGEPAGED_PASS_MS);
+	}
+	/*
+	 * Setting the pause wakes khugepaged up for a pass, which must not reach a scenario: on
+	 * a machine with other work it comes late. The second time is for one that had read the
+	 * old pause and was about to sleep. In ms; the kernel takes what is above INT_MAX as for
+	 * ever.
+	 */
+	pid = find_khugepaged();
+	for (i = 0; i < 2; i++) {
+		sys_write_file(KHUGEPAGED, "4000000000");
+		if (pid)
+			wait_for_sleep(pid);
+	}
 }
 
 void knobs_restore(void)

@@ -162,7 +162,7 @@ static void test_results(struct abi_fixture *f)
 }
 
 /* A page that was shared, is swapped in by a read, and is written to: is it still the same? */
-static bool is_reused(struct abi_fixture *f)
+static bool is_reused(struct abi_fixture *f, unsigned int wait_ms)
 {
 	pid_t pid;
 	uint64_t pfn;
@@ -179,6 +179,7 @@ static bool is_reused(struct abi_fixture *f)
 	expect_eq(f->mem[0], 's', "swapped in");
 	expect_state(f->ctl, f->mem, ANON, EXCLUSIVE | WRITABLE, "swapped in");
 	pfn = state_of(f->ctl, f->mem).pfn;
+	sys_sleep_ms(wait_ms);
 	f->mem[0] = 'w';
 	expect_state(f->ctl, f->mem, ANON | EXCLUSIVE | WRITABLE, 0, "written");
 	return state_of(f->ctl, f->mem).pfn == pfn;
@@ -194,7 +195,7 @@ static void test_reuse(struct abi_fixture *f)
 
 	/* Another processor's batch of new pages would have a reference. */
 	sys_stay_on_cpu(0);
-	while (!is_reused(f) && times < 50)
+	while (!is_reused(f, times) && times < 50)
 		times++;
 	expect(times < 50, "copied each time");
 }
@@ -248,6 +249,8 @@ static void test_move(struct abi_fixture *f)
 		end_move(&m);
 		return;
 	}
+	/* Of a batch of another processor the page could not be reclaimed. */
+	sys_stay_on_cpu(0);
 	m.from[0] = 'm';
 	m.from[page] = 'n';
 	expect_ok(move_from(&m, m.from, page));

@@ -294,6 +294,8 @@ static void print_program(const struct program *p, unsigned int nr)
 		if (files & 1U << i)
 			fprintf(c_out, "\tw.fds[%u] = open(\"%s\", O_RDWR | O_CLOEXEC);\n", i,
 				paths[i]);
+	fprintf(c_out, "\tpthread_barrier_init(&go, NULL, %d);\n",
+		1 + has_thread(p, 1) + has_thread(p, 2));
 	for (i = 1; i < FUZZ_THREADS; i++)
 		if (has_thread(p, i))
 			fprintf(c_out, "\tpthread_create(&thread_%u, NULL, program_%u_%u, NULL);\n",
@@ -351,9 +353,12 @@ static const char buffers_of_c[] =
 "static void make_buffers(void)\n"
 "{\n"
 "\tconst long page = sysconf(_SC_PAGESIZE);\n"
-"\tint fd = memfd_create(\"buffer\", MFD_CLOEXEC);\n"
+"\tint fd;\n"
 "\n"
-"\tif (buf || fd < 0 || ftruncate(fd, page))\n"
+"\tif (buf)\n"
+"\t\treturn;\n"
+"\tfd = memfd_create(\"buffer\", MFD_CLOEXEC);\n"
+"\tif (fd < 0 || ftruncate(fd, page))\n"
 "\t\treturn;\n"
 "\tbuf = mmap(NULL, 3 * page, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
 "\tmprotect(buf + 2 * page, page, PROT_NONE);\n"
@@ -420,6 +425,15 @@ static void print_helpers(FILE *to, const char *calls)
 	}
 }
 
+static void print_fault_knobs(FILE *to)
+{
+	size_t i;
+
+	for (i = 0; i < fuzz_nr_fault_knobs; i++)
+		fprintf(to, "\twrite_text(\"" PINSCOPE_DEBUGFS "/%s\", \"%s\");\n",
+			fuzz_fault_knobs[i][0], fuzz_fault_knobs[i][1]);
+}
+
 static void print_main(FILE *to, const char *calls, bool peer, unsigned int nr)
 {
 	unsigned int i;
@@ -432,6 +446,8 @@ static void print_main(FILE *to, const char *calls, bool peer, unsigned int nr)
 		fprintf(to, "\tw.tids[0] = w.tids[1] = w.tids[2] = getpid();\n");
 	if (strstr(calls, "SIGUSR1"))
 		fprintf(to, "\tsignal(SIGUSR1, no_action);\n");
+	if (strstr(calls, "fail_nth("))
+		print_fault_knobs(to);
 	if (strstr(calls, "w.self_fd"))
 		fprintf(to, "\tw.self_fd = syscall(SYS_pidfd_open, getpid(), 0);\n");
 	if (strstr(calls, "w.gone_fd"))
@@ -466,11 +482,15 @@ void c_print(FILE *to, const struct program *programs, unsigned int nr, const ch
 	print_helpers(to, calls);
 	if (strstr(calls, "w.gone_fd"))
 		print_helpers(to, "pidfd_of_dead(");
+	if (strstr(calls, "fail_nth(") && !strstr(calls, "write_text("))
+		print_helpers(to, "write_text(");
 	world_print(to, calls);
 	if (peer)
 		fputs(peer_of_c, to);
-	fprintf(to, "static void begin(unsigned int thread)\n{\n"
-		"\tw.tids[thread] = syscall(SYS_gettid);\n%s}\n\n",
+	fprintf(to, "static pthread_barrier_t go;\n\n"
+		"static void begin(unsigned int thread)\n{\n"
+		"\tw.tids[thread] = syscall(SYS_gettid);\n%s"
+		"\tpthread_barrier_wait(&go);\n}\n\n",
 		buffers ? "\tmake_buffers();\n" : "");
 	fputs(end_of_c, to);
 	fputs(calls, to);

@@ -912,6 +912,14 @@ static long run_fail(struct runner *t, const uint64_t *a)
 	return 0;
 }
 
+const char *const fuzz_fault_knobs[][2] = {
+	{ "failslab/verbose", "0" }, { "failslab/ignore-gfp-wait", "N" },
+	{ "fail_page_alloc/verbose", "0" }, { "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ "fail_page_alloc/min-order", "0" }, { "fail_usercopy/verbose", "0" },
+};
+
+const unsigned int fuzz_nr_fault_knobs = ARRAY_SIZE(fuzz_fault_knobs);
+
 /* Without effect where the kernel cannot. */
 static void inject(unsigned int nth)
 {

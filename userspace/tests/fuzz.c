@@ -530,20 +530,14 @@ static void run_all(FILE *corpus)
 
 /* ---------------------------------------------------------------------- the program */
 
-/* Faults of all kinds, and no word of them on the console. */
 static void set_fault_knobs(void)
 {
-	static const char *const knobs[][2] = {
-		{ "failslab/verbose", "0" }, { "failslab/ignore-gfp-wait", "N" },
-		{ "fail_page_alloc/verbose", "0" }, { "fail_page_alloc/ignore-gfp-wait", "N" },
-		{ "fail_page_alloc/min-order", "0" }, { "fail_usercopy/verbose", "0" },
-	};
 	char path[100];
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
-		snprintf(path, sizeof(path), PINSCOPE_DEBUGFS "/%s", knobs[i][0]);
-		sys_write_file(path, knobs[i][1]);
+	for (i = 0; i < fuzz_nr_fault_knobs; i++) {
+		snprintf(path, sizeof(path), PINSCOPE_DEBUGFS "/%s", fuzz_fault_knobs[i][0]);
+		sys_write_file(path, fuzz_fault_knobs[i][1]);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files of fuzz-test share. fuzz-world.c has the memory that a program works on,
- * fuzz-calls.c the calls that a program consists of, fuzz-guide.c tells by KCOV what is new,
+ * fuzz-calls.c the calls that a program consists of, of which fuzz-helpers.h has
+ * parts, fuzz-c.c prints programs as C, fuzz-guide.c tells by KCOV what is new,
  * fuzz-program.c makes, changes, prints and reads programs, and fuzz.c runs them.
  */
 #ifndef PINSCOPE_TESTS_FUZZ_H
@@ -121,6 +122,9 @@ unsigned int fuzz_nr_calls(void);
 long fuzz_call(struct runner *t, const struct op *op);
 /* A pidfd of a process that has ended. */
 int fuzz_gone_fd(void);
+/* Files in debugfs and what to write there: faults of all kinds, and no word of them. */
+extern const char *const fuzz_fault_knobs[][2];
+extern const unsigned int fuzz_nr_fault_knobs;
 /* Gives a thread back what it may do as root. */
 void fuzz_regain(struct runner *t);
 
@@ -264,7 +268,7 @@ __attribute__((format(printf, 1, 2)))
 void *c_place(const char *format, ...);
 /* Prints the struct of an ioctl. */
 void c_struct(unsigned long cmd, const void *arg);
-/* A number, or a variable; valid for four more calls. */
+/* A number, or a variable; valid for three more calls. */
 const char *c_int(int value);
 const char *c_command(unsigned long cmd);
 /* The flags of mmap() that fuzz-test passes. */
