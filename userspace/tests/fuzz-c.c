@@ -487,11 +487,10 @@ void c_print(FILE *to, const struct program *programs, unsigned int nr, const ch
 	world_print(to, calls);
 	if (peer)
 		fputs(peer_of_c, to);
-	fprintf(to, "static pthread_barrier_t go;\n\n"
-		"static void begin(unsigned int thread)\n{\n"
-		"\tw.tids[thread] = syscall(SYS_gettid);\n%s"
-		"\tpthread_barrier_wait(&go);\n}\n\n",
+	fprintf(to, "static pthread_barrier_t go;\n\nstatic void begin(unsigned int thread)\n{\n");
+	fprintf(to, "\tw.tids[thread] = syscall(SYS_gettid);\n%s",
 		buffers ? "\tmake_buffers();\n" : "");
+	fprintf(to, "\tpthread_barrier_wait(&go);\n}\n\n");
 	fputs(end_of_c, to);
 	fputs(calls, to);
 	print_main(to, calls, peer, nr);
