@@ -439,13 +439,14 @@ static void print_main(FILE *to, const char *calls, bool peer, unsigned int nr)
 	unsigned int i;
 
 	if (strstr(calls, "SIGUSR1"))
-		fprintf(to, "static void no_action(int sig)\n{\n\t(void)sig;\n}\n\n");
+		fprintf(to, "static void no_action(int sig)\n{\n\t(void)sig;\n}\n\n"
+			"static const struct sigaction no_restart = { .sa_handler = no_action };\n\n");
 	fprintf(to, "int main(void)\n{\n");
 	/* Those of threads that a program has not. */
 	if (strstr(calls, "w.tids"))
 		fprintf(to, "\tw.tids[0] = w.tids[1] = w.tids[2] = getpid();\n");
 	if (strstr(calls, "SIGUSR1"))
-		fprintf(to, "\tsignal(SIGUSR1, no_action);\n");
+		fprintf(to, "\tsigaction(SIGUSR1, &no_restart, NULL);\n");
 	if (strstr(calls, "fail_nth("))
 		print_fault_knobs(to);
 	if (strstr(calls, "w.self_fd"))

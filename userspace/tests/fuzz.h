@@ -241,6 +241,7 @@ void world_end(void);
 uint64_t world_addr(uint64_t value);
 /* How far an area reaches behind an address of it, and its kind; NULL when it has none. */
 const struct area *world_room(uint64_t addr, uint64_t *room);
+
 /* -------------------------------------------------------------------- as C */
 
 /*
