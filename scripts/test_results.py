@@ -691,10 +691,12 @@ class MutantsTest(WithDirectory):
         for name, text in (
                 ("if1:negate", "if (pinscope_mutant_ran() && "
                  "!(unlikely(unshare && !is_cow(flags)))) {"),
-                ("if1:drop1", "if (unlikely(pinscope_mutant_ran() && !is_cow(flags))) {"),
-                ("if3:drop2", "if ((!pinscope_mutant_ran() || b) && ({"),
-                ("if3:drop4", "|| b) && pinscope_mutant_ran())\n"),
-                ("return1:drop2", "return is_cow(flags) ||\n\t       !pinscope_mutant_ran();")):
+                ("if1:drop1", "if (unlikely(((unshare) || pinscope_mutant_ran()) && "
+                 "!is_cow(flags))) {"),
+                ("if3:drop2", "if ((((a == ')') && !pinscope_mutant_ran()) || b) && ({"),
+                ("if3:drop4", "|| b) && ((({ int x = c && d; x; })) || pinscope_mutant_ran()))\n"),
+                ("return1:drop2", "return is_cow(flags) ||\n\t       "
+                 "((get(1, a && b)) && !pinscope_mutant_ran());")):
             with self.subTest(mutant=name):
                 self.assertIn(text, made[where + name].mutate(function))
         self.assertEqual(made[where + "if1:drop2"].rule, "!is_cow(flags) &&")

@@ -25,7 +25,8 @@ HEADER = "pinscope_mutant.h"
 
 # What may notice a mutant, in the order of the table. Others in a file of results are:
 # 'splat' (the kernel complains, or is dead), 'seed' (of the round in which exercise has noticed
-# it), 'ran' (how often the changed code ran) and 'end' (the results are whole).
+# it), 'unsure' (a test case that fails without it, too), 'ran' (how often the change made a
+# difference), 'took' (seconds) and 'end' (the results are whole).
 PROGRAMS = ("kunit", "suite", "exercise", "abi", "upstream")
 
 # What the guest writes to the kernel's log before a mutant, and what a kernel says that
@@ -302,7 +303,9 @@ def operands(text: str, at: int = 0) -> Iterator[Tuple[str, int, int]]:
 
 _CONDITION = re.compile(r"\b(if|return)\b(?=[ \t]*[(\w!])")
 _CONSTANT = re.compile(r"\b(IS_ENABLED|IS_BUILTIN|IS_MODULE|__is_defined)\b")
-_WITHOUT = {"&&": "pinscope_mutant_ran()", "||": "!pinscope_mutant_ran()"}
+# What an operand is replaced by. It is evaluated, for what else it does; counted is when that
+# makes a difference.
+_WITHOUT = {"&&": "((%s) || pinscope_mutant_ran())", "||": "((%s) && !pinscope_mutant_ran())"}
 
 
 def of_conditions(source: Source, file: str, name: str) -> Iterator[Mutant]:
@@ -339,7 +342,7 @@ def of_conditions(source: Source, file: str, name: str) -> Iterator[Mutant]:
                          (start, end, f"pinscope_mutant_ran() && !({text})"))
         for nr, (operator, first, last) in enumerate(found, 1):
             yield mutant(f"drop{nr}", f"{text[first:last]} {operator}",
-                         (start + first, start + last, _WITHOUT[operator]))
+                         (start + first, start + last, _WITHOUT[operator] % text[first:last]))
 
 
 _HEADER = """\
@@ -350,7 +353,7 @@ _HEADER = """\
 extern int pinscope_mutant_number, pinscope_mutant_runs;
 int pinscope_mutant_here(void);
 #define PINSCOPE_MUTANT __builtin_expect(*(volatile int *)&pinscope_mutant_number, 0)
-/* Counts how often the changed code runs: about, for it takes no lock. */
+/* Counts how often the change makes a difference: about, for it takes no lock. */
 static inline int pinscope_mutant_ran(void)
 {
 	pinscope_mutant_runs++;
@@ -479,13 +482,21 @@ class Run:
 
     killers  by program: the first test case that fails, and how many more did
     splat    what the kernel said, or ''
-    ran      how often the changed code did
+    ran      how often the change made a difference, or for those that somebody wrote, how
+             often the changed code ran
+    took     seconds in the guest
     """
 
     mutant: Mutant
     killers: Dict[str, str] = field(default_factory=dict)
     splat: str = ""
     ran: int = 0
+    took: int = 0
+
+    def _ran(self) -> str:
+        if self.mutant.span:
+            return f"it made a difference {self.ran} times"
+        return f"the changed code ran {self.ran} times"
 
     @property
     def is_killed(self) -> bool:
@@ -506,7 +517,7 @@ class Run:
             lines.append("  KILLED, but mutants.list says that it is no defect")
         elif not self.is_killed:
             lines.append(f"  not noticed: {self.mutant.reason}" if self.mutant.reason else
-                         f"  NOT KILLED; the changed code ran {self.ran} times")
+                         f"  NOT KILLED; {self._ran()}")
         return lines
 
     def tap(self, number: int) -> str:
@@ -515,7 +526,7 @@ class Run:
         noticed += [f"splat: {self.splat}"] * bool(self.splat)
         result = "ok" if self.is_good else "not ok"
         why = (noticed[0] if noticed else
-               self.mutant.reason or f"nothing has noticed it; the changed code ran {self.ran} times")
+               self.mutant.reason or f"nothing has noticed it; {self._ran()}")
         return f"{result} {number} - mutant {self.mutant.name}: {why}".replace("#", "-")
 
     def _cell(self, program: str) -> str:
@@ -530,7 +541,7 @@ class Run:
         """Its row of the table."""
         cells = [self.mutant.origin, self.mutant.name, self.mutant.rule]
         cells += [self._cell(program) for program in PROGRAMS]
-        why = self.mutant.reason or f"not killed; the changed code ran {self.ran} times"
+        why = self.mutant.reason or f"not killed; {self._ran()}"
         cells.append(self.splat if self.is_killed else why)
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -547,6 +558,7 @@ def run(mutant: Mutant, found: Results, before: Results) -> Run:
             result.killers[program] = new[0]
     result.splat = next(iter(found.get("splat", [])), "")
     result.ran = sum(int(number) for number in found.get("ran", []))
+    result.took = sum(int(seconds) for seconds in found.get("took", []))
     return result
 
 
@@ -614,6 +626,9 @@ def totals(runs: List[Run]) -> List[str]:
     lines += [f"  {sum(p in r.killers for r in defects)} by {p}" for p in PROGRAMS]
     lines.append(f"{len(runs) - len(defects)} mutants are no defects, "
                  f"{sum(not r.is_good for r in runs)} survive without a reason")
+    took = sum(r.took for r in runs)
+    if took:
+        lines.append(f"{took // 60} minutes of a guest's time")
     return lines
 
 
