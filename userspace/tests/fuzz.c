@@ -254,7 +254,7 @@ static void next_program(struct maker *m, struct program *p)
 		i = nr - 1 - fuzz_below(m, nr < 32 ? nr : 32);
 	*p = s->corpus[i];
 	/* What is before and after a program takes as long as some calls. */
-	for (n = fuzz_below(m, 6); n--;)
+	for (n = fuzz_below(m, 12); n--;)
 		program_append(p, &s->corpus[fuzz_below(m, nr)]);
 	program_mutate(m, p, &s->corpus[fuzz_below(m, nr)]);
 }
@@ -304,7 +304,7 @@ static void start_world(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGUSR1, &ignore, NULL);
 	world_create();
-	world.may_track = options.replay || s->nr_run < s->nr_first || !fuzz_below(&s->maker, 40);
+	world.may_track = options.replay || s->nr_run < s->nr_first || !fuzz_below(&s->maker, 100);
 	world_init_runner(&world.runners[0], 0);
 	world.peer = fork();
 	if (!world.peer)
