@@ -530,7 +530,7 @@ static bool too_many_refs(struct page *page, unsigned long pages)
 static int refuse_vma(unsigned int call, const struct ps_gup *gup,
 		      struct vm_area_struct *vma)
 {
-	/* GUP itself refuses these, but not without a look at VMA permissions or keys. */
+	/* GUP itself refuses most, but not without a look at VMA permissions or keys. */
 	if ((gup->gup_flags & FOLL_FORCE || ps_gup_takes_target(call, PINSCOPE_TARGET_PID)) &&
 	    ps_cannot_copy(vma))
 		return -EFAULT;

@@ -213,14 +213,16 @@ static inline bool ps_is_cow(const struct vm_area_struct *vma)
 }
 
 /*
- * Would mm warn when it breaks COW in this VMA? What has no struct page is
- * copied through the user address, in the page tables of current: that fails,
- * with a warning, for another process's mm, for a mapping without VM_READ, and
- * for one whose protection key current may not read.
+ * Would mm warn, or copy something else, when it breaks COW in this VMA? What has
+ * no struct page is copied through the user address, in the page tables of
+ * current. For another process's mm that is the memory of current; where it cannot
+ * be read, which is so without VM_READ and for a protection key that keeps current
+ * out, too, mm warns.
  */
 static inline bool ps_cannot_copy(struct vm_area_struct *vma)
 {
-	return ps_is_cow(vma) && (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) &&
+	return ps_is_cow(vma) &&
+	       (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP) || ps_dax_is_special(vma)) &&
 	       (vma->vm_mm != current->mm || !(vma->vm_flags & VM_READ) ||
 		!arch_vma_access_permitted(vma, false, false, false));
 }

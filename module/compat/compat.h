@@ -424,6 +424,24 @@ static inline bool ps_folio_is_fsdax(struct folio *folio)
 }
 
 /**
+ * ps_dax_is_special() - whether mm finds no struct page by the entries of a DAX VMA
+ * @vma: the VMA
+ *
+ * vm_normal_page() returned none until "fs/dax: properly refcount fs dax pages", 6.15.
+ *
+ * Context: the mmap lock is held.
+ * Return: true if so.
+ */
+static inline bool ps_dax_is_special(struct vm_area_struct *vma)
+{
+#ifdef HAVE_FOLIO_IS_FSDAX
+	return false;
+#else
+	return vma_is_dax(vma);
+#endif
+}
+
+/**
  * ps_zone_pinnable() - whether a folio's zone and device allow long-term pins
  * @folio: the folio
  *

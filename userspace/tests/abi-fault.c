@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "abi.h"
 
@@ -1072,6 +1073,91 @@ static void test_map_copy(struct abi_fixture *f)
 	}
 }
 
+#define DAX_DIR		"/mnt/dax"
+
+/* A private mapping of a page of a DAX file, full of 'f', that is mapped read-only. */
+static char *map_dax(void)
+{
+	int fd = make_file(DAX_DIR, page);
+	char content[page], *addr;
+
+	memset(content, 'f', page);
+	need_sys(pwrite(fd, content, page, 0) == (ssize_t)page);
+	addr = mmap(NULL, page, RW, MAP_PRIVATE, fd, 0);
+	need_sys(addr != MAP_FAILED);
+	(void)*(volatile char *)addr;
+	close(fd);
+	return addr;
+}
+
+/* Breaks COW of a page of another process, or of this one. */
+static int cow_by_write(int ctl, struct pinscope_target target, void *addr)
+{
+	return pinscope_fault(ctl, target, pinscope_addr(addr), page,
+			      PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_REMOTE, NULL, NULL);
+}
+
+static int cow_by_unshare(int ctl, struct pinscope_target target, void *addr)
+{
+	return pinscope_fault(ctl, target, pinscope_addr(addr), page,
+			      PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_REMOTE, NULL, NULL);
+}
+
+static int cow_by_pin(int ctl, struct pinscope_target target, void *addr)
+{
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_REMOTE, .addr = pinscope_addr(addr), .len = page,
+		.gup_flags = PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_FORCE,
+		.target_type = target.target_type, .target_nr = target.target_nr,
+	};
+	int ret = pinscope_pin_cmd(ctl, &cmd);
+
+	if (!ret)
+		expect_ok(pinscope_unpin(ctl, cmd.id));
+	return ret;
+}
+
+/*
+ * Before 6.15, mm finds no page of DAX and would copy by the address, in the page tables of
+ * current. Then the call is refused; in any case nobody sees what is not the file's.
+ */
+static void test_dax_copy(struct abi_fixture *f)
+{
+	int (*const by[])(int ctl, struct pinscope_target target, void *addr) = {
+		cow_by_write, cow_by_unshare, cow_by_pin,
+	};
+	char content[page], found[page];
+	struct iovec to = { found, page }, from = { NULL, page };
+	pid_t child;
+	size_t i;
+
+	if (access(DAX_DIR, W_OK))
+		tap_skip("no file system with DAX on " DAX_DIR);
+	memset(content, 'f', page);
+	for (i = 0; i < ARRAY_SIZE(by); i++) {
+		tap_context("another process, %zu", i);
+		from.iov_base = map_dax();
+		child = child_start();
+		if (!child) {
+			(void)*(volatile char *)from.iov_base;
+			child_wait();
+		}
+		munmap(from.iov_base, page);
+		by[i](f->ctl, pinscope_pid(child), from.iov_base);
+		need_sys(process_vm_readv(child, &to, 1, &from, 1, 0) == (ssize_t)page);
+		expect_eq(memcmp(found, content, page), 0, "as in the file");
+		child_end(child);
+
+		tap_context("PROT_NONE, %zu", i);
+		from.iov_base = map_dax();
+		mprotect(from.iov_base, page, PROT_NONE);
+		by[i](f->ctl, pinscope_self(), from.iov_base);
+		mprotect(from.iov_base, page, PROT_READ);
+		expect_eq(memcmp(from.iov_base, content, page), 0, "as in the file");
+		munmap(from.iov_base, page);
+	}
+}
+
 const struct test fault_tests[] = {
 	TEST_PAGES("FAULT: read, write, unshare", test_basic, 1),
 	TEST_PAGES("FAULT: results", test_results, 4),
@@ -1092,5 +1178,6 @@ const struct test fault_tests[] = {
 	TEST("map: unshare", test_map_unshare),
 	TEST("map: pin", test_map_pin),
 	TEST("map: copies", test_map_copy),
+	TEST("DAX: copies", test_dax_copy),
 	{}
 };
