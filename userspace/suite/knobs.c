@@ -109,18 +109,11 @@ static pid_t find_khugepaged(void)
 static void wait_for_sleep(pid_t pid)
 {
 	long start = sys_now_ms();
-	char path[40], state;
-	FILE *file;
+	char state;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	do {
-		file = fopen(path, "re");
-		if (!file)
-			return;
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 'S';
-		fclose(file);
-		if (state == 'S')
+		state = sys_process_state(pid);
+		if (!state || state == 'S')
 			return;
 		sys_sleep_ms(2);
 	} while (sys_now_ms() - start < KHUGEPAGED_PASS_MS);

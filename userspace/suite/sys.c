@@ -164,6 +164,21 @@ void sys_stay_on_cpu(unsigned int nr)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+char sys_process_state(int pid)
+{
+	char path[40], state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state;
+}
+
 void sys_sleep_ms(unsigned int ms)
 {
 	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };

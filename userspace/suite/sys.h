@@ -69,6 +69,9 @@ long sys_read_number(const char *path);
  */
 long sys_pins_held(void);
 
+/* What /proc/PID/stat says a process does, as 'S' that it sleeps; 0 if there is none. */
+char sys_process_state(int pid);
+
 /* Write @text to a file that exists. */
 int sys_write_file(const char *path, const char *text);
 

@@ -38,6 +38,7 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 struct post {
 	atomic_size_t scenario;	/* 1 + index of what it runs, or 0 */
 	atomic_long began;	/* sys_now_ms(); 0 while it waits for a lock */
+	atomic_int child;	/* the process of its own that the scenario runs in, or 0 */
 };
 
 /* Shared with the workers. */
@@ -52,7 +53,9 @@ struct board {
 struct worker {
 	pid_t pid;		/* 0: there is none */
 	bool timed_out;
-	long killed;		/* sys_now_ms() of SIGKILL, or 0 */
+	bool ended;
+	int status;		/* if it has ended, of waitpid() */
+	long killed;		/* sys_now_ms() of SIGKILL, or of its end; or 0 */
 	char reason[REASON_MAX];
 };
 
@@ -247,6 +250,7 @@ static void run_in_new_process(struct suite_run *run, struct board *board,
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		atomic_store(&post->child, getpid());
 		if (getppid() == worker)
 			run_one(run, board, result, post);
 		_exit(0);
@@ -256,6 +260,7 @@ static void run_in_new_process(struct suite_run *run, struct board *board,
 		return;
 	}
 	waitpid(pid, &status, 0);
+	atomic_store(&post->child, 0);
 	if (WIFSIGNALED(status))
 		kill(worker, WTERMSIG(status));
 }
@@ -332,6 +337,7 @@ static int start_worker(struct pool *pool, unsigned int nr)
 	pid_t pid;
 
 	fflush(stdout);
+	atomic_store(&pool->board->posts[nr].child, 0);
 	pid = fork();
 	if (!pid)
 		worker_main(pool, nr);
@@ -342,34 +348,55 @@ static int start_worker(struct pool *pool, unsigned int nr)
 	return 0;
 }
 
+/* Has a worker ended, and what its scenario ran in? The latter may outlive it. */
+static bool has_ended(struct worker *w, const struct post *post)
+{
+	char state;
+
+	if (!w->ended && waitpid(w->pid, &w->status, WNOHANG) == w->pid) {
+		w->ended = true;
+		if (!w->killed)
+			w->killed = sys_now_ms();
+	}
+	if (!w->ended || !atomic_load(&post->child))
+		return w->ended;
+	state = sys_process_state(atomic_load(&post->child));
+	return !state || state == 'Z';
+}
+
 static void watch_worker(struct pool *pool, unsigned int nr)
 {
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
+	pid_t runs = atomic_load(&post->child);
+	bool ended;
 	size_t i;
-	pid_t ret;
-	int status;
 
+	if (!runs)
+		runs = w->pid;
 	if (!w->killed && takes_too_long(pool->run, pool->board, post)) {
 		w->timed_out = true;
-		describe_hang(w->pid, "found none in time", w->reason);
+		if (atomic_load(&post->began))
+			describe_hang(runs, "found none in time", w->reason);
+		else
+			snprintf(w->reason, REASON_MAX, "%s", lost_lock);
 	}
 	if (!w->killed && (stopped || w->timed_out)) {
 		w->killed = sys_now_ms();
 		kill(w->pid, SIGKILL);
 	}
-	ret = waitpid(w->pid, &status, WNOHANG);
-	if (ret != w->pid) {
+	ended = has_ended(w, post);
+	if (!ended) {
 		if (!w->killed || sys_now_ms() - w->killed < KILLED_MS)
 			return;
 		/* The others go on, but for what needs a lock. */
 		atomic_store(&pool->board->lost, true);
-		describe_hang(w->pid, "found that it cannot be killed", w->reason);
+		describe_hang(runs, "found that it cannot be killed", w->reason);
 	}
-	if (ret != w->pid || WIFSIGNALED(status)) {
-		if (ret == w->pid && !w->timed_out)
+	if (!ended || WIFSIGNALED(w->status)) {
+		if (ended && !w->timed_out)
 			snprintf(w->reason, REASON_MAX, "the process was killed: %s",
-				 strsignal(WTERMSIG(status)));
+				 strsignal(WTERMSIG(w->status)));
 		i = atomic_exchange(&post->scenario, 0);
 		if (i)
 			fail_all(&pool->run->results[i - 1], w->reason);
@@ -452,6 +479,25 @@ static bool needs_numa_hints(const struct suite_run *run)
 	return false;
 }
 
+/* To set what a hanging kernel thread uses may take for ever, too. */
+static void restore_knobs(bool lost)
+{
+	long end = sys_now_ms() + KILLED_MS;
+	pid_t pid = lost ? fork() : -1;
+
+	if (pid <= 0)
+		knobs_restore();
+	if (!pid)
+		_exit(0);
+	while (pid > 0 && !waitpid(pid, NULL, WNOHANG)) {
+		if (sys_now_ms() > end) {
+			fprintf(stderr, "# the machine's settings cannot be set back: reboot\n");
+			return;
+		}
+		sys_sleep_ms(20);
+	}
+}
+
 int suite_run(struct suite_run *run)
 {
 	const struct sigaction stops = { .sa_handler = stop };
@@ -484,7 +530,7 @@ int suite_run(struct suite_run *run)
 	if (needs_numa_hints(run))
 		knobs_balance();
 	ret = run_workers(&pool);
-	knobs_restore();
+	restore_knobs(atomic_load(&pool.board->lost));
 	seen_clear();
 	close(run->lock_fd);
 unmap:
