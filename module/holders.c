@@ -1056,6 +1056,18 @@ static void free_leaf(struct xa_state *xas, struct leaf *leaf)
 	kmem_cache_free(leaf_cache, leaf);
 }
 
+/*
+ * As xas_pause(), for others to have the lock. That one steps over what the node at @xas has
+ * at its place, which is more than a leaf when free_leaf() has freed the nodes below.
+ */
+static void pause_walk(struct xa_state *xas)
+{
+	xas_set(xas, xas->xa_index + 1);
+	xas_unlock_irq(xas);
+	cond_resched();
+	xas_lock_irq(xas);
+}
+
 /* Forgets all that was recorded. The probes are off. */
 static void forget(void)
 {
@@ -1067,12 +1079,8 @@ static void forget(void)
 	xas_lock_irq(&xas);
 	xas_for_each(&xas, leaf, ULONG_MAX) {
 		free_leaf(&xas, leaf);
-		if (++batch % 4)
-			continue;
-		xas_pause(&xas);
-		xas_unlock_irq(&xas);
-		cond_resched();
-		xas_lock_irq(&xas);
+		if (++batch % 4 == 0)
+			pause_walk(&xas);
 	}
 	xas_unlock_irq(&xas);
 	for (i = 0; i < nr_sites; i++)
@@ -1226,11 +1234,8 @@ static int count_held(unsigned long pfn, unsigned long last)
 		if (batch < 256)
 			continue;
 		batch = 0;
-		xas_pause(&xas);
-		xas_unlock_irq(&xas);
-		cond_resched();
+		pause_walk(&xas);
 		ret = fatal_signal_pending(current) ? -EINTR : 0;
-		xas_lock_irq(&xas);
 		if (ret)
 			break;
 	}

@@ -763,6 +763,59 @@ static void *pin_all_the_time(void *arg)
 	return NULL;
 }
 
+static int compare_pfns(const void *a, const void *b)
+{
+	const struct pinscope_page *one = a, *other = b;
+
+	return one->pfn < other->pfn ? -1 : one->pfn > other->pfn;
+}
+
+/*
+ * Pins one huge page of each 16 MiB, in which one has them, but for the first @skip: mostly the
+ * lowest one, and each fourth time the highest.
+ */
+static void pin_far_apart(int fd, char *addr, unsigned int nr, unsigned int skip)
+{
+	struct pinscope_page rec[64];
+	unsigned int i, end, n = 0;
+
+	for (i = 0; i < nr; i++)
+		rec[i] = state_of(fd, addr + i * pmd_size);
+	qsort(rec, nr, sizeof(rec[0]), compare_pfns);
+	for (i = 0; i < nr; i = end) {
+		for (end = i + 1; end < nr && rec[end].pfn >> 12 == rec[i].pfn >> 12; end++)
+			;
+		if (n++ < skip)
+			continue;
+		pin(fd, PINSCOPE_CALL_PIN, 0,
+		    (void *)(uintptr_t)rec[n % 4 ? i : end - 1].addr, page);
+	}
+}
+
+/* What is recorded of 16 MiB is in a node, which goes with it. No record stays without sites. */
+static void test_forgotten(struct abi_fixture *f)
+{
+	const unsigned int nr = 48;
+	int ctl, file = open(PINSCOPE_DEBUGFS "/pinscope/holders", O_RDONLY | O_CLOEXEC);
+	char *addr = mmap(NULL, nr * pmd_size, RW,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+	unsigned int skip;
+
+	need_sys(file >= 0);
+	if (addr == MAP_FAILED)
+		tap_skip("fewer than 48 huge pages are free: raise vm.nr_hugepages");
+	for (skip = 0; skip < 4; skip++) {
+		start(f->ctl, 0, 0);
+		ctl = open_another_ctl();
+		pin_far_apart(ctl, addr, nr, skip);
+		stop_tracking(f->ctl);
+		expect_le(1, pread(file, f->mem, page, 0), "bytes of holders");
+		close(ctl);
+	}
+	munmap(addr, nr * pmd_size);
+	close(file);
+}
+
 static void test_start_and_stop(struct abi_fixture *f)
 {
 	pthread_t threads[3];
@@ -807,6 +860,7 @@ const struct test track_tests[] = {
 	TEST("TRACK: a THP is not split", test_split_refused),
 	TEST_POPULATED("TRACK: no room for a site", test_no_room, 3),
 	TEST_POPULATED("TRACK: room for other sites", test_recycle, 1),
+	TEST_POPULATED("TRACK: all is forgotten", test_forgotten, 1),
 	TEST_POPULATED("TRACK: start and stop under load", test_start_and_stop, 16),
 	{ },
 };
