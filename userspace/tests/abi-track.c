@@ -776,7 +776,7 @@ static int compare_pfns(const void *a, const void *b)
  */
 static void pin_far_apart(int fd, char *addr, unsigned int nr, unsigned int skip)
 {
-	struct pinscope_page rec[64];
+	struct pinscope_page rec[64] = {};
 	unsigned int i, end, n = 0;
 
 	for (i = 0; i < nr; i++)

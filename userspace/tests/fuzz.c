@@ -41,6 +41,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -266,6 +267,19 @@ static void no_action(int sig)
 	(void)sig;
 }
 
+/* Says where, then ends the process as without it. */
+static void tell_fault(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *at = context;
+	char text[200];
+	int len = snprintf(text, sizeof(text), "# signal %d, code %d, for %p, at 0x%llx\n", sig,
+			   info->si_code, info->si_addr,
+			   (unsigned long long)at->uc_mcontext.gregs[REG_RIP]);
+
+	if (write(STDOUT_FILENO, text, len) < 0)
+		_exit(1);
+}
+
 /* Changes its own memory and that which it shares, until it is killed. */
 static void be_peer(uint64_t seed)
 {
@@ -298,11 +312,13 @@ static void start_world(void)
 {
 	static pthread_t threads[FUZZ_THREADS];
 	struct sigaction ignore = { .sa_handler = no_action };
+	struct sigaction tell = { .sa_sigaction = tell_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND };
 	unsigned int i;
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGUSR1, &ignore, NULL);
+	sigaction(SIGSEGV, &tell, NULL);
 	world_create();
 	world.may_track = options.replay || s->nr_run < s->nr_first || !fuzz_below(&s->maker, 100);
 	world_init_runner(&world.runners[0], 0);
