@@ -1073,6 +1073,24 @@ static void test_map_copy(struct abi_fixture *f)
 	}
 }
 
+/* Userfaultfd protects a page of a file that nothing is mapped of; so it is when it comes. */
+static void test_uffd_wp_of_nothing(struct abi_fixture *f)
+{
+	int fd = memfd_create("uffd-wp", MFD_CLOEXEC), uffd;
+	char *addr;
+
+	need_sys(fd >= 0 && pwrite(fd, "x", 1, 0) == 1 && !ftruncate(fd, page));
+	addr = mmap(NULL, page, RW, MAP_SHARED, fd, 0);
+	need_sys(addr != MAP_FAILED);
+	uffd = sys_uffd_wp(addr, page, UFFD_FEATURE_WP_HUGETLBFS_SHMEM);
+	need_ok(uffd < 0 ? uffd : 0, "write-protect by userfaultfd");
+	expect_eq(*(volatile char *)addr, 'x');
+	expect_state(f->ctl, addr, PINSCOPE_STATE_UFFD_WP, WRITABLE);
+	close(uffd);
+	munmap(addr, page);
+	close(fd);
+}
+
 #define DAX_DIR		"/mnt/dax"
 
 /* A private mapping of a page of a DAX file, full of 'f', that is mapped read-only. */
@@ -1177,6 +1195,7 @@ const struct test fault_tests[] = {
 	TEST("map: read and write of a PMD at the same time", test_map_pmd_race),
 	TEST("map: unshare", test_map_unshare),
 	TEST("map: pin", test_map_pin),
+	TEST("userfaultfd-wp: where nothing is mapped", test_uffd_wp_of_nothing),
 	TEST("map: copies", test_map_copy),
 	TEST("DAX: copies", test_dax_copy),
 	{}
