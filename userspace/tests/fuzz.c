@@ -312,7 +312,9 @@ static void start_world(void)
 {
 	static pthread_t threads[FUZZ_THREADS];
 	struct sigaction ignore = { .sa_handler = no_action };
-	struct sigaction tell = { .sa_sigaction = tell_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND };
+	struct sigaction tell = {
+		.sa_sigaction = tell_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND,
+	};
 	unsigned int i;
 
 	setpgid(0, 0);
