@@ -1057,8 +1057,8 @@ static void free_leaf(struct xa_state *xas, struct leaf *leaf)
 }
 
 /*
- * As xas_pause(), for others to have the lock. That one steps over what the node at @xas has
- * at its place, which is more than a leaf when free_leaf() has freed the nodes below.
+ * Lets others have the lock. Not by xas_pause(), which steps over what the node of @xas has at
+ * its place: that is more than a leaf when free_leaf() has freed the nodes below.
  */
 static void pause_walk(struct xa_state *xas)
 {

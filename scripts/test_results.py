@@ -826,6 +826,14 @@ class MutantsTest(WithDirectory):
         self.assertEqual(found.row(), "| 6 | wp-writable | unshare does not make it writable | "
                          "`c.d` | `anon.fresh/pin:errno` | page 3 |  |  | WARNING: x |")
 
+    def test_attempts(self):
+        """mutants: results add up, but not those of an attempt that was begun anew"""
+        found = mutants.results("a\tbegin\tx\na\tsplat\tbad\na\tunfit\ty\na\tbegin\tx\n"
+                                "a\tran\t3\na\tend\t-\na\tbegin\tx\na\tkunit\tc\n"
+                                "a\tend\t-\n".splitlines())
+        self.assertEqual(found["a"], {"begin": ["x", "x"], "ran": ["3"], "end": ["-", "-"],
+                                      "kunit": ["c"]})
+
     def test_survivors(self):
         """mutants: not noticed is bad, but where the list says so"""
         known = self.run_of("wp-writable", "kunit\tpinscope_a.b.known", "ran\t7")

@@ -442,13 +442,23 @@ Results = Dict[str, List[str]]      # by WHERE
 
 
 def results(lines: Iterable[str]) -> Dict[str, Results]:
-    """Read a file of results: by the mutant's name. What is tried again adds to it."""
+    """Read a file of results: by the mutant's name. What is tried again adds to it, but an
+    attempt without an end does not count, once there is another one."""
     found: Dict[str, Results] = {}
+    attempts: Dict[str, Results] = {}
     for line in lines:
         if not line:
             continue
         name, where, what = line.rstrip("\n").split("\t")[:3]
-        found.setdefault(name, {}).setdefault(where, []).append(what)
+        if where == "begin":
+            attempts[name] = {}
+        attempts.setdefault(name, {}).setdefault(where, []).append(what)
+        if where in ("end", "unfit") and "end" in attempts[name]:
+            for key, values in attempts.pop(name).items():
+                found.setdefault(name, {}).setdefault(key, []).extend(values)
+    for name, attempt in attempts.items():
+        for key, values in attempt.items():
+            found.setdefault(name, {}).setdefault(key, []).extend(values)
     return found
 
 

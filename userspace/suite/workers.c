@@ -250,15 +250,17 @@ static void run_in_new_process(struct suite_run *run, struct board *board,
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != worker)
+			_exit(0);
 		atomic_store(&post->child, getpid());
-		if (getppid() == worker)
-			run_one(run, board, result, post);
+		run_one(run, board, result, post);
 		_exit(0);
 	}
 	if (pid < 0) {
 		fail_all(result, "fork failed");
 		return;
 	}
+	atomic_store(&post->child, pid);
 	waitpid(pid, &status, 0);
 	atomic_store(&post->child, 0);
 	if (WIFSIGNALED(status))
@@ -316,19 +318,23 @@ static void describe_hang(pid_t pid, const char *found, char *reason)
 		 *stack ? "; the process is in " : "", stack);
 }
 
-/* Each is read once: the worker may begin another scenario meanwhile. */
-static bool takes_too_long(const struct suite_run *run, const struct board *board,
-			   struct post *post)
+/*
+ * Does a scenario take too long, or wait in vain for a lock? Returns what to say of it, or NULL.
+ * Each is read once: the worker may begin another scenario meanwhile.
+ */
+static const char *takes_too_long(const struct suite_run *run, const struct board *board,
+				  struct post *post)
 {
 	size_t i = atomic_load(&post->scenario);
 	long began = atomic_load(&post->began), limit;
 
 	if (!i)
-		return false;
+		return NULL;
 	if (!began)
-		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario);
+		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario) ?
+		       lost_lock : NULL;
 	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
-	return sys_now_ms() - began > limit;
+	return sys_now_ms() - began > limit ? "found none in time" : NULL;
 }
 
 static int start_worker(struct pool *pool, unsigned int nr)
@@ -368,18 +374,19 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 {
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
+	const char *found = w->killed ? NULL : takes_too_long(pool->run, pool->board, post);
 	pid_t runs = atomic_load(&post->child);
 	bool ended;
 	size_t i;
 
 	if (!runs)
 		runs = w->pid;
-	if (!w->killed && takes_too_long(pool->run, pool->board, post)) {
+	if (found) {
 		w->timed_out = true;
-		if (atomic_load(&post->began))
-			describe_hang(runs, "found none in time", w->reason);
-		else
+		if (found == lost_lock)
 			snprintf(w->reason, REASON_MAX, "%s", lost_lock);
+		else
+			describe_hang(runs, found, w->reason);
 	}
 	if (!w->killed && (stopped || w->timed_out)) {
 		w->killed = sys_now_ms();

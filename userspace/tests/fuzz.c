@@ -280,6 +280,9 @@ static void handle_segv(int sig, siginfo_t *info, void *context)
 	char text[200];
 	int len;
 
+	/* Of a call that is made again, RIP is at the syscall. */
+	if (info->si_code == SI_KERNEL && !memcmp(at, sigreturn + 7, 2))
+		return;
 	if (info->si_code == SI_KERNEL && !memcmp(at - 2, sigreturn + 7, 2)) {
 		if (!memcmp(at - sizeof(sigreturn), sigreturn, sizeof(sigreturn)))
 			*rip -= sizeof(sigreturn);
