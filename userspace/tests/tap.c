@@ -14,7 +14,7 @@
 
 #define SKIPPED		4	/* exit status, as in kselftest */
 #define LEFT_OUT	5	/* exit status */
-#define SECONDS_EACH	500	/* a test that hangs must end, before scripts/check ends its guest */
+#define SECONDS_EACH	500	/* what hangs ends before its guest does, see scripts/check */
 #define TEXT_SIZE	600	/* the names of all bits of a page state fit */
 
 static unsigned int failures;
