@@ -58,6 +58,13 @@ enum ex_soft {
 	EX_SOFT_DIRTY,		/* and then the process's own page was written to: it is set */
 };
 
+/* What fork() does with a page. */
+enum ex_at_fork {
+	EX_FORK_COPY,		/* the child has it, too, by COW */
+	EX_FORK_LEAVE,		/* MADV_DONTFORK: the child has nothing there */
+	EX_FORK_WIPE,		/* MADV_WIPEONFORK: the child has zeroes there */
+};
+
 /**
  * struct ex_content - what a page has in it
  * @word: of equal parts of the page, the first four bytes each. Nothing else is written
@@ -76,15 +83,18 @@ struct ex_content {
  * @exclusive: the process wrote to it, and nobody else had it since: no fork, no merge
  * @given_up: MADV_FREE gave it up, and the process has not written to it since: mm may drop it
  * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
+ * @guarded: it is in a guard region: @access is EX_NONE, whatever mprotect() says
  * @access: enum ex_access
+ * @beneath: of a page that is @guarded: what mprotect() says
+ * @at_fork: enum ex_at_fork
  * @uffd: enum ex_uffd
  * @soft: enum ex_soft
  * @maybe: bit n: word n of @content may be 0 instead, since mm may have dropped the page
  * @content: of a page with @own
  */
 struct ex_page {
-	bool mapped, moved, own, locked, mergeable, exclusive, given_up, protected;
-	uint8_t access, uffd, soft, maybe;
+	bool mapped, moved, own, locked, mergeable, exclusive, given_up, protected, guarded;
+	uint8_t access, beneath, at_fork, uffd, soft, maybe;
 	struct ex_content content;
 };
 
@@ -183,7 +193,7 @@ struct ex_request {
 	uint8_t uffd;		/* enum ex_uffd, of the first page */
 };
 
-enum ex_wrong { EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN };
+enum ex_wrong { EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN, EX_LEFT_BEHIND };
 
 struct ex_answer {
 	int ret;		/* 0, a negative errno, or EX_DIED */
@@ -192,7 +202,7 @@ struct ex_answer {
 	uint32_t id;		/* of a pin; or how many pages */
 	pid_t pid;
 	int uffd;		/* the process's userfaultfd; 0: it was not used */
-	enum ex_wrong wrong;	/* what userfaultfd did to a page, against its own rules */
+	enum ex_wrong wrong;	/* what a move did to a page, against its own rules */
 };
 
 #define EX_DIED	(-1000)
@@ -292,7 +302,7 @@ struct ex_operation {
 /* Operations that others know: checks and races are made of them. */
 enum {
 	EX_OP_READ, EX_OP_READ_FILE, EX_OP_RACE, EX_OP_SETTLE, EX_OP_LOOK,
-	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE,
+	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE, EX_OP_RESERVE,
 };
 
 extern const struct ex_operation ex_operations[];
@@ -516,6 +526,9 @@ EX_ACT(pipe_read);
 EX_EFFECT(pipe_read);
 EX_ACT(swapoff);
 EX_ACT(hugetlb_pool);
+EX_MAY(offline);
+EX_ACT(offline);
+EX_EFFECT(offline);
 
 extern const char *const direct_args[];
 

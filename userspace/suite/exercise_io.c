@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <liburing.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -447,6 +450,89 @@ int act_hugetlb_pool(struct ex_world *w, const struct ex_request *r, struct ex_a
 	snprintf(text, sizeof(text), "%ld", pages);
 	sys_write_file(pool, text);
 	return ret;
+}
+
+#define MEMORY		"/sys/devices/system/memory/"
+#define OFFLINE_MS	400
+
+static bool is_movable(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char zones[80] = "";
+	bool is;
+
+	is = file && fgets(zones, sizeof(zones), file) && !strcmp(zones, "Movable\n");
+	if (file)
+		fclose(file);
+	return is;
+}
+
+/* Blocks of ZONE_MOVABLE that are online. Returns how many, at most @max. */
+static size_t movable_blocks(char paths[][80], size_t max)
+{
+	size_t i, nr = 0;
+	glob_t blocks;
+
+	if (glob(MEMORY "memory*/valid_zones", 0, NULL, &blocks))
+		return 0;
+	for (i = 0; i < blocks.gl_pathc && nr < max; i++)
+		if (is_movable(blocks.gl_pathv[i]))
+			snprintf(paths[nr++], sizeof(paths[0]), "%.*sstate",
+				 (int)(strlen(blocks.gl_pathv[i]) - strlen("valid_zones")),
+				 blocks.gl_pathv[i]);
+	globfree(&blocks);
+	return nr;
+}
+
+bool may_offline(const struct ex_world *w, const struct ex_step *s)
+{
+	static int has = -1;
+	char path[1][80];
+
+	(void)w;
+	(void)s;
+	if (has < 0)
+		has = movable_blocks(path, 1);
+	return has;
+}
+
+static void interrupt(int sig)
+{
+	(void)sig;
+}
+
+/* While a page there is in use it tries again, until a signal comes. */
+int act_offline(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	const struct itimerval soon = {
+		.it_value.tv_usec = OFFLINE_MS * 1000, .it_interval.tv_usec = OFFLINE_MS * 1000,
+	};
+	const struct sigaction action = { .sa_handler = interrupt };
+	const struct itimerval never = {};
+	char paths[16][80];
+	size_t nr = movable_blocks(paths, ARRAY_SIZE(paths));
+	const char *path;
+
+	(void)w;
+	if (!nr)
+		return -ENOENT;
+	path = paths[r->word % nr];
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	a->id = !sys_write_file(path, "offline");
+	setitimer(ITIMER_REAL, &never, NULL);
+	signal(SIGALRM, SIG_DFL);
+	return a->id ? sys_write_file(path, "online_movable") : 0;
+}
+
+void effect_offline(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
+		    const struct ex_answer *a)
+{
+	(void)s;
+	(void)r;
+	if (a->ret)
+		world_fails(w, "a block of memory does not come online again: %s",
+			    pinscope_errno(a->ret));
 }
 
 /* Each page that it takes is lost until the next boot: one in a round. */

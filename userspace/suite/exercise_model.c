@@ -386,6 +386,8 @@ static void check_soft_dirty(struct ex_world *w, unsigned int process, unsigned 
 			   "it was written to after clear-refs, and is not soft-dirty");
 }
 
+static unsigned int guards_seen;
+
 /* What must be true of each entry, whatever has happened. */
 static void check_record(struct ex_world *w, unsigned int process, unsigned int region,
 			 const char *base, const struct pinscope_page *rec)
@@ -411,6 +413,10 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 			   "a shared mapping has a page that is not the file's");
 	for (; nr; page++, nr--) {
 		p = &w->processes[process].pages[region][page];
+		guards_seen += !!(state & S(GUARD));
+		if (!p->guarded != !(state & S(GUARD)))
+			fail_state(w, process, region, page, rec, p->guarded ?
+				   "expected a guard" : "expected no guard");
 		if (!p->mapped || base != r->at[p->moved])
 			fail_state(w, process, region, page, rec,
 				   "nothing is mapped here, and yet there is an entry");
@@ -550,6 +556,19 @@ static void check_pinned_record(struct ex_world *w, unsigned int process,
 	}
 }
 
+/* A guard without an entry has no record, and nobody tries to access it. */
+static void check_guards(struct ex_world *w, unsigned int process, unsigned int region)
+{
+	const struct ex_page *p = w->processes[process].pages[region];
+	unsigned int i, want = 0;
+
+	for (i = 0; i < w->regions[region].nr; i++)
+		want += p[i].guarded;
+	if (guards_seen != want)
+		world_fails(w, "process %u, region %u (%s): %u guards, expected %u", process,
+			    region, w->regions[region].kind.name, guards_seen, want);
+}
+
 void model_look(struct ex_world *w)
 {
 	unsigned int p, r;
@@ -558,7 +577,9 @@ void model_look(struct ex_world *w)
 		for (r = 0; r < EX_REGIONS && w->processes[p].pid && !*w->why; r++) {
 			if (!w->regions[r].nr)
 				continue;
+			guards_seen = 0;
 			inspect(w, p, r, check_record);
+			check_guards(w, p, r);
 			inspect(w, p, r, check_pinned_record);
 		}
 	for (p = 0; p < EX_PINS && !*w->why; p++)

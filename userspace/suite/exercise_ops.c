@@ -15,16 +15,25 @@
 #include <unistd.h>
 
 #include "exercise.h"
+#include "make.h"
 #include "sys.h"
 
 #define F(name)		PINSCOPE_FOLL_##name
+#define S(name)		PINSCOPE_STATE_##name
 
 /* The variants of file-fill. */
 enum { EX_FILL_WRITE, EX_FILL_ANEW, EX_FILL_DIRECT };
 
+/* The variants of mremap. */
+enum { EX_MOVE, EX_MOVE_DONTUNMAP };
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
 #define MADV_POPULATE_WRITE	23
+#endif
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4
 #endif
 
 /* What ksmd may take to merge all that it can. */
@@ -124,7 +133,7 @@ static bool is_movable(const struct ex_world *w, const struct ex_step *s)
 
 	for (i = 0; i < s->nr; i++)
 		if (p[i].locked != p->locked || p[i].access != p->access ||
-		    p[i].uffd != p->uffd)
+		    p[i].uffd != p->uffd || p[i].at_fork != p->at_fork)
 			return false;
 	return is_mapped(w, s);
 }
@@ -449,11 +458,12 @@ static int act_mem_write(struct ex_world *w, const struct ex_request *r, struct 
 static void effect_mem_write(struct ex_world *w, const struct ex_step *s,
 			     const struct ex_request *r, const struct ex_answer *a)
 {
-	bool writable = w->processes[s->other].pages[s->region][s->page].access == EX_WRITE;
+	const struct ex_page *to = &w->processes[s->other].pages[s->region][s->page];
+	bool writable = to->access == EX_WRITE;
 
 	if (!a->ret)
 		write_other(w, s, r->word);
-	if (!a->ret && !writable && region_of(w, s)->shared)
+	if (!a->ret && !writable && (region_of(w, s)->shared || to->guarded))
 		world_fails(w,
 			    "write to /proc/PID/mem of process %u, region %u, page %u: expected an error, found success",
 			    s->other, s->region, s->page);
@@ -475,27 +485,59 @@ static int act_fork(struct ex_world *w, const struct ex_request *r, struct ex_an
 	return EX_CHILD;
 }
 
+static int act_reserve(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	ex_reserve(r->addr, r->len);
+	return 0;
+}
+
+/* What a child does not get of a page. */
+static void forget_at_fork(struct ex_world *w, unsigned int process, unsigned int region,
+			   unsigned int page)
+{
+	struct ex_page *p = &w->processes[process].pages[region][page];
+	const struct ex_request request = {
+		.step = { .process = process, .region = region, .page = page, .nr = 1 },
+		.addr = model_addr(w, process, region, page), .len = w->regions[region].page,
+	};
+	struct ex_answer a;
+
+	p->locked = false;
+	if (p->at_fork == EX_FORK_WIPE) {
+		*p = (struct ex_page) {
+			.mapped = true, .moved = p->moved, .mergeable = p->mergeable,
+			.at_fork = p->at_fork, .access = p->guarded ? p->beneath : p->access,
+		};
+	} else if (p->at_fork == EX_FORK_LEAVE) {
+		*p = (struct ex_page) { .moved = p->moved };
+		world_ask(w, &request, EX_OP_RESERVE, &a);
+	}
+}
+
 static void effect_fork(struct ex_world *w, const struct ex_step *s,
 			const struct ex_request *r, const struct ex_answer *a)
 {
 	struct ex_process *child = &w->processes[s->other];
-	unsigned int region, page;
+	struct ex_page *p = w->processes[s->process].pages[0];
+	unsigned int region, i;
 
 	(void)r;
 	/* One that fails has shared some pages before. */
-	for (region = 0; region < EX_REGIONS; region++)
-		for (page = 0; page < EX_PAGES; page++)
-			w->processes[s->process].pages[region][page].exclusive = false;
+	for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
+		if (p[i].at_fork == EX_FORK_COPY)
+			p[i].exclusive = false;
 	if (a->ret)
 		return;
 	memcpy(child->pages, w->processes[s->process].pages, sizeof(child->pages));
 	for (region = 0; region < EX_REGIONS; region++)
-		for (page = 0; page < EX_PAGES; page++)
-			child->pages[region][page].locked = false;
-	for (region = 0; region < EX_REGIONS; region++)
 		uffd_lose(w, s->other, region, 0, EX_PAGES);
 	child->pipe.full = false;
 	world_adopt(w, s->other, a->pid);
+	for (region = 0; region < EX_REGIONS && !*w->why; region++)
+		for (i = 0; i < w->regions[region].nr; i++)
+			forget_at_fork(w, s->other, region, i);
 }
 
 static int act_nothing(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -570,7 +612,10 @@ static void effect_protect(struct ex_world *w, const struct ex_step *s,
 		return;
 	}
 	for (i = 0; i < s->nr; i++)
-		page_of(w, s, i)->access = s->arg;
+		if (page_of(w, s, i)->guarded)
+			page_of(w, s, i)->beneath = s->arg;
+		else
+			page_of(w, s, i)->access = s->arg;
 	/* mm breaks COW of locked pages as soon as they may be written. */
 	learn(w, s);
 }
@@ -583,11 +628,19 @@ void ex_reserve(void *addr, size_t len)
 
 static int act_move(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	int ret = mremap(r->addr, r->len, r->len, MREMAP_MAYMOVE | MREMAP_FIXED,
-			 r->to) == MAP_FAILED ? -errno : 0;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	struct pinscope_page page = {};
+	size_t at;
+	int ret;
 
-	(void)w;
-	(void)a;
+	if (r->step.arg == EX_MOVE_DONTUNMAP)
+		flags |= MREMAP_DONTUNMAP;
+	ret = mremap(r->addr, r->len, r->len, flags, r->to) == MAP_FAILED ? -errno : 0;
+	/* All entries move: the mapping that stays is as if it were new. */
+	for (at = 0; at < r->len && !ret && (flags & MREMAP_DONTUNMAP); at += sys_page_size())
+		if (!pinscope_page(w->fd, r->addr + at, &page) &&
+		    page.state & (S(PRESENT) | S(SWAP) | S(MARKER)))
+			a->wrong = EX_LEFT_BEHIND;
 	ex_reserve(ret ? r->to : r->addr, r->len);
 	return ret;
 }
@@ -598,6 +651,10 @@ static void effect_move(struct ex_world *w, const struct ex_step *s,
 	unsigned int i;
 
 	(void)r;
+	if (a->wrong)
+		world_fails(w,
+			    "process %u, region %u (%s), pages %u+%u: mremap() with MREMAP_DONTUNMAP left entries behind",
+			    s->process, s->region, region_of(w, s)->kind.name, s->page, s->nr);
 	model_new_mapping(w, s->process);
 	/* It fails when there are several VMAs. */
 	for (i = 0; i < s->nr && !a->ret; i++)
@@ -663,6 +720,85 @@ static void effect_map(struct ex_world *w, const struct ex_step *s,
 		};
 }
 
+/* The page before, at the same address of the region, is mapped. */
+static const struct ex_page *page_before(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+
+	return s->page && p[-1].mapped && p[-1].moved == p->moved ? p - 1 : NULL;
+}
+
+/* Hugetlb mappings do not grow. What is locked is faulted in, and waits for no handler. */
+static bool may_grow(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *before = page_before(w, s);
+
+	return before && !(before->locked && before->uffd) && is_unmapped(w, s) &&
+	       !region_of(w, s)->kind.hugetlb_shift;
+}
+
+static int act_grow(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	size_t page = region_of(w, &r->step)->page;
+	int ret;
+
+	(void)a;
+	if (munmap(r->addr, r->len))
+		return -errno;
+	if (mremap(r->addr - page, page, page + r->len, 0) != MAP_FAILED)
+		return 0;
+	ret = -errno;
+	ex_reserve(r->addr, r->len);
+	return ret;
+}
+
+/* What is new is as the page before: it is the same VMA. */
+static void effect_grow(struct ex_world *w, const struct ex_step *s,
+			const struct ex_request *r, const struct ex_answer *a)
+{
+	const struct ex_page *before = page_before(w, s);
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "mremap() that grows: %s", pinscope_errno(a->ret));
+		return;
+	}
+	model_new_mapping(w, s->process);
+	for (i = 0; i < s->nr; i++)
+		*page_of(w, s, i) = (struct ex_page) {
+			.mapped = true, .moved = before->moved, .locked = before->locked,
+			.mergeable = before->mergeable, .at_fork = before->at_fork,
+			.access = before->guarded ? before->beneath : before->access,
+			.uffd = before->uffd,
+		};
+	learn(w, s);
+}
+
+static bool may_shrink(const struct ex_world *w, const struct ex_step *s)
+{
+	return page_before(w, s) && is_ordinary(w, s);
+}
+
+static int act_shrink(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	size_t page = region_of(w, &r->step)->page;
+
+	(void)a;
+	if (mremap(r->addr - page, page + r->len, page, 0) == MAP_FAILED)
+		return -errno;
+	ex_reserve(r->addr, r->len);
+	return 0;
+}
+
+/* Whether the range may be of several VMAs depends on the kernel. */
+static void effect_shrink(struct ex_world *w, const struct ex_step *s,
+			  const struct ex_request *r, const struct ex_answer *a)
+{
+	if (!a->ret)
+		effect_unmap(w, s, r, a);
+}
+
 /* ------------------------------------------------------------------- advice */
 
 static int advise(const struct ex_request *r, int advice)
@@ -680,6 +816,21 @@ static int act_##name(struct ex_world *w, const struct ex_request *r,		\
 	return advise(r, advice);						\
 }
 
+/* The process loses its pages, and keeps the mapping. */
+static void take_away(struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	model_let_go(w, s->process, s->region, s->page, s->nr);
+	for (i = 0; i < s->nr; i++) {
+		page_of(w, s, i)->own = false;
+		page_of(w, s, i)->exclusive = false;
+		page_of(w, s, i)->given_up = false;
+		page_of(w, s, i)->maybe = 0;
+	}
+	uffd_dropped(w, s->process, s->region, s->page, s->nr);
+}
+
 ADVICE(dontneed, MADV_DONTNEED)
 ADVICE(free, MADV_FREE)
 ADVICE(pageout, MADV_PAGEOUT)
@@ -690,25 +841,111 @@ ADVICE(nohugepage, MADV_NOHUGEPAGE)
 ADVICE(mergeable, MADV_MERGEABLE)
 ADVICE(populate_read, MADV_POPULATE_READ)
 ADVICE(populate_write, MADV_POPULATE_WRITE)
+ADVICE(remove, MADV_REMOVE)
 
-static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
-			    const struct ex_request *r, const struct ex_answer *a)
+/* In the order of enum ex_at_fork. */
+static const char *const at_fork_args[] = { "copy", "dontfork", "wipeonfork", NULL };
+
+/* Anonymous memory alone is wiped. */
+static bool may_choose_at_fork(const struct ex_world *w, const struct ex_step *s)
+{
+	return s->arg == EX_FORK_WIPE ? is_anonymous(w, s) : is_mapped(w, s);
+}
+
+static int act_at_fork(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	int ret;
+
+	(void)w;
+	(void)a;
+	if (r->step.arg == EX_FORK_LEAVE)
+		return advise(r, MADV_DONTFORK);
+	ret = advise(r, MADV_DOFORK);
+	return ret ? ret : advise(r, r->step.arg == EX_FORK_WIPE ? MADV_WIPEONFORK :
+						   MADV_KEEPONFORK);
+}
+
+static void effect_at_fork(struct ex_world *w, const struct ex_step *s,
+			   const struct ex_request *r, const struct ex_answer *a)
 {
 	unsigned int i;
 
 	(void)r;
 	if (a->ret) {
-		world_fails(w, "MADV_DONTNEED: %s", pinscope_errno(a->ret));
+		/* Newer kernels do not take MADV_DONTFORK of hugetlb back. */
+		if (!region_of(w, s)->kind.hugetlb_shift)
+			world_fails(w, "madvise() for fork, %s: %s", at_fork_args[s->arg],
+				    pinscope_errno(a->ret));
 		return;
 	}
-	model_let_go(w, s->process, s->region, s->page, s->nr);
-	for (i = 0; i < s->nr; i++) {
-		page_of(w, s, i)->own = false;
-		page_of(w, s, i)->exclusive = false;
-		page_of(w, s, i)->given_up = false;
-		page_of(w, s, i)->maybe = 0;
+	for (i = 0; i < s->nr; i++)
+		page_of(w, s, i)->at_fork = s->arg;
+}
+
+/* The variants of guard. */
+static const char *const guard_args[] = { "install", "remove", NULL };
+
+/*
+ * Of Linux 6.13, and of anonymous memory. Not where userfaultfd watches: what it is told of a page
+ * that nobody may access is open.
+ */
+static bool may_guard(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	static int has = -1;
+	unsigned int i;
+
+	if (has < 0)
+		has = has_guard(NULL);
+	for (i = 0; i < s->nr; i++)
+		if (p[i].uffd)
+			return false;
+	return has && is_anonymous(w, s) && is_unlocked(w, s);
+}
+
+static int act_guard(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return advise(r, r->step.arg ? MADV_GUARD_REMOVE : MADV_GUARD_INSTALL);
+}
+
+/* A guard takes the page away; without it there is an empty entry. */
+static void effect_guard(struct ex_world *w, const struct ex_step *s,
+			 const struct ex_request *r, const struct ex_answer *a)
+{
+	bool install = !s->arg;
+	struct ex_page *p;
+	unsigned int i;
+
+	(void)r;
+	if (a->ret) {
+		world_fails(w, "madvise() of a guard, %s: %s", guard_args[s->arg],
+			    pinscope_errno(a->ret));
+		return;
 	}
-	uffd_dropped(w, s->process, s->region, s->page, s->nr);
+	if (install)
+		take_away(w, s);
+	for (i = 0; i < s->nr; i++) {
+		p = page_of(w, s, i);
+		if (install && !p->guarded)
+			p->beneath = p->access;
+		if (install)
+			p->access = EX_NONE;
+		else if (p->guarded)
+			p->access = p->beneath;
+		p->guarded = install;
+	}
+}
+
+static void effect_dontneed(struct ex_world *w, const struct ex_step *s,
+			    const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret)
+		world_fails(w, "MADV_DONTNEED: %s", pinscope_errno(a->ret));
+	else
+		take_away(w, s);
 }
 
 /*
@@ -966,6 +1203,13 @@ static void file_loses(struct ex_world *w, unsigned int region, unsigned int pag
 			uffd_dropped(w, i, region, page, nr);
 }
 
+/* MADV_REMOVE is a hole, too, that whoever may write to the mapping makes. */
+static bool may_remove(const struct ex_world *w, const struct ex_step *s)
+{
+	return region_of(w, s)->shared && is_writable(w, s) && is_unlocked(w, s) &&
+	       may_make_hole(w, s);
+}
+
 /* Private copies stay. */
 static void effect_punch(struct ex_world *w, const struct ex_step *s,
 			 const struct ex_request *r, const struct ex_answer *a)
@@ -1074,13 +1318,13 @@ static const char *const pin_args[] = {
 	"0", "LONGTERM", "WRITE", "WRITE+LONGTERM", "WRITE+LONGTERM+FORCE", NULL,
 };
 
-/* An erratum is avoided: long-term pins for reading of what is not the process's own. */
 /* Would a pin that must not drop the mmap lock come to a page that a handler has to give? */
 static bool pin_would_wait(const struct ex_world *w, const struct ex_step *s)
 {
 	return uffd_would_wait(w, s, s->process, ex_pin_flags[s->arg] & F(WRITE));
 }
 
+/* An erratum is avoided: long-term pins for reading of what is not the process's own. */
 static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	unsigned int i;
@@ -1139,9 +1383,14 @@ static int act_pin_remote(struct ex_world *w, const struct ex_request *r, struct
 
 static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
 {
+	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
 	uint64_t flags = ex_pin_flags[s->arg];
 	bool forced = (flags & F(FORCE)) && !region_of(w, s)->shared;
+	unsigned int i;
 
+	for (i = 0; i < s->nr; i++)
+		if (p[i].guarded)
+			return false;
 	return may(w, s, forced ? EX_NONE : flags & F(WRITE) ? EX_WRITE : EX_READ);
 }
 
@@ -1369,6 +1618,10 @@ static void effect_check(struct ex_world *w, const struct ex_step *s,
 
 static const char *const word_args[] = { "word0", "word1", "word2", "word3", NULL };
 static const char *const protect_args[] = { "none", "read", "write", NULL };
+static const char *const move_args[] = {
+	[EX_MOVE] = "move", [EX_MOVE_DONTUNMAP] = "dontunmap", NULL
+};
+
 static const char *const node_args[] = { "node0", "node1", "node2", NULL };
 
 #define RANGE		EX_USES_RANGE
@@ -1393,6 +1646,8 @@ const struct ex_operation ex_operations[] = {
 	  12, RANGE | EX_RACES | EX_TAKES, NULL, is_unmapped, act_map, effect_map },
 	[EX_OP_MERGEABLE] = { "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
 	  6, RANGE | EX_RACES, NULL, is_private, act_mergeable, effect_mergeable },
+	[EX_OP_RESERVE] = { "reserve", "A child that has nothing somewhere keeps it so.",
+	  0, RANGE, NULL, never, act_reserve, NULL },
 	{ "check",
 	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",
 	  3, 0, NULL, NULL, act_nothing, effect_check },
@@ -1410,11 +1665,21 @@ const struct ex_operation ex_operations[] = {
 	{ "mprotect", "mprotect(): PROT_NONE, PROT_READ, or PROT_READ | PROT_WRITE.",
 	  16, RANGE | EX_RACES, protect_args, may_protect, act_protect, effect_protect },
 	{ "mremap", "mremap() moves pages to the other address of the region, or back.",
-	  8, RANGE, NULL, is_movable, act_move, effect_move },
+	  8, RANGE, move_args, is_movable, act_move, effect_move },
+	{ "grow", "mremap() makes a mapping longer, over pages that were unmapped.",
+	  24, RANGE, NULL, may_grow, act_grow, effect_grow },
+	{ "shrink", "mremap() makes a mapping shorter: its last pages are unmapped.",
+	  6, RANGE, NULL, may_shrink, act_shrink, effect_shrink },
 	{ "munmap", "munmap() of pages.",
 	  4, RANGE, NULL, is_mapped, act_unmap, effect_unmap },
 	{ "dontneed", "MADV_DONTNEED drops pages.",
 	  6, RANGE | EX_RACES | EX_TAKES, NULL, is_unlocked, act_dontneed, effect_dontneed },
+	{ "guard",
+	  "MADV_GUARD_INSTALL (Linux 6.13): who accesses the pages gets SIGSEGV; or MADV_GUARD_REMOVE.",
+	  6, RANGE, guard_args, may_guard, act_guard, effect_guard },
+	{ "at-fork",
+	  "madvise(): by fork() a child gets the pages by COW (copy), not at all (dontfork), or zeroes there (wipeonfork).",
+	  8, RANGE, at_fork_args, may_choose_at_fork, act_at_fork, effect_at_fork },
 	{ "free",
 	  "MADV_FREE gives pages up: until the process writes to one, it may have zeroes there.",
 	  6, RANGE, NULL, may_free, act_free, effect_free },
@@ -1459,6 +1724,9 @@ const struct ex_operation ex_operations[] = {
 	{ "punch", "fallocate() punches a hole into the file; private copies stay.",
 	  4, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES, NULL, may_make_hole, act_punch,
 	  effect_punch },
+	{ "remove", "MADV_REMOVE punches a hole into the file that a shared mapping has.",
+	  12, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES, NULL, may_remove, act_remove,
+	  effect_punch },
 	{ "truncate", "The file is truncated at a page and extended again; private copies go, too.",
 	  2, RANGE | EX_RACES | EX_ON_FILE | EX_TAKES | EX_TO_THE_END, NULL, may_make_hole,
 	  act_truncate, effect_truncate },
@@ -1501,6 +1769,9 @@ const struct ex_operation ex_operations[] = {
 	  2, 0, NULL, NULL, act_swapoff, NULL },
 	{ "hugetlb-pool", "The pool of huge pages grows by two pages, and shrinks again.",
 	  1, 0, NULL, NULL, act_hugetlb_pool, NULL },
+	{ "offline",
+	  "Movable memory goes offline, a block of it: its pages are migrated. Then it comes back.",
+	  1, 0, NULL, may_offline, act_offline, effect_offline },
 	{ "soft-offline",
 	  "MADV_SOFT_OFFLINE moves a page elsewhere and uses its memory no longer; once in a round.",
 	  2, RANGE, NULL, may_soft_offline, act_soft_offline, effect_soft_offline },

@@ -319,7 +319,8 @@ bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 	if (!are_in(w, s, 1U << EX_UFFD_NONE))
 		return false;
 	for (i = 0; i < s->nr; i++)
-		if (pages_of_step(w, s)[i].given_up || pages_of_step(w, s)[i].maybe)
+		if (pages_of_step(w, s)[i].given_up || pages_of_step(w, s)[i].maybe ||
+		    pages_of_step(w, s)[i].guarded)
 			return false;
 	if (s->arg + 1 == EX_UFFD_MISSING)
 		return region->fd < 0;
@@ -593,5 +594,6 @@ void effect_uffd_move(struct ex_world *w, const struct ex_step *s, const struct 
 	for (i = 0; i < a->id && i < s->nr; i++) {
 		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
 		page_of(w, s, i)->mergeable = false;
+		page_of(w, s, i)->at_fork = EX_FORK_COPY;
 	}
 }
