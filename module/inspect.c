@@ -43,7 +43,7 @@
  * read from the page instead when there is one.
  */
 #define ENTRY_STATES							\
-	((2 * PINSCOPE_STATE_LONGTERM_PINNABLE - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
+	((2 * PINSCOPE_STATE_UFFD_RWP - 1) & ~(FOLIO_STATES & ~PAGE_STATES))
 
 /* Those of them that cannot be read of a pin. */
 #define OF_ENTRIES	(~(PAGE_STATES | PINSCOPE_STATE_ZEROPAGE))

@@ -355,8 +355,8 @@ struct pinscope_io {
  * Page states: what INSPECT reports of a page table entry, and of the folio of the
  * page in it.
  *
- * First, present entries. WRITABLE, SOFT_DIRTY and UFFD_WP are also reported of
- * entries that are not present, if they have them.
+ * First, present entries. WRITABLE, SOFT_DIRTY, UFFD_WP and UFFD_RWP are also
+ * reported of entries that are not present, if they have them.
  */
 #define PINSCOPE_STATE_PRESENT		_BITULL(0)	/* the entry is present */
 #define PINSCOPE_STATE_WRITABLE		_BITULL(1)	/* pte_write() */
@@ -384,7 +384,8 @@ struct pinscope_io {
 /* Present entries without access. */
 #define PINSCOPE_STATE_PROTNONE		_BITULL(15)	/* pte_protnone() */
 #define PINSCOPE_STATE_NUMA_HINT	_BITULL(16)	/* PROTNONE, while the VMA
-							 * permits access
+							 * permits access; and no
+							 * UFFD_RWP
 							 */
 /* Entries that are neither empty nor present. */
 #define PINSCOPE_STATE_SWAP		_BITULL(17)	/* swap entry: @swap_type and
@@ -419,6 +420,10 @@ struct pinscope_io {
 							 * migrate or refuse it:
 							 * folio_is_longterm_pinnable()
 							 */
+/* Of the entry, in an area registered with UFFDIO_REGISTER_MODE_RWP (Linux 7.3). */
+#define PINSCOPE_STATE_UFFD_RWP		_BITULL(36)	/* PROTNONE, and userfaultfd is
+							 * told of the next access
+							 */
 
 /* F(NAME) for each of them. */
 #define PINSCOPE_STATE_NAMES(F)						\
@@ -430,7 +435,7 @@ struct pinscope_io {
 	F(DEVICE_EXCLUSIVE) F(MARKER) F(POISON) F(GUARD) F(SWAPCACHE)	\
 	F(LRU) F(MLOCKED) F(FOLIO_DIRTY) F(WRITEBACK) F(MEMCG)		\
 	F(PARTIALLY_MAPPED) F(MAYBE_PINNED) F(ZONE_MOVABLE) F(CMA)	\
-	F(LONGTERM_PINNABLE)
+	F(LONGTERM_PINNABLE) F(UFFD_RWP)
 
 /**
  * struct pinscope_page - one record of INSPECT: consecutive pages of equal state

@@ -77,8 +77,12 @@ u64 ps_walk_states(void)
 		  0 : PINSCOPE_STATE_SOFT_DIRTY) |
 		 (IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_WP) ?
 		  0 : PINSCOPE_STATE_UFFD_WP) |
+		 (IS_ENABLED(CONFIG_USERFAULTFD_RWP) ?
+		  0 : PINSCOPE_STATE_UFFD_RWP) |
 		 (IS_ENABLED(CONFIG_NUMA_BALANCING) ?
-		  0 : PINSCOPE_STATE_PROTNONE | PINSCOPE_STATE_NUMA_HINT));
+		  0 : PINSCOPE_STATE_NUMA_HINT) |
+		 (IS_ENABLED(CONFIG_NUMA_BALANCING) || IS_ENABLED(CONFIG_USERFAULTFD_RWP) ?
+		  0 : PINSCOPE_STATE_PROTNONE));
 }
 
 /*
@@ -111,12 +115,13 @@ static u64 present_states(struct walk *w, pte_t pte, unsigned long addr)
 	if (is_special_by_vma(w->vma, pte_pfn(pte), addr))
 		state |= PINSCOPE_STATE_SPECIAL;
 	/*
-	 * NUMA balancing and mprotect(PROT_NONE) make the same entry. It is a
-	 * NUMA hint if the VMA permits access.
+	 * NUMA balancing, mprotect(PROT_NONE) and userfaultfd make the same entry, but
+	 * for userfaultfd's bit. Without that it is a NUMA hint if the VMA permits access.
 	 */
 	if (pte_protnone(pte)) {
-		state |= PINSCOPE_STATE_PROTNONE;
-		if (vma_is_accessible(w->vma))
+		state |= PINSCOPE_STATE_PROTNONE |
+			 PS_STATE_IF(ps_pte_uffd_rwp(w->vma, pte), UFFD_RWP);
+		if (vma_is_accessible(w->vma) && !(state & PINSCOPE_STATE_UFFD_RWP))
 			state |= PINSCOPE_STATE_NUMA_HINT;
 	}
 	return state;
@@ -154,7 +159,8 @@ static void nonpresent_states(struct walk *w, struct ps_entry *entry, pte_t pte,
 	if (leaf.state & PINSCOPE_STATE_MARKER)
 		return;
 	entry->state |= PS_STATE_IF(pte_swp_soft_dirty(pte), SOFT_DIRTY) |
-			PS_STATE_IF(ps_pte_swp_uffd_wp(w->vma, pte), UFFD_WP);
+			PS_STATE_IF(ps_pte_swp_uffd_wp(w->vma, pte), UFFD_WP) |
+			PS_STATE_IF(ps_pte_swp_uffd_rwp(w->vma, pte), UFFD_RWP);
 	/* A bit of swap entries; for migration entries it is a type of its own. */
 	if ((leaf.state & PINSCOPE_STATE_SWAP) && pte_swp_exclusive(pte))
 		entry->state |= PINSCOPE_STATE_EXCLUSIVE;

@@ -650,6 +650,42 @@ static inline bool ps_pte_swp_uffd_wp(struct vm_area_struct *vma, pte_t pte)
 }
 
 /**
+ * ps_pte_uffd_rwp() - whether userfaultfd is told of the next access by a present entry
+ * @vma: the VMA of the entry
+ * @pte: the entry
+ *
+ * The bit is that of ps_pte_uffd_wp(): no VMA has both VM_UFFD_WP and VM_UFFD_RWP.
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+static inline bool ps_pte_uffd_rwp(struct vm_area_struct *vma, pte_t pte)
+{
+#ifdef HAVE_PTE_UFFD
+	return (vma->vm_flags & VM_UFFD_RWP) && pte_uffd(pte);
+#else
+	return false;
+#endif
+}
+
+/**
+ * ps_pte_swp_uffd_rwp() - ps_pte_uffd_rwp() for an entry that is not present
+ * @vma: the VMA of the entry
+ * @pte: the entry
+ *
+ * Context: any.
+ * Return: true if it will be so once the page is back.
+ */
+static inline bool ps_pte_swp_uffd_rwp(struct vm_area_struct *vma, pte_t pte)
+{
+#ifdef HAVE_PTE_UFFD
+	return (vma->vm_flags & VM_UFFD_RWP) && pte_swp_uffd(pte);
+#else
+	return false;
+#endif
+}
+
+/**
  * ps_pte_mkuffd_wp() - write protect an entry for userfaultfd
  * @pte: the entry
  *

@@ -75,6 +75,21 @@ static bool has_wp_async(void)
 	return sys_has_uffd_feature(UFFD_FEATURE_WP_ASYNC);
 }
 
+/* A fault that only reads takes the protection away as well: nothing may touch the page now. */
+static const char *enter_uffd_rwp_async(struct fixture *f)
+{
+	f->uffd = sys_uffd_rwp(f->addr, f->len, UFFD_FEATURE_RWP_ASYNC);
+	if (f->uffd < 0)
+		return fixture_fails(f, "userfaultfd-rwp: %s", pinscope_errno(f->uffd));
+	return NULL;
+}
+
+/* Of Linux 7.3. */
+static bool has_rwp_async(void)
+{
+	return sys_has_uffd_feature(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC);
+}
+
 static const char *enter_soft_dirty_cleared(struct fixture *f)
 {
 	int ret = sys_clear_soft_dirty();
@@ -338,6 +353,12 @@ const struct condition conditions[] = {
 		.enter = enter_uffd_wp_async, .applies = uffd_markable,
 		.exists = has_wp_async, .traits = COND_UFFD_WP,
 	}, {
+		.name = "uffd-rwp-async",
+		.what =
+			"userfaultfd has made the page inaccessible with UFFD_FEATURE_RWP_ASYNC (Linux 7.3), to learn whether it is used: a pin is a use, also one for reading.",
+		.enter = enter_uffd_rwp_async, .applies = uffd_markable,
+		.exists = has_rwp_async, .traits = COND_UFFD_RWP,
+	}, {
 		.name = "soft-dirty-cleared",
 		.what =
 			"clear_refs cleared the soft-dirty bits, as a checkpoint does: a pin for reading must not set the bit, and one for writing must.",
@@ -425,6 +446,10 @@ static bool can_follow(const struct condition *first, const struct condition *th
 	unsigned int has = first->traits, gets = then->traits;
 
 	return first != then && !((has | gets) & (COND_FRESH | COND_ALONE)) &&
+	       /* Each access takes the protection away; and there is one userfaultfd. */
+	       !(has & COND_UFFD_RWP &&
+		 gets & (COND_WRITES | COND_PINS | COND_MOVES | COND_UFFD_WP)) &&
+	       !(gets & COND_UFFD_RWP && has & COND_UFFD_WP) &&
 	       /* A fixture has one of each. */
 	       !(has & gets & (COND_UFFD_WP | COND_PINS | COND_MOVES)) &&
 	       !(has & COND_CHILD && gets & COND_FORKS) &&

@@ -144,6 +144,12 @@ static void check_replaced(struct fixture *f, enum outcome outcome,
 
 static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
 {
+	if (in(f, COND_UFFD_RWP)) {
+		verdict(f, PROP_TRACKING, before & S(UFFD_RWP),
+			"expected an entry that waits for an access");
+		verdict(f, PROP_TRACKING, !(after & S(UFFD_RWP)),
+			"userfaultfd was not told of the pin");
+	}
 	/* Where a write would be reported, nobody handles that: here it only clears the bit. */
 	if (asks(f, F(WRITE))) {
 		verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !in(f, COND_SOFT_DIRTY_CLEARED),

@@ -41,8 +41,8 @@ static bool machine_has_cma(void)
 	return has;
 }
 
-/* 1, 0 or -1, see uffd_wp_async of struct pin_facts. */
-static int find_wp_async(const struct process *p)
+/* 1, 0 or -1, see uffd_async of struct pin_facts. */
+static int find_async(const struct process *p, uint64_t feature)
 {
 	int dir = openat(p->proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *fds = dir < 0 ? NULL : fdopendir(dir);
@@ -72,7 +72,7 @@ static int find_wp_async(const struct process *p)
 		if (!api || sscanf(api, "API: %*x:%x", &features) != 1)
 			continue;
 		/* Of several, the one that waits decides. */
-		if (!(features & UFFD_FEATURE_WP_ASYNC))
+		if (!(features & feature))
 			found = 0;
 		else if (found < 0)
 			found = 1;
@@ -124,9 +124,11 @@ void facts_set_vma(struct pin_facts *facts, const struct process *p, const struc
 	    !read_pool(vma->page_shift, "nr_overcommit_hugepages"))
 		facts->pool_free = read_pool(vma->page_shift, "free_hugepages") -
 				   read_pool(vma->page_shift, "resv_hugepages");
-	facts->uffd_wp_async = 0;
-	if ((vma->flags & VMA_UFFD_WP) && facts->release >= RELEASE(6, 7))
-		facts->uffd_wp_async = find_wp_async(p);
+	facts->uffd_async = 0;
+	if (vma->flags & VMA_UFFD_RWP)
+		facts->uffd_async = find_async(p, UFFD_FEATURE_RWP_ASYNC);
+	else if ((vma->flags & VMA_UFFD_WP) && facts->release >= RELEASE(6, 7))
+		facts->uffd_async = find_async(p, UFFD_FEATURE_WP_ASYNC);
 }
 
 void facts_set_page(struct pin_facts *facts, const struct process *p, uint64_t addr,

@@ -24,6 +24,7 @@ const char *const effect_texts[EFFECTS] = {
 	"The PMD is split: PTEs map the range from then on, and a copy has one base page.",
 	"The entry becomes writable and dirty, so that the page counts as written (soft-dirty, writeback) although nobody wrote.",
 	"The userfaultfd-wp bit is cleared: the tracker of writes sees a write.",
+	"The entry can be accessed again: userfaultfd, which wants to know of each access, sees one.",
 	"The pin is not reliable: the next write of the process replaces the page, and the holder of the pin keeps the old one.",
 	"Memory is allocated, and charged to the process that calls.",
 	"NUMA balancing may migrate the page, and makes it soft-dirty.",
@@ -43,6 +44,7 @@ struct glance {
 	bool write_fault;	/* GUP asks for a write fault */
 	bool unshare;		/* GUP asks for an unshare fault */
 	bool numa_fault;	/* ... which first handles the NUMA hint */
+	bool rwp_fault;		/* ... of which userfaultfd is told first */
 	bool needs_fault;
 };
 
@@ -144,7 +146,8 @@ static struct glance look_at(const struct pin_facts *f, const struct pin_request
 	l.write_fault = l.present && l.write && !can_follow_write(&l);
 	l.unshare = l.present && has_page(&l) && must_unshare(&l, true);
 	l.numa_fault = is(&l, S(NUMA_HINT)) && (honors || l.write_fault || l.unshare);
-	l.needs_fault = !l.present || l.write_fault || l.unshare || l.numa_fault;
+	l.rwp_fault = l.present && is(&l, S(UFFD_RWP)) && has(&l, VMA_READ | VMA_WRITE | VMA_EXEC);
+	l.needs_fault = !l.present || l.write_fault || l.unshare || l.numa_fault || l.rwp_fault;
 	return l;
 }
 
@@ -319,17 +322,33 @@ static bool hits_uffd_wp(const struct glance *l)
 
 static bool hits_uffd_wp_locked(const struct glance *l)
 {
-	return hits_uffd_wp(l) && !l->may_retry && l->f->uffd_wp_async == 0;
+	return hits_uffd_wp(l) && !l->may_retry && l->f->uffd_async == 0;
 }
 
 static bool hits_uffd_wp_sync(const struct glance *l)
 {
-	return hits_uffd_wp(l) && l->f->uffd_wp_async == 0;
+	return hits_uffd_wp(l) && l->f->uffd_async == 0;
 }
 
 static bool hits_uffd_wp_unknown(const struct glance *l)
 {
-	return hits_uffd_wp(l) && l->f->uffd_wp_async < 0;
+	return hits_uffd_wp(l) && l->f->uffd_async < 0;
+}
+
+/* Any fault in a VMA in which userfaultfd wants to know of each access. */
+static bool hits_uffd_rwp_locked(const struct glance *l)
+{
+	return l->rwp_fault && !l->may_retry && l->f->uffd_async == 0;
+}
+
+static bool hits_uffd_rwp_sync(const struct glance *l)
+{
+	return l->rwp_fault && l->f->uffd_async == 0;
+}
+
+static bool hits_uffd_rwp_unknown(const struct glance *l)
+{
+	return l->rwp_fault && l->f->uffd_async < 0;
 }
 
 static bool is_swapped(const struct glance *l)
@@ -708,6 +727,19 @@ static const struct row rows[] = {
 	  "The page has a memory error, or UFFDIO_POISON says so: any access gives SIGBUS.",
 	  "Map new memory there (MADV_DONTNEED, mmap), and write the content again."
 	} },
+	{ hits_uffd_rwp_locked, { "do_uffd_rwp", NONE, NONE, ERR, EFAULT, NONE,
+	  "userfaultfd wants to know of each access to the page (UFFDIO_RWPROTECT), and this call must not drop the mmap lock to wait for the handler.",
+	  "Use pin_user_pages_unlocked() or pin_user_pages_fast(); or have the process touch the page before."
+	} },
+	{ hits_uffd_rwp_sync, { "do_uffd_rwp", NONE, NONE, FATE_WAITS, 0, NONE,
+	  "userfaultfd wants to know of each access to the page (UFFDIO_RWPROTECT): the pin waits until a handler resolves it.",
+	  "Have the process touch the page before the pin; or register with UFFD_FEATURE_RWP_ASYNC."
+	} },
+	{ hits_uffd_rwp_unknown, { "do_uffd_rwp", NONE, NONE,
+	  FATE_WAITS | FATE_STAYS | REUSE_OR_COPY, 0, EFFECT_LOSES_UFFD_RWP,
+	  "userfaultfd wants to know of each access to the page (UFFDIO_RWPROTECT). The userfaultfd belongs to another process, so that it cannot be seen whether UFFD_FEATURE_RWP_ASYNC makes the pin go on, or a handler must resolve it.",
+	  "Have the process touch the page before the pin."
+	} },
 	{ hits_uffd_wp_locked, { "handle_userfault", NONE, NONE, ERR, EFAULT, NONE,
 	  "userfaultfd has write-protected the page, and this call must not drop the mmap lock to wait for the handler.",
 	  "Use pin_user_pages_unlocked() or pin_user_pages_fast(), or pin for reading."
@@ -940,6 +972,8 @@ static void add_effects(const struct glance *l, struct prediction *p)
 		p->effects |= EFFECT_WRITABLE;
 	if (hits_uffd_wp(l))
 		p->effects |= EFFECT_LOSES_UFFD_WP;
+	if (l->rwp_fault)
+		p->effects |= EFFECT_LOSES_UFFD_RWP;
 	/* What is marked as devmap was taken before GUP asks for that. */
 	if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd && l->vma->backing == VMA_IS_DAX)
 		p->may |= EFFECT_SPLITS;

@@ -38,12 +38,13 @@ enum effect {
 	EFFECT_SPLITS		= 1 << 0,	/* PTEs map what a PMD mapped */
 	EFFECT_WRITABLE		= 1 << 1,	/* the entry gets writable and dirty */
 	EFFECT_LOSES_UFFD_WP	= 1 << 2,
-	EFFECT_STALE		= 1 << 3,	/* the next write replaces the page */
-	EFFECT_ALLOCATES	= 1 << 4,	/* it takes memory */
-	EFFECT_MAY_MIGRATE	= 1 << 5,	/* a NUMA hint is honoured */
+	EFFECT_LOSES_UFFD_RWP	= 1 << 3,
+	EFFECT_STALE		= 1 << 4,	/* the next write replaces the page */
+	EFFECT_ALLOCATES	= 1 << 5,	/* it takes memory */
+	EFFECT_MAY_MIGRATE	= 1 << 6,	/* a NUMA hint is honoured */
 };
 
-enum { EFFECTS = 6 };
+enum { EFFECTS = 7 };
 
 /* A sentence for each; the index is the number of the bit. */
 extern const char *const effect_texts[EFFECTS];
@@ -61,8 +62,9 @@ extern const char *const effect_texts[EFFECTS];
  * @mapped_by_others: another process maps the page, by /proc/PID/pagemap
  * @thp_disabled: by prctl(PR_SET_THP_DISABLE)
  * @has_cma: the machine has CMA areas
- * @uffd_wp_async: 1: a userfaultfd of the process has WP_ASYNC; 0: none of its has;
- *	-1: it has none, so that another process handles faults
+ * @uffd_async: of a VMA with userfaultfd-wp or -rwp: 1: a userfaultfd of the process has
+ *	WP_ASYNC or RWP_ASYNC; 0: none of its has; -1: it has none, so that another process
+ *	handles faults
  * @pool_free: hugetlb pages of the VMA's size that are neither used nor reserved; -1: the
  *	pool can grow
  */
@@ -78,7 +80,7 @@ struct pin_facts {
 	bool mapped_by_others;
 	bool thp_disabled;
 	bool has_cma;
-	int uffd_wp_async;
+	int uffd_async;
 	long pool_free;
 };
 

@@ -320,6 +320,7 @@ static unsigned int parse_vm_flags(const char *text)
 		{ "um", VMA_UFFD_MISSING },
 		{ "uw", VMA_UFFD_WP },
 		{ "ui", VMA_UFFD_MINOR },
+		{ "ur", VMA_UFFD_RWP },
 		{ "ss", VMA_SHADOW_STACK },
 		{ "sd", VMA_SOFTDIRTY },
 	};

@@ -35,6 +35,7 @@ enum vma_flag {
 	VMA_UFFD_MINOR		= 1 << 18,
 	VMA_SHADOW_STACK	= 1 << 19,
 	VMA_SOFTDIRTY		= 1 << 20,
+	VMA_UFFD_RWP		= 1 << 21,
 };
 
 /* What backs a VMA. */

@@ -213,7 +213,7 @@ enum outcome rules_outcome(const struct scenario *s, const struct pinscope_page 
 		       OUTCOME_REFUSED;
 	/* Whatever needs a fault fails: all but a present page that stays. */
 	if (asks(s, F(NOFAULT)) &&
-	    (outcome != OUTCOME_STAYS || is(s, KIND_NOT_PRESENT)))
+	    (outcome != OUTCOME_STAYS || is(s, KIND_NOT_PRESENT) || in(s, COND_UFFD_RWP)))
 		return OUTCOME_REFUSED;
 	return outcome;
 }
@@ -262,10 +262,11 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_EXCLUSIVE:
 		return rules_takes_pins(s) && is_private(s);
 	case PROP_NO_WRITE:
-		return !write && !is(s, KIND_NOT_PRESENT);
+		/* An entry that may be accessed again is as writable as it was. */
+		return !write && !is(s, KIND_NOT_PRESENT) && !in(s, COND_UFFD_RWP);
 	case PROP_TRACKING:
 		/* Neither hugetlb nor shared mappings have soft-dirty. */
-		return in(s, COND_UFFD_WP) ||
+		return in(s, COND_UFFD_WP | COND_UFFD_RWP) ||
 		       (is_private(s) && !is_hugetlb(s) &&
 			(!write || in(s, COND_SOFT_DIRTY_CLEARED)));
 	case PROP_NUMA_HINT:

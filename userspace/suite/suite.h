@@ -176,6 +176,7 @@ enum condition_trait {
 	COND_PINS		= 1 << 14,	/* somebody else has pinned the page */
 	COND_MOVES		= 1 << 15,	/* entering it migrates the page */
 	COND_ALONE		= 1 << 16,	/* for kinds and rules that no pair has */
+	COND_UFFD_RWP		= 1 << 17,	/* userfaultfd is told of the next access */
 };
 
 /**

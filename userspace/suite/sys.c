@@ -96,26 +96,44 @@ int sys_clear_soft_dirty(void)
 	return sys_write_file("/proc/self/clear_refs", "4");
 }
 
-int sys_uffd_wp(void *addr, size_t len, uint64_t features)
+/* @arg is of @ioctl_nr, which protects the range. */
+static int uffd_protects(const struct uffdio_range *range, uint64_t features, uint64_t mode,
+			 unsigned long ioctl_nr, void *arg)
 {
-	struct uffdio_range range = { .start = (uintptr_t)addr, .len = len };
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	struct uffdio_register reg = {
-		.range = range, .mode = UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_writeprotect wp = {
-		.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
+	struct uffdio_register reg = { .range = *range, .mode = mode };
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), ret;
 
 	if (fd < 0)
 		return -errno;
 	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &reg) &&
-	    !ioctl(fd, UFFDIO_WRITEPROTECT, &wp))
+	    !ioctl(fd, ioctl_nr, arg))
 		return fd;
 	ret = -errno;
 	close(fd);
 	return ret;
+}
+
+int sys_uffd_wp(void *addr, size_t len, uint64_t features)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { .start = (uintptr_t)addr, .len = len },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	return uffd_protects(&wp.range, features, UFFDIO_REGISTER_MODE_WP,
+			     UFFDIO_WRITEPROTECT, &wp);
+}
+
+int sys_uffd_rwp(void *addr, size_t len, uint64_t features)
+{
+	struct uffdio_rwprotect rwp = {
+		.range = { .start = (uintptr_t)addr, .len = len },
+		.mode = UFFDIO_RWPROTECT_MODE_RWP,
+	};
+
+	return uffd_protects(&rwp.range, features | UFFD_FEATURE_RWP, UFFDIO_REGISTER_MODE_RWP,
+			     UFFDIO_RWPROTECT, &rwp);
 }
 
 int sys_uffd_wp_resolve(int uffd, void *addr, size_t len)

@@ -38,6 +38,18 @@
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC	(1 << 15)
 #endif
+/* Since Linux 7.3. */
+#ifndef UFFDIO_RWPROTECT
+#define UFFD_FEATURE_RWP	(1ULL << 17)
+#define UFFD_FEATURE_RWP_ASYNC	(1ULL << 18)
+#define UFFDIO_REGISTER_MODE_RWP	(1ULL << 3)
+#define UFFDIO_RWPROTECT	_IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
+#define UFFDIO_RWPROTECT_MODE_RWP	(1ULL << 0)
+struct uffdio_rwprotect {
+	struct uffdio_range range;
+	uint64_t mode;
+};
+#endif
 /* Since Linux 6.8. */
 #ifndef UFFDIO_MOVE
 #define UFFD_FEATURE_MOVE	(1ULL << 16)
@@ -87,6 +99,9 @@ int sys_clear_soft_dirty(void);
  * for close(), or a negative errno.
  */
 int sys_uffd_wp(void *addr, size_t len, uint64_t features);
+
+/* Likewise, so that userfaultfd is told of reads as well (UFFDIO_RWPROTECT, Linux 7.3). */
+int sys_uffd_rwp(void *addr, size_t len, uint64_t features);
 
 /* Take the write protection of a range away, and wake who waits for it. */
 int sys_uffd_wp_resolve(int uffd, void *addr, size_t len);

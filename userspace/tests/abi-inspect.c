@@ -21,6 +21,7 @@
 #define WRITABLE	PINSCOPE_STATE_WRITABLE
 #define SOFT_DIRTY	PINSCOPE_STATE_SOFT_DIRTY
 #define UFFD_WP		PINSCOPE_STATE_UFFD_WP
+#define UFFD_RWP	PINSCOPE_STATE_UFFD_RWP
 #define ANON		PINSCOPE_STATE_ANON
 #define EXCLUSIVE	PINSCOPE_STATE_EXCLUSIVE
 #define HAS_FOLIO	PINSCOPE_STATE_HAS_FOLIO
@@ -485,7 +486,8 @@ static void agree(int fd, const char *addr)
 	size_t i;
 
 	same_bit(&rec, PRESENT, "pagemap", proc.pm, PM_PRESENT);
-	same_bit(&rec, UFFD_WP, "pagemap", proc.pm, PM_UFFD_WP);
+	/* One bit of the entry is both. */
+	same_bit(&rec, UFFD_WP | UFFD_RWP, "pagemap", proc.pm, PM_UFFD_WP);
 	if (!(proc.pm & PM_PRESENT))
 		return;
 	expect_eq(rec.pfn, proc.pm & PM_PFN, "pagemap 0x%llx",
@@ -562,6 +564,19 @@ static void agree_protected(int fd, const struct kind_memory *m)
 	need_ok(uffd < 0 ? uffd : 0, "userfaultfd-wp");
 	agree_all(fd, m, "userfaultfd-wp");
 	expect_state(fd, m->addr, UFFD_WP, WRITABLE);
+	close(uffd);
+	if (!sys_has_uffd_feature(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC))
+		return;
+	uffd = sys_uffd_rwp(m->addr, m->len, UFFD_FEATURE_RWP_ASYNC);
+	need_ok(uffd < 0 ? uffd : 0, "userfaultfd-rwp");
+	agree_all(fd, m, "userfaultfd-rwp");
+	expect_state(fd, m->addr, UFFD_RWP | PINSCOPE_STATE_PROTNONE,
+		     UFFD_WP | WRITABLE | PINSCOPE_STATE_NUMA_HINT);
+	/* What is swapped out waits for the access, too; hugetlb is not swapped. */
+	madvise(m->addr, m->len, MADV_PAGEOUT);
+	expect_state(fd, m->addr, UFFD_RWP, UFFD_WP);
+	(void)*(volatile char *)m->addr;
+	expect_state(fd, m->addr, PRESENT, UFFD_RWP, "accessed");
 	close(uffd);
 }
 

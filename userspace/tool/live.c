@@ -340,6 +340,7 @@ const struct state_word state_words[] = {
 	{ S(SPECIAL), 'n', "nopage" },
 	{ S(PROTNONE), 'N', "protnone" },
 	{ S(NUMA_HINT), 'h', "numa_hint" },
+	{ S(UFFD_RWP), 'U', "uffd_rwp" },
 	{ S(ANON), 'a', "anonymous" },
 	{ S(EXCLUSIVE), 'd', "anon_exclusive" },
 	{ S(KSM), 'x', "ksm" },
