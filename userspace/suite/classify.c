@@ -148,7 +148,9 @@ const char *kind_of_page(const struct vma *vma, const struct pinscope_page *page
 {
 	const char *kind = page ? kind_of_entry(page->state) : NULL;
 
-	if (kind)
+	if (kind && page->state & S(GUARD) && vma && vma->backing != VMA_IS_ANON)
+		name_file(vma, "-guard", buf);
+	else if (kind)
 		snprintf(buf, KIND_NAME_MAX, "%s", kind);
 	else if (!page)
 		snprintf(buf, KIND_NAME_MAX, "nothing");

@@ -59,6 +59,7 @@ bool has_device_private(const char *dir);
 const char *make_secretmem(struct fixture *f);
 const char *make_guard(struct fixture *f);
 bool has_guard(const char *dir);
+bool has_file_guard(const char *dir);
 const char *make_uffd_poison(struct fixture *f);
 bool has_uffd_poison(const char *dir);
 const char *make_pfnmap(struct fixture *f);

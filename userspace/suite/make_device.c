@@ -84,19 +84,36 @@ const char *make_secretmem(struct fixture *f)
 #endif
 }
 
-/* Of Linux 6.13. */
-bool has_guard(const char *dir)
+static bool takes_guard(int fd)
 {
 	size_t base = sys_page_size();
 	void *addr = mmap(NULL, base, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			  MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 	bool has;
 
-	(void)dir;
 	if (addr == MAP_FAILED)
 		return true;
 	has = !madvise(addr, base, MADV_GUARD_INSTALL) || errno != EINVAL;
 	munmap(addr, base);
+	return has;
+}
+
+/* Of Linux 6.13. */
+bool has_guard(const char *dir)
+{
+	(void)dir;
+	return takes_guard(-1);
+}
+
+/* Of Linux 6.15, whatever the file. */
+bool has_file_guard(const char *dir)
+{
+	int fd = memfd_create("pinscope", MFD_CLOEXEC);
+	bool has = fd < 0 || takes_guard(fd);
+
+	(void)dir;
+	if (fd >= 0)
+		close(fd);
 	return has;
 }
 
