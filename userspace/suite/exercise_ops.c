@@ -756,7 +756,7 @@ static int act_grow(struct ex_world *w, const struct ex_request *r, struct ex_an
 static void effect_grow(struct ex_world *w, const struct ex_step *s,
 			const struct ex_request *r, const struct ex_answer *a)
 {
-	const struct ex_page *before = page_before(w, s);
+	const struct ex_page *before = page_of(w, s, 0) - 1;
 	unsigned int i;
 
 	(void)r;
