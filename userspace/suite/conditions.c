@@ -249,12 +249,18 @@ static bool referenceable(const struct kind *kind, const struct request *request
 	       !(kind->traits & (KIND_SHARED | KIND_NOT_PRESENT)) && !kind->hugetlb_shift;
 }
 
-/* userfaultfd takes the VMA, and the entry can be marked without a fault. */
+/* userfaultfd takes the VMA, and the entry can be marked without a fault, also in swap. */
 static bool uffd_markable(const struct kind *kind, const struct request *request)
 {
 	return pinnable(kind, request) && kind->mapping &&
-	       !(kind->traits & (KIND_SHARED | KIND_NOT_PRESENT)) &&
-	       kind->mapping->backing != BACKING_DISK_FILE;
+	       (!(kind->traits & KIND_NOT_PRESENT) || kind->has & PINSCOPE_STATE_SWAP) &&
+	       !(kind->traits & KIND_SHARED) && kind->mapping->backing != BACKING_DISK_FILE;
+}
+
+/* Of entries that are not present nobody can be kept from. */
+static bool uffd_keeps_from(const struct kind *kind, const struct request *request)
+{
+	return uffd_markable(kind, request) && !(kind->traits & KIND_NOT_PRESENT);
 }
 
 /* Nobody handles events here, so that no request may write. */
@@ -356,7 +362,7 @@ const struct condition conditions[] = {
 		.name = "uffd-rwp-async",
 		.what =
 			"userfaultfd has made the page inaccessible with UFFD_FEATURE_RWP_ASYNC (Linux 7.3), to learn whether it is used: a pin is a use, also one for reading.",
-		.enter = enter_uffd_rwp_async, .applies = uffd_markable,
+		.enter = enter_uffd_rwp_async, .applies = uffd_keeps_from,
 		.exists = has_rwp_async, .traits = COND_UFFD_RWP,
 	}, {
 		.name = "soft-dirty-cleared",
