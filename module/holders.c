@@ -650,7 +650,10 @@ static void expect_more_pins(struct folio *folio)
  * unpin_user_pages() for clean pages, or the compiler has put a copy into it.
  */
 static const struct task_struct *trier;
-static bool seen_gup, seen_unpin, dirty_lock_nests;
+/* Written by the trier alone, while it is one. */
+static bool seen_gup, seen_unpin, seen_nested;
+/* What the last trier has seen of unpin_user_pages_dirty_lock(). */
+static bool dirty_lock_nests;
 
 /* A call of GUP that is watched: where its arguments are. */
 struct gup_probe {
@@ -873,7 +876,7 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 	c.nr = regs_get_kernel_argument(regs, 1);
 	switch (unpin->arguments) {
 	case DIRTY_PAGE_ARRAY:
-		if (dirty_lock_nests && !(regs_get_kernel_argument(regs, 2) & 0xff))
+		if (READ_ONCE(dirty_lock_nests) && !(regs_get_kernel_argument(regs, 2) & 0xff))
 			return;
 		fallthrough;
 	case PAGE_ARRAY:
@@ -883,7 +886,7 @@ static void enter_unpin(unsigned long ip, unsigned long parent_ip,
 			return;
 		if (in_task() && READ_ONCE(trier) == current) {
 			seen_unpin = true;
-			dirty_lock_nests = unpin->arguments == PAGE_ARRAY;
+			seen_nested = unpin->arguments == PAGE_ARRAY;
 		}
 		c.array = what;
 		c.by_folio = unpin->arguments == FOLIO_ARRAY;
@@ -1012,34 +1015,50 @@ static int add_unpin_functions(void)
 	return ret == -EBUSY ? -ENODEV : ret;
 }
 
-/* Are the handlers called? See trier. */
-static int try_probes(void)
+/* Is the handler of unpins called? See trier. */
+static int try_unpin(void)
+{
+	struct page *none;
+
+	seen_unpin = false;
+	seen_nested = false;
+	WRITE_ONCE(trier, current);
+	unpin_user_pages_dirty_lock(&none, 0, false);
+	WRITE_ONCE(trier, NULL);
+	WRITE_ONCE(dirty_lock_nests, seen_nested);
+	return seen_unpin ? 0 : -ENODEV;
+}
+
+/* Likewise, that of GUP? */
+static int try_gup(void)
 {
 	struct page *none;
 
 	seen_gup = false;
-	seen_unpin = false;
-	dirty_lock_nests = false;
 	WRITE_ONCE(trier, current);
 	mmap_read_lock(current->mm);
 	ps_pin_user_pages(0, 0, 0, &none);
 	mmap_read_unlock(current->mm);
-	unpin_user_pages_dirty_lock(&none, 0, false);
 	WRITE_ONCE(trier, NULL);
-	return seen_gup && seen_unpin ? 0 : -ENODEV;
+	return seen_gup ? 0 : -ENODEV;
 }
 
-/* Unpins first: a pin that is seen, and its unpin not, would stay. */
+/*
+ * Unpins first: a pin that is seen, and its unpin not, would stay. And before a pin is recorded
+ * it has to be known which calls nest, or an unpin would count twice.
+ */
 static int add_probes(void)
 {
 	size_t i;
 	int ret = add_unpin_functions();
 
+	if (!ret)
+		ret = try_unpin();
 	for (i = 0; !ret && i < ARRAY_SIZE(gup_probes); i++)
 		if (references || takes_pins(&gup_probes[i]))
 			ret = add_gup_probe(&gup_probes[i]);
 	if (!ret)
-		ret = try_probes();
+		ret = try_gup();
 	if (ret)
 		remove_probes();
 	return ret;

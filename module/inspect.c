@@ -264,7 +264,8 @@ static void set_like(struct record_buf *buf, const struct ps_entry *entry,
 		.mapcount = ps_folio_mapcount(folio),
 		.pincount = small->refcount / GUP_PIN_COUNTING_BIAS,
 		.map_shift = entry->shift,
-		.node = page_to_nid(page) + 1,
+		/* Others change flags in the same word; the bits of the node stay. */
+		.node = data_race(page_to_nid(page)) + 1,
 		.unknown = buf->unknown | unreadable_states(),
 	};
 	/* As folio_maybe_dma_pinned(): the count may have overflowed. */
@@ -421,7 +422,8 @@ static unsigned long record_other(struct record_buf *buf,
 		rec->refcount = folio_ref_count(folio);
 		rec->mapcount = ps_folio_mapcount(folio);
 		rec->pincount = ps_folio_pincount(folio);
-		rec->node = folio_nid(folio) + 1;
+		/* As in set_like(). */
+		rec->node = data_race(folio_nid(folio)) + 1;
 	}
 	buf->nr++;
 	return rec->pages;
