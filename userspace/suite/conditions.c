@@ -257,8 +257,8 @@ static bool uffd_markable(const struct kind *kind, const struct request *request
 	       !(kind->traits & KIND_SHARED) && kind->mapping->backing != BACKING_DISK_FILE;
 }
 
-/* Of entries that are not present nobody can be kept from. */
-static bool uffd_keeps_from(const struct kind *kind, const struct request *request)
+/* UFFDIO_RWPROTECT leaves entries alone that are not present. */
+static bool uffd_rwp_markable(const struct kind *kind, const struct request *request)
 {
 	return uffd_markable(kind, request) && !(kind->traits & KIND_NOT_PRESENT);
 }
@@ -362,7 +362,7 @@ const struct condition conditions[] = {
 		.name = "uffd-rwp-async",
 		.what =
 			"userfaultfd has made the page inaccessible with UFFD_FEATURE_RWP_ASYNC (Linux 7.3), to learn whether it is used: a pin is a use, also one for reading.",
-		.enter = enter_uffd_rwp_async, .applies = uffd_keeps_from,
+		.enter = enter_uffd_rwp_async, .applies = uffd_rwp_markable,
 		.exists = has_rwp_async, .traits = COND_UFFD_RWP,
 	}, {
 		.name = "soft-dirty-cleared",

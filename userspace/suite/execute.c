@@ -146,9 +146,9 @@ static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
 {
 	if (in(f, COND_UFFD_RWP)) {
 		verdict(f, PROP_TRACKING, before & S(UFFD_RWP),
-			"expected an entry that waits for an access");
+			"expected an entry that waits for an access, found another before the pin");
 		verdict(f, PROP_TRACKING, !(after & S(UFFD_RWP)),
-			"userfaultfd was not told of the pin");
+			"expected that userfaultfd is told of the pin, found that the entry still waits for an access");
 	}
 	/* Where a write would be reported, nobody handles that: here it only clears the bit. */
 	if (asks(f, F(WRITE))) {

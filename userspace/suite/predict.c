@@ -146,7 +146,8 @@ static struct glance look_at(const struct pin_facts *f, const struct pin_request
 	l.write_fault = l.present && l.write && !can_follow_write(&l);
 	l.unshare = l.present && has_page(&l) && must_unshare(&l, true);
 	l.numa_fault = is(&l, S(NUMA_HINT)) && (honors || l.write_fault || l.unshare);
-	l.rwp_fault = l.present && is(&l, S(UFFD_RWP)) && has(&l, VMA_READ | VMA_WRITE | VMA_EXEC);
+	/* Also of what has to be swapped in first. */
+	l.rwp_fault = is(&l, S(UFFD_RWP)) && has(&l, VMA_READ | VMA_WRITE | VMA_EXEC);
 	l.needs_fault = !l.present || l.write_fault || l.unshare || l.numa_fault || l.rwp_fault;
 	return l;
 }
@@ -736,7 +737,7 @@ static const struct row rows[] = {
 	  "Have the process touch the page before the pin; or register with UFFD_FEATURE_RWP_ASYNC."
 	} },
 	{ hits_uffd_rwp_unknown, { "do_uffd_rwp", NONE, NONE,
-	  FATE_WAITS | FATE_STAYS | REUSE_OR_COPY, 0, EFFECT_LOSES_UFFD_RWP,
+	  FATE_WAITS | FATE_STAYS | REUSE_OR_COPY | FATE_SWAPPED_IN, 0, NONE,
 	  "userfaultfd wants to know of each access to the page (UFFDIO_RWPROTECT). The userfaultfd belongs to another process, so that it cannot be seen whether UFFD_FEATURE_RWP_ASYNC makes the pin go on, or a handler must resolve it.",
 	  "Have the process touch the page before the pin."
 	} },
