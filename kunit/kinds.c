@@ -5,8 +5,11 @@
  * that decide the outcome. A new kind or condition is one row of the table; all
  * test cases with a matching set of parameters then test it.
  */
+#include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
+#include <linux/smp.h>
 #include <asm/unistd.h>
 
 #include "pk.h"
@@ -43,6 +46,31 @@ static void setup_anon_cow_shared(struct pk *p)
 static void setup_anon_previously_shared(struct pk *p)
 {
 	setup_anon_cow_shared(p);
+	pk_join(p);
+}
+
+static void run_elsewhere(struct pk *p)
+{
+	unsigned int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+
+	if (cpu < nr_cpu_ids)
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+}
+
+/*
+ * The page is new, and still in this CPU's LRU batch, which has a reference to it:
+ * reuse takes lru_add_drain(). MADV_DONTNEED drains the batch, so that the page does
+ * not fill it. The child drains one when it exits, that of another CPU.
+ */
+static void setup_anon_lru_batch(struct pk *p)
+{
+	pk_need_fork(p);
+	map_anon(p);
+	KUNIT_ASSERT_EQ(p->test, 0L,
+			pk_syscall(p, __NR_madvise, p->addr, p->size, MADV_DONTNEED,
+				   0, 0));
+	pk_store(p, BYTE);
+	pk_fork(p, run_elsewhere);
 	pk_join(p);
 }
 
@@ -336,6 +364,7 @@ static const struct pk_kind kinds[] = {
 	{ "anon.cow-shared", setup_anon_cow_shared, PK_EDITABLE, COW_SHARED },
 	{ "anon.previously-shared", setup_anon_previously_shared,
 	  PK_REUSABLE | PK_EDITABLE, COW_SHARED },
+	{ "anon.lru-batch", setup_anon_lru_batch, PK_REUSABLE, COW_SHARED },
 	{ "ksm", setup_ksm, PK_EDITABLE, KSM_PAGE },
 	{ "ksm-zeropage", setup_ksm_zeropage, PK_EDITABLE, ZEROPAGE },
 	{ "file-private[ramfs]", setup_file_private, PK_EDITABLE, PAGECACHE_RO },

@@ -141,7 +141,8 @@ def do_mutants(args: argparse.Namespace) -> int:
         chosen = [m for m in chosen if "end" in found.get(m[1].name, {}) and not
                   mutants.run(m[1], found[m[1].name], found.get("none", {})).is_killed]
     if args.sample:
-        chosen = mutants.sample([m for m in chosen if not m[1].reason], args.sample, args.seed)
+        able = [m for m in chosen if not (m[1].equivalent or m[1].unreached)]
+        chosen = mutants.sample(able, args.sample, args.seed)
     _print(f"{number} {mutant.name}" for number, mutant in chosen)
     return GOOD
 
