@@ -150,6 +150,11 @@ static void check_tracking(struct fixture *f, uint64_t before, uint64_t after)
 		verdict(f, PROP_TRACKING, !(after & S(UFFD_RWP)),
 			"expected that userfaultfd is told of the pin, found that the entry still waits for an access");
 	}
+	/* Fork and migration make entries anew. */
+	if (!in(f, COND_UFFD_WP))
+		verdict(f, PROP_TRACKING, !((before | after) & S(UFFD_WP)),
+			"expected no userfaultfd-wp, found it %s",
+			before & S(UFFD_WP) ? "before the pin" : "after the pin");
 	/* Where a write would be reported, nobody handles that: here it only clears the bit. */
 	if (asks(f, F(WRITE))) {
 		verdict(f, PROP_TRACKING, after & S(SOFT_DIRTY) || !in(f, COND_SOFT_DIRTY_CLEARED),

@@ -43,7 +43,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_TRACKING] = {
 		"tracking",
-		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit; one for writing sets the soft-dirty bit, and clears userfaultfd-wp where that is asynchronous, also by FOLL_FORCE (commit 5535be309971): no tracker of writes is misled.",
+		"A pin for reading keeps the userfaultfd-wp bit, and neither sets nor clears the soft-dirty bit; one for writing sets the soft-dirty bit, and clears userfaultfd-wp where that is asynchronous, also by FOLL_FORCE (commit 5535be309971); where userfaultfd protects nothing, no entry has its bit: no tracker of writes is misled.",
 	},
 	[PROP_NUMA_HINT] = {
 		"numa-hint",
