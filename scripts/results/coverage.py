@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 from dataclasses import dataclass
 from itertools import groupby
@@ -36,7 +37,10 @@ def extract(lines: Iterable[str]) -> Tuple[Dict[str, bytes], List[str]]:
             to = rest if name == "end" else files.setdefault(name, [])
         elif to is not None:
             to.append(line)
-    return {name: base64.b64decode("".join(text)) for name, text in files.items()}, rest
+    try:
+        return {name: base64.b64decode("".join(text)) for name, text in files.items()}, rest
+    except binascii.Error as error:
+        raise BadCoverage(f"expected counts in base64, found {files}") from error
 
 
 def _documents(text: str) -> Iterator[dict]:
