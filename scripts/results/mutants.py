@@ -585,18 +585,20 @@ def noticed(mutants: Iterable[Mutant], found: Dict[str, Results],
     known = {line.split()[0]: line.rstrip("\n") for line in before
              if line.strip() and not line.startswith("#")}
     none = found.get("none", {})
-    for mutant in mutants:
-        new = found.get(mutant.name, {})
+    # Those that are made of conditions follow, for the list does not name them.
+    names = dict.fromkeys([*(mutant.name for mutant in mutants), *known, *found])
+    for name in names:
+        new = found.get(name, {})
         for where in _REPEATED:
             cases = [case for case in new.get(where, []) if case not in none.get(where, []) and
                      not re.search(r"exit status|hangs", case)]
             if cases:
                 what = kunit_case(cases[-1]) if where == "kunit" else cases[-1].split(" # ")[0]
                 program = "exercise" if where == "seed" else where
-                known[mutant.name] = f"{mutant.name} {program} {what}"
+                known[name] = f"{name} {program} {what}"
                 break
-        if mutant.name in known:
-            yield known[mutant.name]
+        if name in known:
+            yield known[name]
 
 
 def table(runs: Iterable[Run]) -> List[str]:
