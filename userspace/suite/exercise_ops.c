@@ -1706,7 +1706,7 @@ const struct ex_operation ex_operations[] = {
 	{ "split", "debugfs' split_huge_pages splits THPs.",
 	  6, RANGE | EX_RACES, NULL, may_split, act_split, NULL },
 	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
-	  8, RANGE | EX_RACES, node_args, is_ordinary, act_move_node, NULL },
+	  8, RANGE | EX_RACES, node_args, is_mapped, act_move_node, NULL },
 	{ "compact", "Compaction of all memory.",
 	  1, EX_RACES, NULL, NULL, act_compact, NULL },
 	{ "drop-caches", "The page cache forgets what is clean and not mapped.",
