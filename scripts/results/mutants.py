@@ -585,8 +585,9 @@ def noticed(mutants: Iterable[Mutant], found: Dict[str, Results],
     known = {line.split()[0]: line.rstrip("\n") for line in before
              if line.strip() and not line.startswith("#")}
     none = found.get("none", {})
-    # Those that are made of conditions follow, for the list does not name them.
-    names = dict.fromkeys([*(mutant.name for mutant in mutants), *known, *found])
+    # Those that are made of conditions follow: the list does not name them.
+    made = [name for name in (*known, *found) if ":" in name]
+    names = dict.fromkeys([*(mutant.name for mutant in mutants), *made])
     for name in names:
         new = found.get(name, {})
         for where in _REPEATED:
