@@ -40,7 +40,8 @@ def extract(lines: Iterable[str]) -> Tuple[Dict[str, bytes], List[str]]:
     try:
         return {name: base64.b64decode("".join(text)) for name, text in files.items()}, rest
     except binascii.Error as error:
-        raise BadCoverage(f"expected counts in base64, found {files}") from error
+        raise BadCoverage(f"expected counts of {', '.join(files)} in base64, found other "
+                          "text: the log says why") from error
 
 
 def _documents(text: str) -> Iterator[dict]:

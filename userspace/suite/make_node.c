@@ -81,6 +81,7 @@ static const char *move_to(struct fixture *f, unsigned long nodes)
 {
 	int node, tries, status = -ENODEV;
 
+	f->kernel_fault = false;
 	for (node = 0; nodes; node++, nodes >>= 1) {
 		for (tries = 3; nodes & 1 && tries; tries--) {
 			status = move_once(f->addr, node);
