@@ -55,13 +55,35 @@ const char *fixture_make(struct fixture *f)
 	return fixture_fails(f, "expected page state %.80s, found %s", must, has);
 }
 
+/*
+ * madvise-pageout-clears-dax-pmd leaves an entry in TLBs that outlives even the mapping: what
+ * is mapped there next would be reached by it. When the entries that are unmapped lie this
+ * far apart, mm flushes all.
+ */
+static void flush_tlbs(void)
+{
+	size_t len = 1 << 20;
+	volatile char *addr = mmap(NULL, len, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (addr == MAP_FAILED)
+		return;
+	addr[0] = 1;
+	addr[len - 1] = 1;
+	munmap((void *)addr, len);
+}
+
 void fixture_end(struct fixture *f)
 {
+	const unsigned int dax_pmd = KIND_DAX | KIND_PMD;
+
 	fixture_join(f);
 	if (f->other)
 		pinscope_unpin(f->fd, f->other);
 	if (f->uffd >= 0)
 		close(f->uffd);
+	if ((f->scenario.kind->traits & dax_pmd) == dax_pmd)
+		flush_tlbs();
 	if (f->extra)
 		munmap(f->extra, f->extra_len);
 	memory_close(&f->m);
