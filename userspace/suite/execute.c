@@ -13,6 +13,7 @@
 
 #include "events.h"
 #include "fixture.h"
+#include "make.h"
 #include "predict.h"
 #include "rules.h"
 #include "seen.h"
@@ -760,6 +761,22 @@ static void check_released(struct fixture *f)
 		ret ? pinscope_errno(ret) : "success", page.pincount);
 }
 
+static void check_migrates(struct fixture *f)
+{
+	char byte = process_sees(f);
+	const char *why;
+
+	if (!applies(f, PROP_MIGRATES))
+		return;
+	why = node_move(f);
+	if (why) {
+		set_verdict(f, PROP_MIGRATES, f->kernel_fault ? VERDICT_FAIL : VERDICT_SKIP, why);
+		return;
+	}
+	verdict(f, PROP_MIGRATES, process_sees(f) == byte,
+		"the process had 0x%x before the move, and sees 0x%x", byte, process_sees(f));
+}
+
 /*
  * The page is clean when the pinner pins it. Reclaim then drops it, with or without swap, unless
  * the release, or the pin, has made it dirty.
@@ -888,6 +905,7 @@ static void pin_and_compare(struct fixture *f)
 	check_rss(f);
 	check_events(f);
 	check_released(f);
+	check_migrates(f);
 	check_written_back(f);
 	check_release_dirty(f);
 	check_many_pages(f);

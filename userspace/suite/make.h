@@ -39,6 +39,11 @@ bool has_numa_hints(const char *dir);
  * page's, and the process reads.
  */
 const char *node_scan(struct fixture *f);
+/*
+ * Moves the page under test to another node. If @f->kernel_fault is set, it is busy though
+ * nobody is to have it.
+ */
+const char *node_move(struct fixture *f);
 const char *enter_movable(struct fixture *f);
 bool has_movable_node(void);
 const char *enter_cma(struct fixture *f);

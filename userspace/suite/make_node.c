@@ -94,6 +94,19 @@ static const char *move_to(struct fixture *f, unsigned long nodes)
 			     pinscope_errno(status));
 }
 
+const char *node_move(struct fixture *f)
+{
+	unsigned long nodes = normal_nodes();
+	void *addr = f->addr;
+	int here = 0;
+
+	f->kernel_fault = false;
+	if (!(nodes & (nodes - 1)))
+		return fixture_fails(f, "one NUMA node: boot with numa=fake=2");
+	syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &here, 0);
+	return move_to(f, here < 0 ? nodes : nodes & ~(1UL << here));
+}
+
 bool has_movable_node(void)
 {
 	return movable_nodes();

@@ -169,6 +169,10 @@ const struct property_row properties[PROPS] = {
 		"counts",
 		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",
 	},
+	[PROP_MIGRATES] = {
+		"migrates",
+		"After the release, move_pages() moves the page to another NUMA node, with its content: no pin or reference is left that migration would wait for.",
+	},
 	[PROP_WRITTEN_BACK] = {
 		"written-back",
 		"What the pinner has written to a page of a file that was clean, and has released as dirty, is in the file once the page is written back and is no longer in the page cache. Of anonymous memory that MADV_FREE has given up, reclaim does not drop what was written and released so.",

@@ -368,6 +368,11 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_RSS:
 		/* mm does not count DAX, but procfs of some kernels does. */
 		return !is(s, KIND_DAX);
+	case PROP_MIGRATES:
+		/* One request. Mm moves neither what is storage nor what belongs to a driver. */
+		return rules_is_lasting(s) && write && in(s, COND_FRESH) &&
+		       pinner == &by_module && s->request->call == PINSCOPE_CALL_PIN_FAST &&
+		       !is(s, KIND_DAX | KIND_DRIVER | KIND_GIGANTIC);
 	case PROP_WRITTEN_BACK:
 		/* It goes to the disk and back: one request. */
 		return is_held(s) && write && in(s, COND_FRESH) &&
