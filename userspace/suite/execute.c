@@ -763,11 +763,12 @@ static void check_released(struct fixture *f)
 
 static void check_migrates(struct fixture *f)
 {
-	char byte = process_sees(f);
 	const char *why;
+	char byte;
 
 	if (!applies(f, PROP_MIGRATES))
 		return;
+	byte = process_sees(f);
 	why = node_move(f);
 	if (why) {
 		set_verdict(f, PROP_MIGRATES, f->kernel_fault ? VERDICT_FAIL : VERDICT_SKIP, why);
