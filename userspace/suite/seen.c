@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static struct {
 	pid_t pid;			/* 0: not tried yet */
 	char why[REASON_MAX];		/* "" when it can watch */
 	char dir[80];			/* the instance */
+	FILE *pipe;			/* its trace_pipe: what is read is gone */
 	uint32_t bits[64];		/* of the kernel, by number of the ABI's bit */
 } self;
 
@@ -108,11 +110,16 @@ static int define(const char *root, const struct watched *w)
 
 static int open_instance(const char *root)
 {
-	char text[20];
-	int ret;
+	char path[128], text[20];
+	int fd, ret;
 
 	snprintf(self.dir, sizeof(self.dir), "%s/instances/" GROUP "-%d", root, self.pid);
 	if (mkdir(self.dir, 0700) && errno != EEXIST)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/trace_pipe", self.dir);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	self.pipe = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!self.pipe)
 		return -errno;
 	snprintf(text, sizeof(text), "%d", self.pid);
 	ret = put(self.dir, "tracing_on", 0, "0");
@@ -128,9 +135,20 @@ static int open_instance(const char *root)
 	return ret;
 }
 
+/* Returns a line, or NULL when there is no more. */
+static const char *next_line(char *line, int size)
+{
+	clearerr(self.pipe);
+	return fgets(line, size, self.pipe);
+}
+
+/* To empty "trace" instead waits for an RCU grace period each time. */
 static void start(void)
 {
-	put(self.dir, "trace", O_TRUNC, "");
+	char line[LINE_MAX];
+
+	while (next_line(line, sizeof(line)))
+		;
 	put(self.dir, "tracing_on", 0, "1");
 }
 
@@ -147,7 +165,7 @@ static bool parse(const char *line, unsigned int *call, uint64_t *at, uint64_t *
 	char event[48];
 	unsigned int i;
 
-	if (*line == '#' || !values || !pages)
+	if (!values || !pages)
 		return false;
 	for (i = 0; i < PINSCOPE_CALLS; i++) {
 		snprintf(event, sizeof(event), ": %s: (", watched[i].symbol);
@@ -165,20 +183,15 @@ static bool parse(const char *line, unsigned int *call, uint64_t *at, uint64_t *
 /* The first call for a page, among others or not. Offsets of a file stand for any page. */
 static bool stop(const char *page, unsigned int *call, uint32_t *flags)
 {
-	char path[128], line[300];
+	char line[LINE_MAX];
 	bool found = false;
 	uint64_t at, nr;
-	FILE *trace;
 
 	put(self.dir, "tracing_on", 0, "0");
-	snprintf(path, sizeof(path), "%s/trace", self.dir);
-	trace = fopen(path, "re");
-	while (trace && !found && fgets(line, sizeof(line), trace))
+	while (!found && next_line(line, sizeof(line)))
 		found = parse(line, call, &at, &nr, flags) &&
 			(*call == PINSCOPE_CALL_PIN_MEMFD ||
 			 (uintptr_t)page - (at & -sys_page_size()) < nr * sys_page_size());
-	if (trace)
-		fclose(trace);
 	return found;
 }
 
@@ -261,7 +274,7 @@ static void prepare(int fd)
 			 root, pinscope_errno(ret));
 	else if (!learn_bits(fd, &info))
 		snprintf(self.why, sizeof(self.why),
-			 "kprobes on GUP do not see what the module passes: see %s/trace",
+			 "kprobes on GUP do not see what the module passes: see %s",
 			 self.dir);
 }
 
@@ -270,6 +283,8 @@ void seen_want(bool on, int fd)
 	wanted = on;
 	if (!on || self.pid == getpid())
 		return;
+	if (self.pipe)
+		fclose(self.pipe);	/* a parent's */
 	memset(&self, 0, sizeof(self));
 	self.pid = getpid();
 	prepare(fd);

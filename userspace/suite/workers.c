@@ -37,15 +37,14 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 /* What a worker is doing, for the parent. */
 struct post {
 	atomic_size_t scenario;	/* 1 + index of what it runs, or 0 */
-	atomic_long began;	/* sys_now_ms(); 0 while it waits for a lock */
+	atomic_long began;	/* sys_now_ms(), or 0 */
 	atomic_int child;	/* the process of its own that the scenario runs in, or 0 */
 };
 
 /* Shared with the workers. */
 struct board {
-	atomic_size_t next;	/* first scenario that nobody has begun */
-	atomic_bool lost;	/* a process that cannot be killed may have a lock */
-	atomic_bool machine_lost;	/* likewise, LOCK_MACHINE */
+	atomic_size_t next;	/* all before it are taken; at the number of all the run ends */
+	atomic_bool lost;	/* a process that cannot be killed may use what has a lock */
 	struct post posts[MAX_JOBS];
 };
 
@@ -130,55 +129,17 @@ enum lock {
 	LOCK_ONCE,	/* what kinds and events use, such as ksmd */
 	LOCK_POOL,	/* hugetlb: the one that takes all of it excludes the others */
 	LOCK_PINNER,	/* what a pinner uses */
-	LOCK_TURN,	/* to take the next: a scenario that waits for that keeps others off */
 	LOCK_MACHINE,	/* a scenario that must be alone excludes all others */
 };
 
 /* A lock ends with its process. */
-static void set_lock(struct suite_run *run, enum lock lock, short type)
-{
-	struct flock byte = { .l_type = type, .l_start = lock, .l_len = 1 };
-
-	fcntl(run->lock_fd, F_SETLKW, &byte);
-}
-
-/*
- * Not for ever: a process that cannot be killed, or a child of one, may have it. Once somebody
- * has waited for so long in vain, no other waits.
- */
-static bool lock_machine(struct suite_run *run, struct board *board, bool alone)
+static bool lock(struct suite_run *run, enum lock lock, bool exclusive)
 {
 	struct flock byte = {
-		.l_type = alone ? F_WRLCK : F_RDLCK, .l_start = LOCK_MACHINE, .l_len = 1,
+		.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_start = lock, .l_len = 1,
 	};
-	long end = sys_now_ms() + run->timeout * 1000L + KILLED_MS;
 
-	while (fcntl(run->lock_fd, F_SETLK, &byte)) {
-		if (atomic_load(&board->machine_lost) || sys_now_ms() > end) {
-			atomic_store(&board->machine_lost, true);
-			return false;
-		}
-		sys_sleep_ms(1);
-	}
-	return true;
-}
-
-/* Always in the order of enum lock, so that no two processes wait for each other. */
-static bool take_locks(struct suite_run *run, struct board *board, const struct scenario *s)
-{
-	bool taken;
-
-	if (is_one_at_a_time(s))
-		set_lock(run, LOCK_ONCE, F_WRLCK);
-	if (s->kind->hugetlb_shift)
-		set_lock(run, LOCK_POOL,
-			 s->condition->traits & COND_POOL_EMPTY ? F_WRLCK : F_RDLCK);
-	if (s->request->pinner->traits & PINNER_ONE_AT_A_TIME)
-		set_lock(run, LOCK_PINNER, F_WRLCK);
-	set_lock(run, LOCK_TURN, F_WRLCK);
-	taken = lock_machine(run, board, is_alone(s));
-	set_lock(run, LOCK_TURN, F_UNLCK);
-	return taken;
+	return !fcntl(run->lock_fd, F_SETLK, &byte);
 }
 
 static void drop_locks(struct suite_run *run)
@@ -188,44 +149,85 @@ static void drop_locks(struct suite_run *run)
 	fcntl(run->lock_fd, F_SETLK, &all);
 }
 
-/* Does it wait, without an end, for what a process may have that cannot be killed? */
-static bool needs_lock(const struct scenario *s)
+static bool take_locks(struct suite_run *run, const struct scenario *s)
 {
-	return is_one_at_a_time(s) || s->kind->hugetlb_shift ||
-	       s->request->pinner->traits & PINNER_ONE_AT_A_TIME;
+	if ((!is_one_at_a_time(s) || lock(run, LOCK_ONCE, true)) &&
+	    (!s->kind->hugetlb_shift ||
+	     lock(run, LOCK_POOL, s->condition->traits & COND_POOL_EMPTY)) &&
+	    (!(s->request->pinner->traits & PINNER_ONE_AT_A_TIME) ||
+	     lock(run, LOCK_PINNER, true)) &&
+	    lock(run, LOCK_MACHINE, is_alone(s)))
+		return true;
+	drop_locks(run);
+	return false;
 }
 
-static void run_one(struct suite_run *run, struct board *board,
-		    struct scenario_result *result, struct post *post)
+/* Is there one, from @next on, that nobody has taken? One that must be alone? */
+static bool is_left(const struct suite_run *run, size_t next, bool alone)
 {
-	int fd;
+	for (; next < run->nr; next++)
+		if (!atomic_load(&run->results[next].taken) &&
+		    (!alone || is_alone(&run->results[next].scenario)))
+			return true;
+	return false;
+}
 
-	if (is_spared(result)) {
-		spare(result);
-		return;
+/* The first whose locks are free. Once one is lost, it may never be: *@locked tells. */
+static size_t take_from(struct suite_run *run, struct board *board, size_t next, bool *locked)
+{
+	bool alone = is_left(run, next, true);
+	struct scenario_result *result;
+
+	for (; next < run->nr; next++) {
+		result = &run->results[next];
+		if (atomic_load(&result->taken) || is_alone(&result->scenario) != alone)
+			continue;
+		*locked = take_locks(run, &result->scenario);
+		if (!*locked && !atomic_load(&board->lost))
+			continue;
+		if (!atomic_exchange(&result->taken, true))
+			break;
+		drop_locks(run);
 	}
-	if (atomic_load(&board->lost) && needs_lock(&result->scenario)) {
-		fail_all(result, lost_lock);
-		return;
+	return next;
+}
+
+/*
+ * Takes a scenario, and its locks. Those that must be alone come first, when nobody has to
+ * wait until others have ended. Returns run->nr if none is left.
+ */
+static size_t take(struct suite_run *run, struct board *board, bool *locked)
+{
+	size_t next, i;
+
+	for (;;) {
+		next = atomic_load(&board->next);
+		while (next < run->nr && atomic_load(&run->results[next].taken))
+			if (atomic_compare_exchange_strong(&board->next, &next, next + 1))
+				next++;
+		if (!is_left(run, next, false))
+			return run->nr;
+		i = take_from(run, board, next, locked);
+		if (i < run->nr)
+			return i;
+		sys_sleep_ms(1);
 	}
-	fd = pinscope_open();
+}
+
+static void run_one(struct scenario_result *result, struct post *post)
+{
+	int fd = pinscope_open();
+
 	if (fd < 0) {
 		result->record.verdicts[PROP_SETUP] = VERDICT_SKIP;
 		snprintf(result->record.reasons[PROP_SETUP], REASON_MAX, "open of ctl: %s",
 			 pinscope_errno(fd));
 		return;
 	}
-	if (!take_locks(run, board, &result->scenario)) {
-		fail_all(result, lost_lock);
-		goto out;
-	}
-	/* The time that it waited does not count. */
 	atomic_store(&post->began, sys_now_ms());
 	seen_want(result->wanted[PROP_AS_DECLARED] &&
 		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
 	scenario_run(&result->scenario, fd, &result->record);
-out:
-	drop_locks(run);
 	close(fd);
 }
 
@@ -242,8 +244,7 @@ static bool needs_new_process(const struct scenario *s)
 }
 
 /* Whatever ends the child ends the worker in the same way, and the other way round. */
-static void run_in_new_process(struct suite_run *run, struct board *board,
-			       struct scenario_result *result, struct post *post)
+static void run_in_new_process(struct scenario_result *result, struct post *post)
 {
 	pid_t worker = getpid(), pid = fork();
 	int status = 0;
@@ -253,7 +254,7 @@ static void run_in_new_process(struct suite_run *run, struct board *board,
 		if (getppid() != worker)
 			_exit(0);
 		atomic_store(&post->child, getpid());
-		run_one(run, board, result, post);
+		run_one(result, post);
 		_exit(0);
 	}
 	if (pid < 0) {
@@ -273,6 +274,8 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	struct suite_run *run = pool->run;
 	struct board *board = pool->board;
 	struct post *post = &board->posts[nr];
+	struct scenario_result *result;
+	bool locked;
 	size_t i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -282,14 +285,20 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	/* A page in another processor's LRU batch has a reference more: not reused. */
 	sys_stay_on_cpu(nr);
 	node_bind();
-	while ((i = atomic_fetch_add(&board->next, 1)) < run->nr) {
+	while ((i = take(run, board, &locked)) < run->nr) {
+		result = &run->results[i];
 		atomic_store(&post->began, 0);
 		atomic_store(&post->scenario, i + 1);
-		if (needs_new_process(&run->results[i].scenario))
-			run_in_new_process(run, board, &run->results[i], post);
+		if (is_spared(result))
+			spare(result);
+		else if (!locked)
+			fail_all(result, lost_lock);
+		else if (needs_new_process(&result->scenario))
+			run_in_new_process(result, post);
 		else
-			run_one(run, board, &run->results[i], post);
-		atomic_store(&run->results[i].done, true);
+			run_one(result, post);
+		drop_locks(run);
+		atomic_store(&result->done, true);
 		atomic_store(&post->scenario, 0);
 	}
 	_exit(0);
@@ -319,22 +328,16 @@ static void describe_hang(pid_t pid, const char *found, char *reason)
 }
 
 /*
- * Does a scenario take too long, or wait in vain for a lock? Returns what to say of it, or NULL.
- * Each is read once: the worker may begin another scenario meanwhile.
+ * Does a scenario take too long? Each is read once: the worker may begin another one
+ * meanwhile.
  */
-static const char *takes_too_long(const struct suite_run *run, const struct board *board,
-				  struct post *post)
+static bool takes_too_long(const struct suite_run *run, struct post *post)
 {
 	size_t i = atomic_load(&post->scenario);
-	long began = atomic_load(&post->began), limit;
+	long began = atomic_load(&post->began);
 
-	if (!i)
-		return NULL;
-	if (!began)
-		return atomic_load(&board->lost) && needs_lock(&run->results[i - 1].scenario) ?
-		       lost_lock : NULL;
-	limit = run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L;
-	return sys_now_ms() - began > limit ? "found none in time" : NULL;
+	return i && began && sys_now_ms() - began >
+	       (run->results[i - 1].hang ? HANG_MS : run->timeout * 1000L);
 }
 
 static int start_worker(struct pool *pool, unsigned int nr)
@@ -374,19 +377,15 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 {
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
-	const char *found = w->killed ? NULL : takes_too_long(pool->run, pool->board, post);
 	pid_t runs = atomic_load(&post->child);
 	bool ended;
 	size_t i;
 
 	if (!runs)
 		runs = w->pid;
-	if (found) {
+	if (!w->killed && takes_too_long(pool->run, post)) {
 		w->timed_out = true;
-		if (found == lost_lock)
-			snprintf(w->reason, REASON_MAX, "%s", lost_lock);
-		else
-			describe_hang(runs, found, w->reason);
+		describe_hang(runs, "found none in time", w->reason);
 	}
 	if (!w->killed && (stopped || w->timed_out)) {
 		w->killed = sys_now_ms();
@@ -528,6 +527,7 @@ int suite_run(struct suite_run *run)
 		sigaction(signals[i], &stops, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	for (i = 0; i < run->nr; i++) {
+		run->results[i].taken = false;
 		run->results[i].done = false;
 		run->results[i].record = (struct outcome_record) {};
 	}
