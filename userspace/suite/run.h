@@ -24,7 +24,6 @@ struct scenario_result {
 	struct scenario scenario;
 	struct erratum *hang;	/* known to hang here; or NULL */
 	bool wanted[PROPS];
-	atomic_bool taken;	/* by a worker */
 	atomic_bool done;
 	struct outcome_record record;
 };

@@ -46,6 +46,7 @@ struct board {
 	atomic_size_t next;	/* all before it are taken; at the number of all the run ends */
 	atomic_bool lost;	/* a process that cannot be killed may use what has a lock */
 	struct post posts[MAX_JOBS];
+	atomic_bool taken[];	/* by a worker */
 };
 
 /* The parent's view of a worker. */
@@ -162,30 +163,33 @@ static bool take_locks(struct suite_run *run, const struct scenario *s)
 	return false;
 }
 
-/* Is there one, from @next on, that nobody has taken? One that must be alone? */
-static bool is_left(const struct suite_run *run, size_t next, bool alone)
+/* Has somebody yet to take one that must be alone, at @next or later? */
+static bool is_alone_left(const struct suite_run *run, struct board *board, size_t next)
 {
-	for (; next < run->nr; next++)
-		if (!atomic_load(&run->results[next].taken) &&
-		    (!alone || is_alone(&run->results[next].scenario)))
+	static bool none;
+
+	for (; next < run->nr && !none; next++)
+		if (!atomic_load(&board->taken[next]) &&
+		    is_alone(&run->results[next].scenario))
 			return true;
+	none = true;
 	return false;
 }
 
 /* The first whose locks are free. Once one is lost, it may never be: *@locked tells. */
 static size_t take_from(struct suite_run *run, struct board *board, size_t next, bool *locked)
 {
-	bool alone = is_left(run, next, true);
-	struct scenario_result *result;
+	bool alone = is_alone_left(run, board, next);
+	const struct scenario *s;
 
 	for (; next < run->nr; next++) {
-		result = &run->results[next];
-		if (atomic_load(&result->taken) || is_alone(&result->scenario) != alone)
+		s = &run->results[next].scenario;
+		if (atomic_load(&board->taken[next]) || (alone && !is_alone(s)))
 			continue;
-		*locked = take_locks(run, &result->scenario);
+		*locked = take_locks(run, s);
 		if (!*locked && !atomic_load(&board->lost))
 			continue;
-		if (!atomic_exchange(&result->taken, true))
+		if (!atomic_exchange(&board->taken[next], true))
 			break;
 		drop_locks(run);
 	}
@@ -202,19 +206,17 @@ static size_t take(struct suite_run *run, struct board *board, bool *locked)
 
 	for (;;) {
 		next = atomic_load(&board->next);
-		while (next < run->nr && atomic_load(&run->results[next].taken))
+		while (next < run->nr && atomic_load(&board->taken[next]))
 			if (atomic_compare_exchange_strong(&board->next, &next, next + 1))
 				next++;
-		if (!is_left(run, next, false))
-			return run->nr;
-		i = take_from(run, board, next, locked);
-		if (i < run->nr)
+		i = next == run->nr ? next : take_from(run, board, next, locked);
+		if (i < run->nr || next == run->nr)
 			return i;
 		sys_sleep_ms(1);
 	}
 }
 
-static void run_one(struct scenario_result *result, struct post *post)
+static void run_one(struct suite_run *run, struct scenario_result *result, struct post *post)
 {
 	int fd = pinscope_open();
 
@@ -224,6 +226,8 @@ static void run_one(struct scenario_result *result, struct post *post)
 			 pinscope_errno(fd));
 		return;
 	}
+	/* The property rss looks at all that is mapped: other results would be most of it. */
+	madvise(run->results, run->nr * sizeof(*run->results), MADV_DONTNEED);
 	atomic_store(&post->began, sys_now_ms());
 	seen_want(result->wanted[PROP_AS_DECLARED] &&
 		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
@@ -244,7 +248,8 @@ static bool needs_new_process(const struct scenario *s)
 }
 
 /* Whatever ends the child ends the worker in the same way, and the other way round. */
-static void run_in_new_process(struct scenario_result *result, struct post *post)
+static void run_in_new_process(struct suite_run *run, struct scenario_result *result,
+			       struct post *post)
 {
 	pid_t worker = getpid(), pid = fork();
 	int status = 0;
@@ -254,7 +259,7 @@ static void run_in_new_process(struct scenario_result *result, struct post *post
 		if (getppid() != worker)
 			_exit(0);
 		atomic_store(&post->child, getpid());
-		run_one(result, post);
+		run_one(run, result, post);
 		_exit(0);
 	}
 	if (pid < 0) {
@@ -294,9 +299,9 @@ static void worker_main(struct pool *pool, unsigned int nr)
 		else if (!locked)
 			fail_all(result, lost_lock);
 		else if (needs_new_process(&result->scenario))
-			run_in_new_process(result, post);
+			run_in_new_process(run, result, post);
 		else
-			run_one(result, post);
+			run_one(run, result, post);
 		drop_locks(run);
 		atomic_store(&result->done, true);
 		atomic_store(&post->scenario, 0);
@@ -508,13 +513,14 @@ int suite_run(struct suite_run *run)
 {
 	const struct sigaction stops = { .sa_handler = stop };
 	struct pool pool = { .run = run };
+	size_t board_size = sizeof(*pool.board) + run->nr * sizeof(pool.board->taken[0]);
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t i;
 	int ret;
 
 	if (!run->jobs)
 		run->jobs = cpus < 1 ? 1 : cpus < MAX_JOBS ? cpus : MAX_JOBS;
-	pool.board = mmap(NULL, sizeof(*pool.board), PROT_READ | PROT_WRITE,
+	pool.board = mmap(NULL, board_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pool.board == MAP_FAILED)
 		return -errno;
@@ -527,7 +533,6 @@ int suite_run(struct suite_run *run)
 		sigaction(signals[i], &stops, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	for (i = 0; i < run->nr; i++) {
-		run->results[i].taken = false;
 		run->results[i].done = false;
 		run->results[i].record = (struct outcome_record) {};
 	}
@@ -541,6 +546,6 @@ int suite_run(struct suite_run *run)
 	seen_clear();
 	close(run->lock_fd);
 unmap:
-	munmap(pool.board, sizeof(*pool.board));
+	munmap(pool.board, board_size);
 	return ret;
 }
