@@ -321,7 +321,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 			return false;
 		/* Some kernels try to split a THP, or what is collapsed to one, for ever. */
 		return !is(s, KIND_PMD | KIND_LARGE_FOLIO | KIND_BASE_PAGES) ||
-		       (in(s, COND_FRESH) && pinner == &by_module && !is(s, KIND_VARIANT) &&
+		       (in(s, COND_FRESH) && pinner == &by_module && !write &&
+			!is(s, KIND_VARIANT) &&
 			s->request->call == PINSCOPE_CALL_PIN_FAST);
 	case PROP_WRITEBACK_AFTER:
 		return is_held(s) && is(s, KIND_WRITE_NOTIFY);
