@@ -30,7 +30,8 @@ int main(int argc, char **argv)
 		*addr = 'A';
 		need(!madvise((void *)addr, THP, MADV_PAGEOUT), "MADV_PAGEOUT");
 		if (pagemap((void *)addr) & PM_PRESENT)
-			conclude(NO_BUG, "after MADV_PAGEOUT the page table has an entry for the memory");
+			conclude(NO_BUG, "after MADV_PAGEOUT the page table has an entry for %s",
+				 "the memory");
 		need(mmap((void *)addr, THP, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == addr, "mmap");
 		stale += *addr == 'A';
