@@ -87,6 +87,8 @@ static const char *move_to(struct fixture *f, unsigned long nodes)
 			status = move_once(f->addr, node);
 			if (status == node)
 				return NULL;
+			/* Compaction for somebody's THP may have just taken the page. */
+			sys_sleep_ms(20);
 		}
 	}
 	f->kernel_fault = status == -EBUSY;
