@@ -320,6 +320,7 @@ static void clear_instances(const char *root)
 {
 	char path[400];
 	struct dirent *entry;
+	unsigned int tries;
 	const char *pid;
 	DIR *dir;
 
@@ -334,7 +335,9 @@ static void clear_instances(const char *root)
 				 root, entry->d_name);
 			sys_write_file(path, "0");
 			snprintf(path, sizeof(path), "%s/instances/%s", root, entry->d_name);
-			rmdir(path);
+			/* A child that is ending may still have its trace_pipe. */
+			for (tries = 100; rmdir(path) && errno == EBUSY && tries; tries--)
+				sys_sleep_ms(10);
 		}
 	}
 	if (dir)

@@ -44,6 +44,7 @@ struct post {
 /* Shared with the workers. */
 struct board {
 	atomic_size_t next;	/* all before it are taken; at the number of all the run ends */
+	atomic_size_t begun;	/* how many are taken */
 	atomic_bool lost;	/* a process that cannot be killed may use what has a lock */
 	struct post posts[MAX_JOBS];
 	atomic_bool taken[];	/* by a worker */
@@ -163,32 +164,39 @@ static bool take_locks(struct suite_run *run, const struct scenario *s)
 	return false;
 }
 
-/* Has somebody yet to take one that must be alone, at @next or later? */
-static bool is_alone_left(const struct suite_run *run, struct board *board, size_t next)
+static bool is_idle(struct board *board)
 {
-	static bool none;
+	struct post *post;
 
-	for (; next < run->nr && !none; next++)
-		if (!atomic_load(&board->taken[next]) &&
-		    is_alone(&run->results[next].scenario))
-			return true;
-	none = true;
-	return false;
+	for (post = board->posts; post < board->posts + MAX_JOBS; post++)
+		if (atomic_load(&post->scenario))
+			return false;
+	return true;
 }
 
-/* The first whose locks are free. Once one is lost, it may never be: *@locked tells. */
+/*
+ * The first whose locks are free, but none behind one that must be alone. Once a lock is
+ * lost, it may never be free: *@locked tells.
+ */
 static size_t take_from(struct suite_run *run, struct board *board, size_t next, bool *locked)
 {
-	bool alone = is_alone_left(run, board, next);
+	bool by_force = atomic_load(&board->lost) && is_idle(board);
 	const struct scenario *s;
 
+	/* While one is alone there is no need to ask for each. */
+	if (!lock(run, LOCK_MACHINE, false) && !by_force)
+		return run->nr;
+	drop_locks(run);
 	for (; next < run->nr; next++) {
+		if (atomic_load(&board->taken[next]))
+			continue;
 		s = &run->results[next].scenario;
-		if (atomic_load(&board->taken[next]) || (alone && !is_alone(s)))
-			continue;
 		*locked = take_locks(run, s);
-		if (!*locked && !atomic_load(&board->lost))
+		if (!*locked && !by_force) {
+			if (is_alone(s))
+				return run->nr;
 			continue;
+		}
 		if (!atomic_exchange(&board->taken[next], true))
 			break;
 		drop_locks(run);
@@ -196,10 +204,7 @@ static size_t take_from(struct suite_run *run, struct board *board, size_t next,
 	return next;
 }
 
-/*
- * Takes a scenario, and its locks. Those that must be alone come first, when nobody has to
- * wait until others have ended. Returns run->nr if none is left.
- */
+/* Takes a scenario, and its locks. Returns run->nr if none is left. */
 static size_t take(struct suite_run *run, struct board *board, bool *locked)
 {
 	size_t next, i;
@@ -210,9 +215,11 @@ static size_t take(struct suite_run *run, struct board *board, bool *locked)
 			if (atomic_compare_exchange_strong(&board->next, &next, next + 1))
 				next++;
 		i = next == run->nr ? next : take_from(run, board, next, locked);
+		if (i < run->nr)
+			atomic_fetch_add(&board->begun, 1);
 		if (i < run->nr || next == run->nr)
 			return i;
-		sys_sleep_ms(1);
+		sys_sleep_ms(5);
 	}
 }
 
@@ -247,17 +254,29 @@ static bool needs_new_process(const struct scenario *s)
 	       rules_apply(s, PROP_FORK_AFTER);
 }
 
-/* Whatever ends the child ends the worker in the same way, and the other way round. */
-static void run_in_new_process(struct suite_run *run, struct scenario_result *result,
-			       struct post *post)
+/*
+ * Whatever ends the child ends the worker in the same way, and the other way round. The child
+ * has the locks: it may outlive the worker.
+ */
+static void run_in_new_process(struct suite_run *run, struct board *board,
+			       struct scenario_result *result, struct post *post)
 {
-	pid_t worker = getpid(), pid = fork();
+	pid_t worker = getpid(), pid;
 	int status = 0;
 
+	drop_locks(run);
+	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != worker)
 			_exit(0);
+		while (!take_locks(run, &result->scenario)) {
+			if (atomic_load(&board->lost)) {
+				fail_all(result, lost_lock);
+				_exit(0);
+			}
+			sys_sleep_ms(1);
+		}
 		atomic_store(&post->child, getpid());
 		run_one(run, result, post);
 		_exit(0);
@@ -280,7 +299,7 @@ static void worker_main(struct pool *pool, unsigned int nr)
 	struct board *board = pool->board;
 	struct post *post = &board->posts[nr];
 	struct scenario_result *result;
-	bool locked;
+	bool locked = false;
 	size_t i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -299,7 +318,7 @@ static void worker_main(struct pool *pool, unsigned int nr)
 		else if (!locked)
 			fail_all(result, lost_lock);
 		else if (needs_new_process(&result->scenario))
-			run_in_new_process(run, result, post);
+			run_in_new_process(run, board, result, post);
 		else
 			run_one(run, result, post);
 		drop_locks(run);
@@ -430,7 +449,7 @@ static void tell_progress(struct pool *pool)
 {
 	static long told;
 	static size_t was;
-	size_t begun = atomic_load(&pool->board->next);
+	size_t begun = atomic_load(&pool->board->begun);
 	long now = sys_now_ms();
 
 	if (!told)

@@ -19,8 +19,9 @@ large_swap_ins()
 # Only what is not as it must be.
 suite()
 {
-	pinscope test --jobs 4 --shuffle "$1" '*-swapped*' >/tmp/tap || return
-	! grep -E '^not ok|# SKIP' /tmp/tap
+	pinscope test --jobs 4 --shuffle "$1" '*-swapped*' >/tmp/tap
+	status=$?
+	! grep -E '^not ok|# SKIP' /tmp/tap && return "$status"
 }
 
 use_zram()
