@@ -48,6 +48,9 @@ static const char *enter_mprotect_read(struct fixture *f)
 	f->readonly = true;
 	if (mprotect(f->addr, f->len, PROT_READ))
 		return fixture_fails(f, "mprotect: %s", pinscope_errno(errno));
+	/* That may split the VMA, and the PMD of a file's THP: its page is then not mapped. */
+	if (f->scenario.kind->traits & KIND_FILE)
+		(void)*(volatile char *)f->addr;
 	return NULL;
 }
 
@@ -78,6 +81,7 @@ static bool has_wp_async(void)
 /* A fault that only reads takes the protection away as well: nothing may touch the page now. */
 static const char *enter_uffd_rwp_async(struct fixture *f)
 {
+	f->content = *(volatile char *)f->addr;
 	f->uffd = sys_uffd_rwp(f->addr, f->len, UFFD_FEATURE_RWP_ASYNC);
 	if (f->uffd < 0)
 		return fixture_fails(f, "userfaultfd-rwp: %s", pinscope_errno(f->uffd));

@@ -22,6 +22,7 @@ void fixture_begin(struct fixture *f, const struct scenario *scenario, int fd)
 		.map_fd = -1,
 		.uffd = -1,
 		.len = sys_page_size(),
+		.content = 'p',		/* of what an access would swap in */
 	};
 }
 

@@ -30,6 +30,7 @@ struct child {
  * @other: another pin of the page, or 0
  * @pinner_data: the pinner's own
  * @child: a child, or none
+ * @content: the byte of the page under test, if it cannot be looked at before the call
  * @scans: passes of NUMA balancing that the process has had, for node_scan()
  * @readonly: the VMA has no VM_WRITE
  * @kernel_fault: @why is the kernel's fault, not the machine's
@@ -50,6 +51,7 @@ struct fixture {
 	uint32_t other;
 	void *pinner_data;
 	struct child child;
+	char content;
 	long scans;
 	bool readonly;
 	bool kernel_fault;

@@ -61,6 +61,7 @@ void node_bind(void);
 /* make_device.c: what belongs to a device or a driver, and entries with markers */
 const char *make_device_private(struct fixture *f);
 bool has_device_private(const char *dir);
+bool has_device_private_thp(const char *dir);
 const char *make_secretmem(struct fixture *f);
 const char *make_guard(struct fixture *f);
 bool has_guard(const char *dir);
@@ -74,6 +75,7 @@ const char *make_mixedmap_page(struct fixture *f);
 /* make_file.c: the page cache, and DAX */
 const char *make_shared(struct fixture *f);
 const char *make_memfd_thp(struct fixture *f);
+const char *make_memfd_thp_tail(struct fixture *f);
 const char *make_file_rdonly(struct fixture *f);
 const char *make_file_thp(struct fixture *f);
 const char *make_file_thp_shared(struct fixture *f);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/types.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -41,27 +42,49 @@ bool has_device_private(const char *dir)
 	return !access(HMM_DEVICE, F_OK);
 }
 
-/* The device's memory stays this process's for as long as the file is open. */
-const char *make_device_private(struct fixture *f)
+/* Of Linux 6.19; older kernels split the THP, and migrate its pages. */
+bool has_device_private_thp(const char *dir)
 {
-	char page[sys_page_size()];
+	return has_device_private(dir) && running_kernel() >= KERNEL(6, 19);
+}
+
+/* What one entry maps; the device's memory stays this process's while the file is open. */
+static const char *migrate_to_device(struct fixture *f, char *copy, size_t size)
+{
 	struct hmm_cmd cmd = {
-		.addr = (uintptr_t)f->addr, .buf = (uintptr_t)page, .pages = 1,
+		.addr = (uintptr_t)f->addr, .buf = (uintptr_t)copy,
+		.pages = size / sys_page_size(),
 	};
+	struct pinscope_page page;
 	int ms;
 
-	f->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
-	if (f->map_fd < 0)
-		return fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(errno));
 	/* A page on its way to an LRU list cannot be migrated yet. */
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
-		if (!ioctl(f->map_fd, HMM_MIGRATE_TO_DEV, &cmd) &&
-		    (fixture_page(f).state & PINSCOPE_STATE_DEVICE_PRIVATE))
-			return NULL;
+		if (!ioctl(f->map_fd, HMM_MIGRATE_TO_DEV, &cmd)) {
+			page = fixture_page(f);
+			if (page.state & PINSCOPE_STATE_DEVICE_PRIVATE)
+				return 1UL << page.map_shift == size ? NULL :
+				       fixture_fails(f, "the THP was split on its way to " HMM_DEVICE);
+		}
 		sys_sleep_ms(1);
 	}
 	return fixture_fails(f, "the page was not migrated to " HMM_DEVICE " in %d ms",
 			     PATIENCE_MS);
+}
+
+const char *make_device_private(struct fixture *f)
+{
+	size_t size = f->scenario.kind->page;
+	char *copy = malloc(size);
+	const char *why;
+
+	if (!copy)
+		return fixture_fails(f, "no memory for a copy");
+	f->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
+	why = f->map_fd < 0 ? fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(errno)) :
+			      migrate_to_device(f, copy, size);
+	free(copy);
+	return why;
 }
 
 const char *make_secretmem(struct fixture *f)

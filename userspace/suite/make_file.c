@@ -57,7 +57,8 @@ static const char *check_pmd_mapped(struct fixture *f, size_t size)
 			     mapped >> 10);
 }
 
-const char *make_memfd_thp(struct fixture *f)
+/* @len: of the file */
+static const char *map_memfd_thp(struct fixture *f, size_t len)
 {
 	size_t size = f->scenario.kind->folio_size;
 	int ret = sys_write_file(SYS_THP_DIR "shmem_enabled", "advise");
@@ -66,7 +67,7 @@ const char *make_memfd_thp(struct fixture *f)
 		return fixture_fails(f, SYS_THP_DIR "shmem_enabled: %s",
 				     pinscope_errno(ret));
 	f->m.fd = memfd_create("pinscope", MFD_CLOEXEC);
-	if (f->m.fd < 0 || ftruncate(f->m.fd, size))
+	if (f->m.fd < 0 || ftruncate(f->m.fd, len))
 		return fixture_fails(f, "memfd: %s", pinscope_errno(errno));
 	if (fixture_map(f, f->m.fd, size, size, MAP_SHARED))
 		return f->why;
@@ -79,6 +80,23 @@ const char *make_memfd_thp(struct fixture *f)
 	(void)*(volatile char *)f->addr;
 	f->len = size;
 	return check_pmd_mapped(f, size);
+}
+
+const char *make_memfd_thp(struct fixture *f)
+{
+	return map_memfd_thp(f, f->scenario.kind->folio_size);
+}
+
+/* The page under test is the file's last. */
+const char *make_memfd_thp_tail(struct fixture *f)
+{
+	size_t base = sys_page_size(), half = f->scenario.kind->folio_size / 2;
+
+	if (map_memfd_thp(f, half))
+		return f->why;
+	f->addr += half - base;
+	f->len = base;
+	return NULL;
 }
 
 /* What each byte of a large file is. */

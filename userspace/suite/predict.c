@@ -277,6 +277,22 @@ static bool dumps_hole(const struct glance *l)
 	return (l->gup_flags & F(DUMP)) && l->empty && l->vma->backing == VMA_IS_ANON;
 }
 
+/* A PMD that is not followed, but by way of a fault. A page table has entries of 8 bytes. */
+static bool may_dump_pmd(const struct glance *l)
+{
+	const unsigned int pmd_shift = 2 * l->f->page_shift - 3;
+
+	return (l->gup_flags & F(DUMP)) && l->page->map_shift == pmd_shift &&
+	       (l->rwp_fault || is(l, S(MIGRATION) | S(DEVICE_PRIVATE))) &&
+	       (l->vma->backing == VMA_IS_ANON ||
+		(l->vma->backing == VMA_IS_HUGETLB && is(l, S(ANON))));
+}
+
+static bool dumps_pmd(const struct glance *l)
+{
+	return may_dump_pmd(l) && !is(l, S(MIGRATION)) && l->vma->backing == VMA_IS_ANON;
+}
+
 static bool dumps_zeropage(const struct glance *l)
 {
 	return (l->gup_flags & F(DUMP)) && l->zeropage && !l->write_fault;
@@ -365,6 +381,18 @@ static bool is_migrating(const struct glance *l)
 static bool is_on_device(const struct glance *l)
 {
 	return is(l, S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE));
+}
+
+/* A THP that a PMD stands for which is not present: it migrates, or is on a device. */
+static bool is_thp_away(const struct glance *l)
+{
+	return (is_migrating(l) || is_on_device(l)) && l->vma->backing != VMA_IS_HUGETLB &&
+	       l->page->map_shift > l->vma->page_shift;
+}
+
+static bool is_thp_on_device(const struct glance *l)
+{
+	return is_thp_away(l) && is_on_device(l);
 }
 
 static bool is_hole(const struct glance *l)
@@ -700,6 +728,15 @@ static const struct row rows[] = {
 	  "FOLL_DUMP leaves out what has no page yet, since a dump has a hole there.",
 	  "Leave FOLL_DUMP out: it is for core dumps."
 	} },
+	{ dumps_pmd, { "follow_pmd_mask", NONE, NONE, ERR, EFAULT, NONE,
+	  "A known bug: with FOLL_DUMP GUP takes a PMD for empty where a fault has to come first, of a THP in a device's memory or one that UFFDIO_RWPROTECT protects: a core dump has a hole there.",
+	  "Have the process touch the page before; or leave FOLL_DUMP out."
+	} },
+	{ may_dump_pmd, { "follow_pmd_mask", NONE, NONE, FATE_FAULTED_IN | FATE_STAYS | ERR,
+	  EFAULT, NONE,
+	  "A known bug: with FOLL_DUMP GUP takes a PMD for empty where a fault has to come first: a core dump has a hole there, unless the migration ends before, or the page cache has a hugetlb page.",
+	  "Leave FOLL_DUMP out: it is for core dumps."
+	} },
 	{ dumps_zeropage, { "follow_page_pte", NONE, NONE, ERR, EFAULT, NONE,
 	  "FOLL_DUMP fails on a zeropage, since a dump has a hole there.",
 	  "Leave FOLL_DUMP out: it is for core dumps."
@@ -760,6 +797,10 @@ static const struct row rows[] = {
 	} },
 	{ is_migrating, { "migration_entry_wait", NONE, NONE, FATE_FAULTED_IN, 0, NONE,
 	  "The page is being migrated: the pin waits for the end of that.",
+	  NULL } },
+	{ is_thp_on_device, { "do_huge_pmd_device_private", RELEASE(6, 19), NONE, FATE_FAULTED_IN, 0,
+	  EFFECT_ALLOCATES,
+	  "The THP is in a device's memory (ZONE_DEVICE): the pin migrates it back to RAM.",
 	  NULL } },
 	{ is_on_device, { "do_swap_page", NONE, NONE, FATE_FAULTED_IN, 0, EFFECT_ALLOCATES,
 	  "The page is in a device's memory (ZONE_DEVICE): the pin migrates it back to RAM.",
@@ -978,8 +1019,11 @@ static void add_effects(const struct glance *l, struct prediction *p)
 	/* What is marked as devmap was taken before GUP asks for that. */
 	if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd && l->vma->backing == VMA_IS_DAX)
 		p->may |= EFFECT_SPLITS;
-	else if ((l->gup_flags & F(SPLIT_PMD)) && l->by_pmd)
+	else if ((l->gup_flags & F(SPLIT_PMD)) && (l->by_pmd || is_thp_away(l)))
 		p->effects |= EFFECT_SPLITS;
+	/* Of one that is shared a page has to be copied, once it is back. */
+	else if (is_thp_away(l) && !is(l, S(WRITABLE)))
+		p->may |= EFFECT_SPLITS;
 	if (p->fates & (FATE_EXCLUSIVE | FATE_COPIED) && is_thp_swapcache(l))
 		p->may |= EFFECT_SPLITS;
 	/* Without a free THP the PMD is split. */

@@ -167,7 +167,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_COUNTS] = {
 		"counts",
-		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left.",
+		"While the pin is held the folio has a pincount, which a reference does not add to; after the release only pins of the condition are left. Since Linux 6.5 pins of the shared zeropage are not counted, and their release is not, either.",
 	},
 	[PROP_MIGRATES] = {
 		"migrates",
