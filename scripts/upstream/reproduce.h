@@ -321,6 +321,33 @@ static inline void forget(int file)
 	need(!posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), "POSIX_FADV_DONTNEED");
 }
 
+/* Of lib/test_hmm_uapi.h, for whose driver the kernel needs CONFIG_TEST_HMM. */
+#define HMM_DEVICE	"/dev/hmm_dmirror0"
+
+struct hmm_cmd {
+	uint64_t addr, buf, pages, copied, faults;
+};
+
+#define HMM_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_cmd)
+#define HMM_EXCLUSIVE		_IOWR('H', 0x05, struct hmm_cmd)
+
+/* to_device(): migrate pages to the driver's memory, those that can be */
+static inline void to_device(void *addr, int pages)
+{
+	struct hmm_cmd cmd = { .addr = (uintptr_t)addr, .pages = pages };
+	static int fd = -1;
+	static char *copy;
+
+	if (fd < 0)
+		fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
+	need(fd >= 0, HMM_DEVICE);
+	copy = realloc(copy, pages * PAGE);
+	need(copy, "memory");
+	cmd.buf = (uintptr_t)copy;
+	/* ENOENT: one was not migrated. */
+	need(!ioctl(fd, HMM_MIGRATE_TO_DEV, &cmd) || errno == ENOENT, "migration to the device");
+}
+
 #ifndef STATX_ATTR_DAX
 #define STATX_ATTR_DAX	0x00200000
 #endif

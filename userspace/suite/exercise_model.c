@@ -15,6 +15,9 @@
 
 #define S(name)		PINSCOPE_STATE_##name
 
+/* States of entries of which the page is the process's own, wherever it is. */
+#define OF_PROCESS	(S(ANON) | S(SWAP) | S(DEVICE_PRIVATE))
+
 /* Pages of a pin that are read after each step; a check of all reads the others. */
 enum { FEW_PAGES = 4 };
 
@@ -178,7 +181,8 @@ void model_clear_soft_dirty(struct ex_world *w, unsigned int process)
 	bool cleared;
 
 	for (region = 0; region < EX_REGIONS; region++) {
-		cleared = !w->regions[region].kind.hugetlb_shift;
+		cleared = !w->regions[region].kind.hugetlb_shift &&
+			  !(w->device_hides_writes && w->regions[region].fd < 0);
 		for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
 			if (pin->used && pin->process == process && pin->region == region)
 				cleared = false;
@@ -311,7 +315,7 @@ static void learn_record(struct ex_world *w, unsigned int process, unsigned int 
 	for (; nr; page++, nr--)
 		if (page >= learn_first && page < learn_end && !r->shared &&
 		    base == r->at[w->processes[process].pages[region][page].moved] &&
-		    (rec->state & (S(ANON) | S(SWAP))))
+		    (rec->state & OF_PROCESS))
 			model_own(w, process, region, page, 1);
 }
 
@@ -381,7 +385,7 @@ static void check_soft_dirty(struct ex_world *w, unsigned int process, unsigned 
 	const struct ex_page *p = &w->processes[process].pages[region][page];
 
 	if (p->soft == EX_SOFT_DIRTY && model_is_own(w, process, region, page) &&
-	    (rec->state & (S(ANON) | S(SWAP))) && !((rec->state | rec->unknown) & S(SOFT_DIRTY)))
+	    (rec->state & OF_PROCESS) && !((rec->state | rec->unknown) & S(SOFT_DIRTY)))
 		fail_state(w, process, region, page, rec,
 			   "it was written to after clear-refs, and is not soft-dirty");
 }
@@ -405,10 +409,10 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 			   "an anonymous page that is not exclusive is writable");
 	if ((state & S(WRITABLE)) && (state & S(KSM)))
 		fail_state(w, process, region, page, rec, "a page of KSM is writable");
-	if ((state & S(WRITABLE)) && !(state & S(ANON)) && !r->shared)
+	if ((state & S(WRITABLE)) && !(state & (S(ANON) | S(DEVICE_PRIVATE))) && !r->shared)
 		fail_state(w, process, region, page, rec,
 			   "a private mapping may write to a page that is not its own");
-	if ((state & (S(ANON) | S(SWAP) | zero)) && r->shared)
+	if ((state & (OF_PROCESS | zero)) && r->shared)
 		fail_state(w, process, region, page, rec,
 			   "a shared mapping has a page that is not the file's");
 	for (; nr; page++, nr--) {

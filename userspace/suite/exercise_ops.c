@@ -1063,6 +1063,40 @@ static int act_move_node(struct ex_world *w, const struct ex_request *r, struct 
 		       MPOL_MF_MOVE_ALL) < 0 ? -errno : 0;
 }
 
+static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
+{
+	static int has = -1;
+	unsigned int i;
+
+	if (has < 0)
+		has = has_device_private(NULL);
+	if (!has || !is_anonymous(w, s) || (w->device_breaks_ksm && has_mergeable(w, s)))
+		return false;
+	for (i = 0; i < s->nr; i++)
+		if (w->device_hides_writes &&
+		    w->processes[s->process].pages[s->region][s->page + i].protected)
+			return false;
+	return true;
+}
+
+/*
+ * Each process has its own file. What it has inherited stays open: by that its parent has
+ * migrated pages that it has, too.
+ */
+static int act_to_device(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	static pid_t owner;
+	static int fd;
+
+	(void)w;
+	(void)a;
+	if (owner != getpid()) {
+		fd = device_open();
+		owner = getpid();
+	}
+	return fd < 0 ? fd : device_migrate(fd, r->addr, r->len);
+}
+
 static int act_compact(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	(void)w;
@@ -1707,6 +1741,9 @@ const struct ex_operation ex_operations[] = {
 	  6, RANGE | EX_RACES, NULL, may_split, act_split, NULL },
 	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
 	  8, RANGE | EX_RACES, node_args, is_mapped, act_move_node, NULL },
+	{ "to-device",
+	  "Pages are migrated to the memory of a device, that of lib/test_hmm.c.",
+	  12, RANGE | EX_RACES, NULL, may_go_to_device, act_to_device, NULL },
 	{ "compact", "Compaction of all memory.",
 	  1, EX_RACES, NULL, NULL, act_compact, NULL },
 	{ "drop-caches", "The page cache forgets what is clean and not mapped.",

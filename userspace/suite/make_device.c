@@ -48,19 +48,41 @@ bool has_device_private_thp(const char *dir)
 	return has_device_private(dir) && running_kernel() >= KERNEL(6, 19);
 }
 
-/* What one entry maps; the device's memory stays this process's while the file is open. */
-static const char *migrate_to_device(struct fixture *f, char *copy, size_t size)
+int device_open(void)
 {
+	int fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int device_migrate(int fd, const char *addr, size_t len)
+{
+	char *copy = malloc(len);
 	struct hmm_cmd cmd = {
-		.addr = (uintptr_t)f->addr, .buf = (uintptr_t)copy,
-		.pages = size / sys_page_size(),
+		.addr = (uintptr_t)addr, .buf = (uintptr_t)copy,
+		.pages = len / sys_page_size(),
 	};
+	int ret = copy ? 0 : -ENOMEM;
+
+	if (!ret && ioctl(fd, HMM_MIGRATE_TO_DEV, &cmd))
+		ret = -errno;
+	free(copy);
+	return ret;
+}
+
+/* What one entry maps. */
+const char *make_device_private(struct fixture *f)
+{
+	size_t size = f->scenario.kind->page;
 	struct pinscope_page page;
 	int ms;
 
+	f->map_fd = device_open();
+	if (f->map_fd < 0)
+		return fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(f->map_fd));
 	/* A page on its way to an LRU list cannot be migrated yet. */
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
-		if (!ioctl(f->map_fd, HMM_MIGRATE_TO_DEV, &cmd)) {
+		if (!device_migrate(f->map_fd, f->addr, size)) {
 			page = fixture_page(f);
 			if (page.state & PINSCOPE_STATE_DEVICE_PRIVATE)
 				return 1UL << page.map_shift == size ? NULL :
@@ -70,21 +92,6 @@ static const char *migrate_to_device(struct fixture *f, char *copy, size_t size)
 	}
 	return fixture_fails(f, "the page was not migrated to " HMM_DEVICE " in %d ms",
 			     PATIENCE_MS);
-}
-
-const char *make_device_private(struct fixture *f)
-{
-	size_t size = f->scenario.kind->page;
-	char *copy = malloc(size);
-	const char *why;
-
-	if (!copy)
-		return fixture_fails(f, "no memory for a copy");
-	f->map_fd = open(HMM_DEVICE, O_RDWR | O_CLOEXEC);
-	why = f->map_fd < 0 ? fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(errno)) :
-			      migrate_to_device(f, copy, size);
-	free(copy);
-	return why;
 }
 
 const char *make_secretmem(struct fixture *f)

@@ -12,14 +12,6 @@
 
 #define SECONDS		60
 #define DELAYS		200
-#define HMM_DEVICE	"/dev/hmm_dmirror0"
-
-/* Of lib/test_hmm_uapi.h. */
-struct hmm_cmd {
-	uint64_t addr, buf, pages, copied, faults;
-};
-
-#define HMM_EXCLUSIVE	_IOWR('H', 0x05, struct hmm_cmd)
 
 /* What parent and child share. */
 struct race {
