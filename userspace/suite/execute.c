@@ -679,7 +679,7 @@ static struct prediction ask_prediction(struct fixture *f)
 	/* Before 6.5 io_uring refused files, after it had pinned their pages. */
 	if (ret)
 		verdict(f, PROP_PREDICTED, false, "expected facts, found: %s", self.why);
-	else if (!request.io_uring || facts.release >= RELEASE(6, 5))
+	else if (!request.io_uring || facts.release >= KERNEL(6, 5))
 		prediction = predict(&facts, &request);
 	process_close(&self);
 	/* If it does not return, that is what was predicted. */

@@ -8,38 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "make.h"
 #include "predict.h"
 #include "sys.h"
 
 /* In an entry of /proc/PID/pagemap: one process maps the page, once. */
 #define PM_MMAP_EXCLUSIVE	(1ULL << 56)
-
-static unsigned int running_release(void)
-{
-	struct utsname uts;
-	unsigned int major_nr = 0, minor_nr = 0;
-
-	if (uname(&uts) || sscanf(uts.release, "%u.%u", &major_nr, &minor_nr) != 2)
-		return 0;
-	return RELEASE(major_nr, minor_nr);
-}
-
-static bool machine_has_cma(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	bool has = false;
-	char line[128];
-	long kib;
-
-	while (file && !has && fgets(line, sizeof(line), file))
-		has = sscanf(line, "CmaTotal: %ld", &kib) == 1 && kib > 0;
-	if (file)
-		fclose(file);
-	return has;
-}
 
 /* 1, 0 or -1, see uffd_async of struct pin_facts. */
 static int find_async(const struct process *p, uint64_t feature)
@@ -108,8 +84,8 @@ int facts_begin(struct pin_facts *facts, struct process *p, int fd)
 	int ret;
 
 	*facts = (struct pin_facts) {
-		.release = running_release(), .page_shift = sys_page_shift(),
-		.has_cma = machine_has_cma(), .thp_disabled = has_thp_disabled(p),
+		.release = running_kernel(), .page_shift = sys_page_shift(),
+		.has_cma = has_cma(), .thp_disabled = has_thp_disabled(p),
 	};
 	ret = pinscope_info(fd, &facts->info);
 	return ret ? process_fails(p, "INFO", ret) : 0;
@@ -127,7 +103,7 @@ void facts_set_vma(struct pin_facts *facts, const struct process *p, const struc
 	facts->uffd_async = 0;
 	if (vma->flags & VMA_UFFD_RWP)
 		facts->uffd_async = find_async(p, UFFD_FEATURE_RWP_ASYNC);
-	else if ((vma->flags & VMA_UFFD_WP) && facts->release >= RELEASE(6, 7))
+	else if ((vma->flags & VMA_UFFD_WP) && facts->release >= KERNEL(6, 7))
 		facts->uffd_async = find_async(p, UFFD_FEATURE_WP_ASYNC);
 }
 

@@ -50,7 +50,7 @@ struct glance {
 
 static bool since(const struct glance *l, unsigned int major, unsigned int minor)
 {
-	return l->f->release >= RELEASE(major, minor);
+	return l->f->release >= KERNEL(major, minor);
 }
 
 static bool is(const struct glance *l, uint64_t state)
@@ -667,7 +667,7 @@ static const struct row rows[] = {
 	  "The lockless walk does not take this page, and the call never goes on to the slow one.",
 	  "pin_user_pages_fast() goes on."
 	} },
-	{ grows_stack, { "find_extend_vma", NONE, RELEASE(6, 5), FATE_FAULTED_IN, 0,
+	{ grows_stack, { "find_extend_vma", NONE, KERNEL(6, 5), FATE_FAULTED_IN, 0,
 	  EFFECT_ALLOCATES,
 	  "Nothing is mapped there, but a stack that grows down begins above: GUP extends it.",
 	  NULL } },
@@ -691,15 +691,15 @@ static const struct row rows[] = {
 	  "The file is on persistent memory (DAX), whose truncation waits for pins: none may last.",
 	  "Leave FOLL_LONGTERM out, copy the content to anonymous memory, or use device DAX (/dev/dax)."
 	} },
-	{ splits_hugetlb, { "check_vma_flags", RELEASE(6, 10), NONE, ERR, EOPNOTSUPP, NONE,
+	{ splits_hugetlb, { "check_vma_flags", KERNEL(6, 10), NONE, ERR, EOPNOTSUPP, NONE,
 	  "FOLL_SPLIT_PMD cannot split hugetlb.",
 	  "Leave FOLL_SPLIT_PMD out."
 	} },
-	{ is_secretmem, { "check_vma_flags", RELEASE(5, 14), NONE, ERR, EFAULT, NONE,
+	{ is_secretmem, { "check_vma_flags", KERNEL(5, 14), NONE, ERR, EFAULT, NONE,
 	  "The memory is of memfd_secret(), which the kernel itself must not reach.",
 	  "Use memfd_create() for memory that devices share."
 	} },
-	{ writes_tracked_file, { "writable_file_mapping_allowed", RELEASE(6, 5), NONE, ERR, EFAULT,
+	{ writes_tracked_file, { "writable_file_mapping_allowed", KERNEL(6, 5), NONE, ERR, EFAULT,
 	  NONE,
 	  "The file system tracks writes (page_mkwrite or writeback) and would miss those of the device: it writes the page back and protects it while the device goes on to write.",
 	  "Use a memfd, tmpfs or hugetlbfs; or MAP_PRIVATE, and write the file later; or pin for reading."
@@ -708,11 +708,11 @@ static const struct row rows[] = {
 	  "FOLL_WRITE in a mapping without write permission (no VM_WRITE).",
 	  "mprotect() the range to PROT_WRITE before the pin, or pin for reading: since Linux 6.2 FOLL_LONGTERM alone is reliable."
 	} },
-	{ writes_shadow_stack, { "check_vma_flags", RELEASE(6, 6), NONE, ERR, EFAULT, NONE,
+	{ writes_shadow_stack, { "check_vma_flags", KERNEL(6, 6), NONE, ERR, EFAULT, NONE,
 	  "FOLL_WRITE of a shadow stack, which only the processor writes.",
 	  "Leave shadow stacks alone."
 	} },
-	{ forces_hugetlb, { "check_vma_flags", NONE, RELEASE(6, 14), ERR, EFAULT, NONE,
+	{ forces_hugetlb, { "check_vma_flags", NONE, KERNEL(6, 14), ERR, EFAULT, NONE,
 	  "FOLL_FORCE|FOLL_WRITE is not supported for hugetlb.",
 	  "mprotect() the range to PROT_WRITE before the pin, or pin for reading."
 	} },
@@ -753,7 +753,7 @@ static const struct row rows[] = {
 	  "FOLL_NOFAULT, and the pin needs a fault: the page is not present, or must become exclusive or writable first.",
 	  "Touch the memory before the pin (MADV_POPULATE_WRITE), or leave FOLL_NOFAULT out."
 	} },
-	{ is_guard, { "handle_pte_marker", RELEASE(6, 13), NONE, ERR, EFAULT, NONE,
+	{ is_guard, { "handle_pte_marker", KERNEL(6, 13), NONE, ERR, EFAULT, NONE,
 	  "The page is a guard region (MADV_GUARD_INSTALL): any access gives SIGSEGV.",
 	  "Pin what is beside it, or take the guard away with MADV_GUARD_REMOVE."
 	} },
@@ -798,7 +798,7 @@ static const struct row rows[] = {
 	{ is_migrating, { "migration_entry_wait", NONE, NONE, FATE_FAULTED_IN, 0, NONE,
 	  "The page is being migrated: the pin waits for the end of that.",
 	  NULL } },
-	{ is_thp_on_device, { "do_huge_pmd_device_private", RELEASE(6, 19), NONE, FATE_FAULTED_IN, 0,
+	{ is_thp_on_device, { "do_huge_pmd_device_private", KERNEL(6, 19), NONE, FATE_FAULTED_IN, 0,
 	  EFFECT_ALLOCATES,
 	  "The THP is in a device's memory (ZONE_DEVICE): the pin migrates it back to RAM.",
 	  NULL } },
@@ -833,7 +833,7 @@ static const struct row rows[] = {
 	{ is_hole_shared, { "do_read_fault", NONE, NONE, FATE_FAULTED_IN, 0, NONE,
 	  "There is no entry yet: a fault maps the page of the file, which all who map it see.",
 	  NULL } },
-	{ is_hole_unshared, { "gup_must_unshare", RELEASE(6, 2), NONE, FATE_FAULTED_IN, 0,
+	{ is_hole_unshared, { "gup_must_unshare", KERNEL(6, 2), NONE, FATE_FAULTED_IN, 0,
 	  EFFECT_ALLOCATES,
 	  "There is no entry yet: a fault maps the zeropage or a page of the file, and an unshare fault then replaces it by an exclusive page.",
 	  "MADV_POPULATE_WRITE before the pin makes the page in one step."
@@ -849,7 +849,7 @@ static const struct row rows[] = {
 	{ writes_shared, { "do_wp_page", NONE, NONE, FATE_STAYS, 0, EFFECT_WRITABLE,
 	  "A write fault in a shared mapping: the file system hears of the write, and the page stays.",
 	  NULL } },
-	{ writes_exclusive_uffd_pmd, { "wp_huge_pmd", RELEASE(6, 7), NONE, FATE_STAYS, 0,
+	{ writes_exclusive_uffd_pmd, { "wp_huge_pmd", KERNEL(6, 7), NONE, FATE_STAYS, 0,
 	  EFFECT_SPLITS | EFFECT_WRITABLE,
 	  "A write fault of an exclusive anonymous page that userfaultfd has write-protected: the PMD is split to clear the bit.",
 	  NULL } },
@@ -875,17 +875,17 @@ static const struct row rows[] = {
 	  "The hugetlb page is not exclusive to the process, and the next write would replace it: it is copied now, to a page of the pool.",
 	  "MAP_SHARED needs no copy; MADV_DONTFORK keeps children away from it."
 	} },
-	{ is_huge_zeropage, { "do_huge_zero_wp_pmd", RELEASE(6, 13), NONE, FATE_COPIED, 0,
+	{ is_huge_zeropage, { "do_huge_zero_wp_pmd", KERNEL(6, 13), NONE, FATE_COPIED, 0,
 	  EFFECT_WRITABLE | COPY_EFFECTS,
 	  "The huge zeropage is replaced by a whole THP, writable and dirty even when the pin is for reading.",
 	  "Write to the memory before the pin, or MADV_NOHUGEPAGE if the memory is to stay small."
 	} },
-	{ is_huge_zeropage, { "do_huge_pmd_wp_page", NONE, RELEASE(6, 13), FATE_COPIED, 0,
+	{ is_huge_zeropage, { "do_huge_pmd_wp_page", NONE, KERNEL(6, 13), FATE_COPIED, 0,
 	  EFFECT_SPLITS | COPY_EFFECTS,
 	  "The PMD of the huge zeropage is split, and one zeropage is replaced by an exclusive page.",
 	  "Write to the memory before the pin: a write fault gives a THP."
 	} },
-	{ is_thp_uffd, { "wp_huge_pmd", RELEASE(6, 7), NONE, REUSE_OR_COPY, 0,
+	{ is_thp_uffd, { "wp_huge_pmd", KERNEL(6, 7), NONE, REUSE_OR_COPY, 0,
 	  EFFECT_SPLITS | EFFECT_WRITABLE,
 	  "A write fault of a THP that userfaultfd has write-protected: the PMD is split to clear the bit; then the base page becomes exclusive or is copied.",
 	  NULL } },
@@ -900,7 +900,7 @@ static const struct row rows[] = {
 	  "The THP is not exclusive to the process, a child after fork for example maps it too: the PMD is split, and the base page copied.",
 	  "Write to all of the range before the pin; MADV_DONTFORK keeps children away from it."
 	} },
-	{ is_file_pmd_unshared, { "do_set_pmd", RELEASE(6, 2), NONE, FATE_HANGS, 0, NONE,
+	{ is_file_pmd_unshared, { "do_set_pmd", KERNEL(6, 2), NONE, FATE_HANGS, 0, NONE,
 	  "A known bug: the unshare fault splits the PMD of the file THP, the read fault that follows maps the same PMD again, and GUP begins anew for ever. SIGKILL ends it.",
 	  "MADV_NOHUGEPAGE on the range before the pin; or MADV_POPULATE_WRITE, which copies the pages; or MAP_SHARED."
 	} },
@@ -922,14 +922,14 @@ static const struct row rows[] = {
 	{ is_small_alone, { "wp_can_reuse_anon_folio", NONE, NONE, FATE_EXCLUSIVE, 0, NONE,
 	  "The page was shared, and nobody else has a reference to it any more: it becomes exclusive where it is.",
 	  NULL } },
-	{ is_large_alone_by_refs, { "do_wp_page", NONE, RELEASE(6, 8), FATE_EXCLUSIVE, 0, NONE,
+	{ is_large_alone_by_refs, { "do_wp_page", NONE, KERNEL(6, 8), FATE_EXCLUSIVE, 0, NONE,
 	  "A large folio of which nobody has another reference: it becomes exclusive where it is.",
 	  NULL } },
-	{ is_large_uncertain, { "wp_can_reuse_anon_folio", RELEASE(6, 15), NONE, REUSE_OR_COPY, 0,
+	{ is_large_uncertain, { "wp_can_reuse_anon_folio", KERNEL(6, 15), NONE, REUSE_OR_COPY, 0,
 	  NONE,
 	  "A large folio that only this process maps, with references that can go away (LRU batch, swap cache): it becomes exclusive where it is, or the page is copied.",
 	  NULL } },
-	{ is_large_alone, { "wp_can_reuse_anon_folio", RELEASE(6, 15), NONE, FATE_EXCLUSIVE, 0,
+	{ is_large_alone, { "wp_can_reuse_anon_folio", KERNEL(6, 15), NONE, FATE_EXCLUSIVE, 0,
 	  NONE,
 	  "A large folio that only this process maps, and to which nobody else has a reference: it becomes exclusive where it is.",
 	  NULL } },
@@ -959,7 +959,7 @@ static const struct row rows[] = {
 	  "The call takes a reference, which promises nothing about later writes: nothing is unshared.",
 	  "Use pin_user_pages() with FOLL_PIN semantics for memory that a device reads or writes."
 	} },
-	{ stays_longterm, { "follow_page_pte", NONE, RELEASE(6, 2), FATE_STAYS, 0, NONE,
+	{ stays_longterm, { "follow_page_pte", NONE, KERNEL(6, 2), FATE_STAYS, 0, NONE,
 	  "Before Linux 6.2 GUP unshares anonymous pages only.",
 	  "FOLL_WRITE|FOLL_FORCE breaks COW, as drivers did; or MADV_POPULATE_WRITE before the pin; or Linux 6.2."
 	} },
@@ -983,13 +983,13 @@ static const struct check migrates_pinned = {
 };
 
 static const struct check refuses_hugetlb = {
-	"follow_hugetlb_page", NONE, RELEASE(6, 6), ERR, ENOMEM, NONE,
+	"follow_hugetlb_page", NONE, KERNEL(6, 6), ERR, ENOMEM, NONE,
 	"The hugetlb page is in ZONE_MOVABLE or CMA, and before Linux 6.6 a long-term pin does not migrate it: the kernel warns. pinscope itself refuses with EOPNOTSUPP.",
 	"Take hugetlb pages of other nodes (mbind()), or Linux 6.6.",
 };
 
 static const struct check io_uring_refuses = {
-	"io_pin_pages", NONE, RELEASE(6, 5), ERR, EOPNOTSUPP, NONE,
+	"io_pin_pages", NONE, KERNEL(6, 5), ERR, EOPNOTSUPP, NONE,
 	"io_uring itself refuses files and drivers' memory, except of shmem and hugetlb.",
 	"Use anonymous memory or a memfd; or Linux 6.5.",
 };

@@ -12,9 +12,6 @@
 
 #include "process.h"
 
-/* A release of Linux, for comparisons. */
-#define RELEASE(major, minor)	((major) << 8 | (minor))
-
 /* What becomes of a page that is pinned. */
 enum fate {
 	FATE_STAYS	= 1 << 0,	/* it is pinned where it is */
@@ -51,7 +48,7 @@ extern const char *const effect_texts[EFFECTS];
 
 /**
  * struct pin_facts - what can be seen of an address of a process
- * @release: RELEASE() of the kernel
+ * @release: KERNEL() of the kernel
  * @info: INFO: which calls and FOLL flags there are
  * @is_mapped: there is a VMA at the address: @vma
  * @stack_below: there is none, but one that grows down begins above

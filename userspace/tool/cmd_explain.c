@@ -282,18 +282,23 @@ static json_t *json_bits(unsigned int bits, const char *const *names, unsigned i
 	return array;
 }
 
+static void set_release(json_t *object, const char *name, unsigned int release)
+{
+	char text[16];
+
+	if (!release)
+		return;
+	snprintf(text, sizeof(text), "%u.%u", release / KERNEL(1, 0), release % KERNEL(1, 0));
+	json_object_set_new(object, name, json_string(text));
+}
+
 static json_t *json_check(const struct check *check)
 {
-	char release[16];
 	json_t *object = json_pack("{s:s, s:s}", "function", check->function, "why",
 				   check->why);
 
-	snprintf(release, sizeof(release), "%u.%u", check->since >> 8, check->since & 0xff);
-	if (check->since)
-		json_object_set_new(object, "since", json_string(release));
-	snprintf(release, sizeof(release), "%u.%u", check->before >> 8, check->before & 0xff);
-	if (check->before)
-		json_object_set_new(object, "before", json_string(release));
+	set_release(object, "since", check->since);
+	set_release(object, "before", check->before);
 	if (check->instead)
 		json_object_set_new(object, "instead", json_string(check->instead));
 	return object;
