@@ -136,6 +136,9 @@ static struct kind *add_sizes(struct kind *kind, const struct kind *row)
 	for (i = 0; i < nr; i++) {
 		size_t kib = sizes[i] >> 10;
 
+		/* What differs by size differs most between these. */
+		if ((row->traits & KIND_VARIANT) && i && i + 1 < nr)
+			continue;
 		/* As people say it: a hugetlb page of 2M or 1G, an mTHP of 64K. */
 		if (hugetlb && !(kib & ((1 << 20) - 1)))
 			snprintf(name, sizeof(name), "%zuG", kib >> 20);

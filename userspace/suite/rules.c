@@ -420,6 +420,18 @@ static bool condition_applies(const struct scenario *s, const struct condition *
 	return !condition->applies || condition->applies(s->kind, s->request);
 }
 
+/* What gigantic pages are for: the walks of PUDs, and one other user of GUP. */
+static bool may_take_long(const struct scenario *s)
+{
+	const struct request *r = s->request;
+
+	if (!asks(s, F(LONGTERM)) || asks(s, F(FORCE)) || !(calls[r->call].traits & CALL_BASIC))
+		return false;
+	if (r->pinner != &by_module)
+		return r->pinner == &by_io_uring;
+	return r->call == PINSCOPE_CALL_PIN_FAST || (!asks(s, F(WRITE)) && !in(s, COND_READONLY));
+}
+
 bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 {
 	const struct request *r = s->request;
@@ -449,7 +461,7 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	if (is(s, KIND_VARIANT) &&
 	    (r->pinner != &by_module || !basic || asks(s, F(FORCE))))
 		return false;
-	if (is(s, KIND_GIGANTIC) && (!asks(s, F(LONGTERM)) || asks(s, F(FORCE)) || !basic))
+	if (is(s, KIND_GIGANTIC) && !may_take_long(s))
 		return false;
 	if (!s->condition->pair[0])
 		return condition_applies(s, s->condition);
