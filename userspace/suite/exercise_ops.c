@@ -149,10 +149,10 @@ static bool is_unlocked_ordinary(const struct ex_world *w, const struct ex_step 
 	return is_unlocked(w, s) && !region_of(w, s)->kind.hugetlb_shift;
 }
 
-/* KSM takes no other mapping. */
-static bool is_private(const struct ex_world *w, const struct ex_step *s)
+/* KSM takes no other mapping. An erratum is avoided: its pages must not go to a device. */
+static bool may_become_mergeable(const struct ex_world *w, const struct ex_step *s)
 {
-	return is_ordinary(w, s) && !region_of(w, s)->shared;
+	return is_ordinary(w, s) && !region_of(w, s)->shared && !w->device_breaks_ksm;
 }
 
 static bool is_anonymous(const struct ex_world *w, const struct ex_step *s)
@@ -1070,7 +1070,7 @@ static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
 
 	if (has < 0)
 		has = has_device_private(NULL);
-	if (!has || !is_anonymous(w, s) || (w->device_breaks_ksm && has_mergeable(w, s)))
+	if (!has || !is_anonymous(w, s))
 		return false;
 	for (i = 0; i < s->nr; i++)
 		if (w->device_hides_writes &&
@@ -1679,7 +1679,7 @@ const struct ex_operation ex_operations[] = {
 	[EX_OP_MMAP] = { "mmap", "mmap() of pages that were unmapped.",
 	  12, RANGE | EX_RACES | EX_TAKES, NULL, is_unmapped, act_map, effect_map },
 	[EX_OP_MERGEABLE] = { "mergeable", "MADV_MERGEABLE lets KSM merge pages that are equal.",
-	  6, RANGE | EX_RACES, NULL, is_private, act_mergeable, effect_mergeable },
+	  6, RANGE | EX_RACES, NULL, may_become_mergeable, act_mergeable, effect_mergeable },
 	[EX_OP_RESERVE] = { "reserve", "A child that has nothing somewhere keeps it so.",
 	  0, RANGE, NULL, never, act_reserve, NULL },
 	{ "check",
