@@ -109,7 +109,7 @@ static void set_sizes(struct kind *kind, size_t size)
 		kind->len = 4 * kind->page;
 	}
 	if (kind->len > GIGANTIC || kind->folio_size > GIGANTIC)
-		kind->traits |= KIND_GIGANTIC | KIND_ONE_AT_A_TIME;
+		kind->traits |= KIND_GIGANTIC;
 }
 
 static struct kind *add(struct kind *kind, const struct kind *row,

@@ -186,7 +186,7 @@ const struct pinner by_xsk = {
 	.name = "xdp-umem",
 	.what =
 		"AF_XDP, which pins a umem by pin_user_pages() with FOLL_WRITE | FOLL_LONGTERM. The page is seen by sending it as a packet.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VETH,
 	.missing = xsk_missing,
 	.pin = xsk_pin,
 	.see = xsk_see,

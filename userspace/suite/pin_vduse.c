@@ -524,7 +524,7 @@ const struct pinner by_vduse = {
 	.name = "vduse",
 	.what =
 		"VDUSE, a vDPA device in userspace: VDUSE_IOTLB_REG_UMEM pins the whole bounce buffer by pin_user_pages() with FOLL_WRITE | FOLL_LONGTERM; the page under test is in its middle. The page is seen and written by requests to a disk that this process serves.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VDUSE,
 	.room = HALF,
 	.missing = vduse_missing,
 	.takes = vduse_takes,

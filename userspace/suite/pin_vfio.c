@@ -376,7 +376,7 @@ const struct pinner by_vfio_read = {
 	.name = "vfio-read",
 	.what =
 			"VFIO (type 1) with VFIO_DMA_MAP_FLAG_READ alone: the device may only read. VFIO pins by pin_user_pages_remote() with FOLL_LONGTERM; the page is seen through the device's DMA.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VFIO,
 	.missing = vfio_missing,
 	.pin = type1_pin,
 	.see = vfio_see,
@@ -387,7 +387,7 @@ const struct pinner by_vfio_write = {
 	.name = "vfio-write",
 	.what =
 			"VFIO (type 1) with VFIO_DMA_MAP_FLAG_READ and _WRITE: the device may write as well, and VFIO pins by pin_user_pages_remote() with FOLL_WRITE | FOLL_LONGTERM.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VFIO,
 	.missing = vfio_missing,
 	.pin = type1_pin,
 	.see = vfio_see,
@@ -399,7 +399,7 @@ const struct pinner by_iommufd_read = {
 	.name = "iommufd-read",
 	.what =
 		"iommufd, mapping for a device that may only read: it pins by pin_user_pages_fast() with FOLL_LONGTERM; the page is seen through the device's DMA.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VFIO,
 	.missing = iommufd_missing,
 	.pin = iommufd_pin,
 	.see = vfio_see,
@@ -410,7 +410,7 @@ const struct pinner by_iommufd_write = {
 	.name = "iommufd-write",
 	.what =
 		"iommufd, mapping for a device that may write as well: it pins by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VFIO,
 	.missing = iommufd_missing,
 	.pin = iommufd_pin,
 	.see = vfio_see,
@@ -422,7 +422,7 @@ const struct pinner by_iommufd_memfd = {
 	.name = "iommufd-memfd",
 	.what =
 		"iommufd with IOMMU_IOAS_MAP_FILE (Linux 6.13), which maps a memfd for a device and pins by memfd_pin_folios(), for reading and writing and for long.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VFIO,
 	.missing = iommufd_missing,
 	.takes = memfd_takes,
 	.pin = memfd_pin,

@@ -151,7 +151,7 @@ const struct pinner by_v4l2_output = {
 	.name = "v4l2-output",
 	.what =
 		"V4L2 (vivid), which pins a user pointer to a picture that the device shows, by pin_user_pages_fast() with FOLL_LONGTERM; before Linux 6.2 with FOLL_WRITE | FOLL_FORCE as well. What the device sees is not looked at.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VIVID,
 	.missing = vivid_missing,
 	.open = output_open,
 	.pin = output_pin,
@@ -162,7 +162,7 @@ const struct pinner by_v4l2_capture = {
 	.name = "v4l2-capture",
 	.what =
 		"V4L2 (vivid), which pins a user pointer to a picture that the device takes, by pin_user_pages_fast() with FOLL_WRITE | FOLL_LONGTERM; before Linux 6.2 with FOLL_FORCE as well. What the device sees is not looked at.",
-	.traits = PINNER_ONE_AT_A_TIME,
+	.device = DEVICE_VIVID,
 	.missing = vivid_missing,
 	.open = capture_open,
 	.pin = capture_pin,

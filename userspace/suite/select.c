@@ -101,18 +101,26 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 	return 0;
 }
 
-void suite_shuffle(struct suite_run *run, unsigned int seed)
+static void swap_results(struct suite_run *run, size_t a, size_t b)
 {
 	struct scenario_result swap;
-	size_t i, k;
+
+	memcpy(&swap, &run->results[a], sizeof(swap));
+	memcpy(&run->results[a], &run->results[b], sizeof(swap));
+	memcpy(&run->results[b], &swap, sizeof(swap));
+}
+
+void suite_shuffle(struct suite_run *run, unsigned int seed)
+{
+	size_t i, first = 0;
 
 	srandom(seed);
-	for (i = run->nr; i > 1; i--) {
-		k = random() % i;
-		memcpy(&swap, &run->results[k], sizeof(swap));
-		memcpy(&run->results[k], &run->results[i - 1], sizeof(swap));
-		memcpy(&run->results[i - 1], &swap, sizeof(swap));
-	}
+	for (i = run->nr; i > 1; i--)
+		swap_results(run, random() % i, i - 1);
+	/* What takes long, and one at a time, would be left in the end. */
+	for (i = 0; i < run->nr; i++)
+		if (run->results[i].scenario.kind->traits & KIND_GIGANTIC)
+			swap_results(run, i, first++);
 }
 
 /*

@@ -239,10 +239,14 @@ extern const struct call calls[PINSCOPE_CALLS];
 
 /* What the rules and the runner must know of a pinner. */
 enum pinner_trait {
-	PINNER_ONE_AT_A_TIME	= 1 << 0,	/* uses what the machine has once */
-	PINNER_SHORT		= 1 << 1,	/* holds nothing any more when @pin returns */
-	PINNER_MODULE		= 1 << 2,	/* cannot do without pinscope.ko */
-	PINNER_BY_WORKER	= 1 << 3,	/* a worker thread of the kernel calls GUP */
+	PINNER_SHORT		= 1 << 0,	/* holds nothing any more when @pin returns */
+	PINNER_MODULE		= 1 << 1,	/* cannot do without pinscope.ko */
+	PINNER_BY_WORKER	= 1 << 2,	/* a worker thread of the kernel calls GUP */
+};
+
+/* What a pinner uses, and the machine has once. */
+enum pinner_device {
+	DEVICE_NONE, DEVICE_VFIO, DEVICE_VETH, DEVICE_VDUSE, DEVICE_VIVID,
 };
 
 /**
@@ -251,6 +255,7 @@ enum pinner_trait {
  *	module, whose test cases name the call and the gup_flags
  * @what: a sentence: what it is, and which call and gup_flags it comes to
  * @traits: enum pinner_trait
+ * @device: one scenario at a time has it
  * @room: bytes before the page under test that it pins as well, and after it as many with
  *	the page: the suite reserves that much around what struct mapping makes, and what is
  *	not mapped there is up to @pin. GUP then returns that it has pinned what comes before
@@ -281,6 +286,7 @@ struct pinner {
 	const char *name;
 	const char *what;
 	unsigned int traits;
+	enum pinner_device device;
 	size_t room;
 	const char *(*missing)(void);
 	bool (*takes)(const struct kind *kind);

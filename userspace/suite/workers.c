@@ -129,9 +129,10 @@ static bool is_alone(const struct scenario *s)
 /* What the machine has once. */
 enum lock {
 	LOCK_ONCE,	/* what kinds and events use, such as ksmd */
-	LOCK_POOL,	/* hugetlb: the one that takes all of it excludes the others */
-	LOCK_PINNER,	/* what a pinner uses */
+	LOCK_GIGANTIC,	/* their pool, which is small */
+	LOCK_POOL,	/* of other hugetlb pages: who takes all of it excludes the others */
 	LOCK_MACHINE,	/* a scenario that must be alone excludes all others */
+	LOCK_DEVICE,	/* and from here on, by enum pinner_device */
 };
 
 /* A lock ends with its process. */
@@ -153,11 +154,14 @@ static void drop_locks(struct suite_run *run)
 
 static bool take_locks(struct suite_run *run, const struct scenario *s)
 {
+	bool gigantic = s->kind->traits & KIND_GIGANTIC;
+	enum pinner_device device = s->request->pinner->device;
+
 	if ((!is_one_at_a_time(s) || lock(run, LOCK_ONCE, true)) &&
-	    (!s->kind->hugetlb_shift ||
+	    (!gigantic || lock(run, LOCK_GIGANTIC, true)) &&
+	    (!s->kind->hugetlb_shift || gigantic ||
 	     lock(run, LOCK_POOL, s->condition->traits & COND_POOL_EMPTY)) &&
-	    (!(s->request->pinner->traits & PINNER_ONE_AT_A_TIME) ||
-	     lock(run, LOCK_PINNER, true)) &&
+	    (!device || lock(run, LOCK_DEVICE + device, true)) &&
 	    lock(run, LOCK_MACHINE, is_alone(s)))
 		return true;
 	drop_locks(run);
@@ -174,9 +178,18 @@ static bool is_idle(struct board *board)
 	return true;
 }
 
+/* Does a worker have a gigantic page? That takes seconds. */
+static bool is_gigantic_run(struct suite_run *run)
+{
+	bool is = !lock(run, LOCK_GIGANTIC, false);
+
+	drop_locks(run);
+	return is;
+}
+
 /*
- * The first whose locks are free, but none behind one that must be alone. Once a lock is
- * lost, it may never be free: *@locked tells.
+ * The first whose locks are free, but none behind one that must be alone, unless that would wait
+ * for long. Once a lock is lost, it may never be free: *@locked tells.
  */
 static size_t take_from(struct suite_run *run, struct board *board, size_t next, bool *locked)
 {
@@ -193,7 +206,7 @@ static size_t take_from(struct suite_run *run, struct board *board, size_t next,
 		s = &run->results[next].scenario;
 		*locked = take_locks(run, s);
 		if (!*locked && !by_force) {
-			if (is_alone(s))
+			if (is_alone(s) && !is_gigantic_run(run))
 				return run->nr;
 			continue;
 		}
