@@ -797,7 +797,6 @@ static void check_released(struct fixture *f)
 	int ret;
 	struct pinscope_page page = release(f, &ret);
 
-
 	/* Other processes map the huge zeropage, too, and may have pinned it. */
 	verdict(f, PROP_COUNTS, !ret && (f->other || !page.pincount ||
 					 (page.state & S(HUGE_ZEROPAGE))),

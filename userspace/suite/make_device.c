@@ -82,13 +82,16 @@ const char *make_device_private(struct fixture *f)
 		return fixture_fails(f, HMM_DEVICE ": %s", pinscope_errno(f->map_fd));
 	/* A page on its way to an LRU list cannot be migrated yet. */
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
-		if (!device_migrate(f->map_fd, f->addr, size)) {
+		page = (struct pinscope_page) {};
+		if (!device_migrate(f->map_fd, f->addr, size))
 			page = fixture_page(f);
-			if (page.state & PINSCOPE_STATE_DEVICE_PRIVATE)
-				return 1UL << page.map_shift == size ? NULL :
-				       fixture_fails(f, "the THP was split on its way to " HMM_DEVICE);
+		if (!(page.state & PINSCOPE_STATE_DEVICE_PRIVATE)) {
+			sys_sleep_ms(1);
+			continue;
 		}
-		sys_sleep_ms(1);
+		if (1UL << page.map_shift == size)
+			return NULL;
+		return fixture_fails(f, "the THP was split on its way to " HMM_DEVICE);
 	}
 	return fixture_fails(f, "the page was not migrated to " HMM_DEVICE " in %d ms",
 			     PATIENCE_MS);
