@@ -91,6 +91,7 @@ static const char *kind_of_entry(uint64_t state)
 		{ S(POISON), "anon-uffd-poison" },
 		{ S(SWAP), "anon-swapped" },
 		{ S(DEVICE_PRIVATE), "anon-device-private" },
+		{ S(DEVICE_EXCLUSIVE), "anon-device-exclusive" },
 		{ S(HUGE_ZEROPAGE), "huge-zeropage" },
 		{ S(ZEROPAGE), "zeropage" },
 		{ S(KSM), "ksm" },

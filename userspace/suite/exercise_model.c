@@ -16,7 +16,7 @@
 #define S(name)		PINSCOPE_STATE_##name
 
 /* States of entries of which the page is the process's own, wherever it is. */
-#define OF_PROCESS	(S(ANON) | S(SWAP) | S(DEVICE_PRIVATE))
+#define OF_PROCESS	(S(ANON) | S(SWAP) | S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE))
 
 /* Pages of a pin that are read after each step; a check of all reads the others. */
 enum { FEW_PAGES = 4 };
@@ -409,7 +409,7 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 			   "an anonymous page that is not exclusive is writable");
 	if ((state & S(WRITABLE)) && (state & S(KSM)))
 		fail_state(w, process, region, page, rec, "a page of KSM is writable");
-	if ((state & S(WRITABLE)) && !(state & (S(ANON) | S(DEVICE_PRIVATE))) && !r->shared)
+	if ((state & S(WRITABLE)) && !(state & OF_PROCESS) && !r->shared)
 		fail_state(w, process, region, page, rec,
 			   "a private mapping may write to a page that is not its own");
 	if ((state & (OF_PROCESS | zero)) && r->shared)

@@ -176,12 +176,13 @@ static bool has_file(const struct ex_world *w, const struct ex_step *s)
 	return region_of(w, s)->fd >= 0 && !region_of(w, s)->kind.hugetlb_shift;
 }
 
-static bool is_pinned_for_writing(const struct ex_world *w, const struct ex_step *s)
+/* Of the region; with all of @gup_flags. */
+static bool is_pinned(const struct ex_world *w, const struct ex_step *s, uint64_t gup_flags)
 {
 	const struct ex_pin *pin;
 
 	for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
-		if (pin->used && pin->region == s->region && pin->gup_flags & F(WRITE))
+		if (pin->used && pin->region == s->region && !(gup_flags & ~pin->gup_flags))
 			return true;
 	return false;
 }
@@ -193,7 +194,7 @@ static bool is_pinned_for_writing(const struct ex_world *w, const struct ex_step
 static bool may_make_hole(const struct ex_world *w, const struct ex_step *s)
 {
 	return has_file(w, s) && !(w->hole_takes_folio && region_of(w, s)->shared &&
-				   is_pinned_for_writing(w, s));
+				   is_pinned(w, s, F(WRITE)));
 }
 
 /*
@@ -204,7 +205,7 @@ bool may_split(const struct ex_world *w, const struct ex_step *s)
 {
 	return is_ordinary(w, s) &&
 	       !(w->split_takes_buffers && region_of(w, s)->shared &&
-		 region_of(w, s)->kind.dir && is_pinned_for_writing(w, s));
+		 region_of(w, s)->kind.dir && is_pinned(w, s, F(WRITE)));
 }
 
 static bool may_reclaim(const struct ex_world *w, const struct ex_step *s)
@@ -1083,18 +1084,36 @@ static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
  * Each process has its own file. What it has inherited stays open: by that its parent has
  * migrated pages that it has, too.
  */
-static int act_to_device(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+static int use_device(enum device_take how, const struct ex_request *r)
 {
 	static pid_t owner;
 	static int fd;
 
-	(void)w;
-	(void)a;
 	if (owner != getpid()) {
 		fd = device_open();
 		owner = getpid();
 	}
-	return fd < 0 ? fd : device_migrate(fd, r->addr, r->len);
+	return fd < 0 ? fd : device_take(fd, how, r->addr, r->len);
+}
+
+static int act_to_device(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return use_device(DEVICE_MIGRATES, r);
+}
+
+/* For COMPARE the entry of such a page maps none. */
+static bool may_exclude(const struct ex_world *w, const struct ex_step *s)
+{
+	return may_go_to_device(w, s) && is_writable(w, s) && !is_pinned(w, s, 0);
+}
+
+static int act_exclude(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)w;
+	(void)a;
+	return use_device(DEVICE_EXCLUDES, r);
 }
 
 static int act_compact(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -1744,6 +1763,8 @@ const struct ex_operation ex_operations[] = {
 	{ "to-device",
 	  "Pages are migrated to the memory of a device, that of lib/test_hmm.c.",
 	  12, RANGE | EX_RACES, NULL, may_go_to_device, act_to_device, NULL },
+	{ "exclude", "The device gets exclusive access to pages: COW is broken as for a write.",
+	  8, RANGE, NULL, may_exclude, act_exclude, effect_own },
 	{ "compact", "Compaction of all memory.",
 	  1, EX_RACES, NULL, NULL, act_compact, NULL },
 	{ "drop-caches", "The page cache forgets what is clean and not mapped.",

@@ -60,12 +60,17 @@ void node_bind(void);
 
 /* make_device.c: what belongs to a device or a driver, and entries with markers */
 const char *make_device_private(struct fixture *f);
+const char *make_device_exclusive(struct fixture *f);
 bool has_device_private(const char *dir);
 bool has_device_private_thp(const char *dir);
 /* Returns a file, as long as which is open what was migrated by it may be used; or -errno. */
 int device_open(void);
-/* Migrates pages of this process to the device's memory, those that can be. Returns 0 or -errno. */
-int device_migrate(int fd, const char *addr, size_t len);
+enum device_take {
+	DEVICE_MIGRATES,	/* pages to its memory */
+	DEVICE_EXCLUDES,	/* everybody else from the pages */
+};
+/* What can be done with pages of this process is done. Returns 0 or -errno. */
+int device_take(int fd, enum device_take how, const char *addr, size_t len);
 const char *make_secretmem(struct fixture *f);
 const char *make_guard(struct fixture *f);
 bool has_guard(const char *dir);

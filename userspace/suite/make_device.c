@@ -34,7 +34,10 @@ struct hmm_cmd {
 	__u64 addr, buf, pages, copied, faults;
 };
 
-#define HMM_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_cmd)
+static const unsigned long hmm_cmds[] = {
+	[DEVICE_MIGRATES] = _IOWR('H', 0x02, struct hmm_cmd),
+	[DEVICE_EXCLUDES] = _IOWR('H', 0x05, struct hmm_cmd),
+};
 
 bool has_device_private(const char *dir)
 {
@@ -55,7 +58,7 @@ int device_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int device_migrate(int fd, const char *addr, size_t len)
+int device_take(int fd, enum device_take how, const char *addr, size_t len)
 {
 	char *copy = malloc(len);
 	struct hmm_cmd cmd = {
@@ -64,16 +67,17 @@ int device_migrate(int fd, const char *addr, size_t len)
 	};
 	int ret = copy ? 0 : -ENOMEM;
 
-	if (!ret && ioctl(fd, HMM_MIGRATE_TO_DEV, &cmd))
+	if (!ret && ioctl(fd, hmm_cmds[how], &cmd))
 		ret = -errno;
 	free(copy);
 	return ret;
 }
 
 /* What one entry maps. */
-const char *make_device_private(struct fixture *f)
+static const char *take_by_device(struct fixture *f, enum device_take how)
 {
-	size_t size = f->scenario.kind->page;
+	const struct kind *kind = f->scenario.kind;
+	size_t size = kind->page;
 	struct pinscope_page page;
 	int ms;
 
@@ -83,9 +87,9 @@ const char *make_device_private(struct fixture *f)
 	/* A page on its way to an LRU list cannot be migrated yet. */
 	for (ms = 0; ms < PATIENCE_MS; ms++) {
 		page = (struct pinscope_page) {};
-		if (!device_migrate(f->map_fd, f->addr, size))
+		if (!device_take(f->map_fd, how, f->addr, size))
 			page = fixture_page(f);
-		if (!(page.state & PINSCOPE_STATE_DEVICE_PRIVATE)) {
+		if ((page.state & kind->has) != kind->has) {
 			sys_sleep_ms(1);
 			continue;
 		}
@@ -93,8 +97,17 @@ const char *make_device_private(struct fixture *f)
 			return NULL;
 		return fixture_fails(f, "the THP was split on its way to " HMM_DEVICE);
 	}
-	return fixture_fails(f, "the page was not migrated to " HMM_DEVICE " in %d ms",
-			     PATIENCE_MS);
+	return fixture_fails(f, HMM_DEVICE " did not take the page in %d ms", PATIENCE_MS);
+}
+
+const char *make_device_private(struct fixture *f)
+{
+	return take_by_device(f, DEVICE_MIGRATES);
+}
+
+const char *make_device_exclusive(struct fixture *f)
+{
+	return take_by_device(f, DEVICE_EXCLUDES);
 }
 
 const char *make_secretmem(struct fixture *f)

@@ -380,7 +380,7 @@ static bool is_migrating(const struct glance *l)
 
 static bool is_on_device(const struct glance *l)
 {
-	return is(l, S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE));
+	return is(l, S(DEVICE_PRIVATE));
 }
 
 /* A THP that a PMD stands for which is not present: it migrates, or is on a device. */
@@ -388,6 +388,11 @@ static bool is_thp_away(const struct glance *l)
 {
 	return (is_migrating(l) || is_on_device(l)) && l->vma->backing != VMA_IS_HUGETLB &&
 	       l->page->map_shift > l->vma->page_shift;
+}
+
+static bool is_device_exclusive(const struct glance *l)
+{
+	return is(l, S(DEVICE_EXCLUSIVE));
 }
 
 static bool is_thp_on_device(const struct glance *l)
@@ -804,6 +809,9 @@ static const struct row rows[] = {
 	  NULL } },
 	{ is_on_device, { "do_swap_page", NONE, NONE, FATE_FAULTED_IN, 0, EFFECT_ALLOCATES,
 	  "The page is in a device's memory (ZONE_DEVICE): the pin migrates it back to RAM.",
+	  NULL } },
+	{ is_device_exclusive, { "do_swap_page", NONE, NONE, FATE_FAULTED_IN, 0, NONE,
+	  "A device has exclusive access to the page: the pin ends that, and the page stays where it is.",
 	  NULL } },
 	{ is_missing_hole_locked, { "handle_userfault", NONE, NONE,
 	  ERR | FATE_FAULTED_IN, EFAULT, NONE,

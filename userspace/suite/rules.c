@@ -74,7 +74,7 @@ static bool is_unsupported(const struct scenario *s)
 static bool is_anonymous_vma(const struct scenario *s)
 {
 	return (s->kind->has & (S(ANON) | S(ZEROPAGE) | S(HUGE_ZEROPAGE) | S(SWAP) |
-				S(DEVICE_PRIVATE))) && !is_hugetlb(s);
+				S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE))) && !is_hugetlb(s);
 }
 
 /* Must each side see the other's later writes? */
@@ -195,7 +195,7 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 	/* A reference promises nothing. */
 	if (!write && !rules_takes_pins(s))
 		return OUTCOME_STAYS;
-	if (before->state & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE)))
+	if (before->state & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE)))
 		return private_anon(s, before, page_shift);
 	/* Page cache and zeropages: not for writing, and not for long. */
 	return write || asks(s, F(LONGTERM)) ? OUTCOME_COPIED : OUTCOME_STAYS;
