@@ -69,6 +69,7 @@ enum device_take {
 	DEVICE_MIGRATES,	/* pages to its memory */
 	DEVICE_EXCLUDES,	/* everybody else from the pages */
 };
+
 /* What can be done with pages of this process is done. Returns 0 or -errno. */
 int device_take(int fd, enum device_take how, const char *addr, size_t len);
 const char *make_secretmem(struct fixture *f);
