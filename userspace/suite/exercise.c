@@ -282,11 +282,10 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.split_takes_buffers = !e->known && errata_find("exercise/split-beside-pin");
 	world.uring_releases_clean = !e->known && errata_find("exercise/uring-release");
 	world.free_takes_shared = !e->known && errata_find("exercise/free-of-shared");
-	world.device_breaks_ksm = !e->known && has_device_private(NULL) &&
+	world.has_device = has_device_private(NULL);
+	world.device_breaks_ksm = !e->known && world.has_device &&
 				  errata_find("exercise/ksm-to-device");
-	world.device_hides_writes = !e->known && has_device_private(NULL) &&
-				    (errata_find("exercise/clear-refs-of-device-private") ||
-				     errata_find("exercise/to-device-of-hole"));
+	world.device_hides_writes = !e->known && errata_find("exercise/to-device-of-hole");
 	world.keeps_exclusive = !has_stable_writes();
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;

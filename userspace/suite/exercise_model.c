@@ -182,7 +182,7 @@ void model_clear_soft_dirty(struct ex_world *w, unsigned int process)
 
 	for (region = 0; region < EX_REGIONS; region++) {
 		cleared = !w->regions[region].kind.hugetlb_shift &&
-			  !(w->device_hides_writes && w->regions[region].fd < 0);
+			  !(w->has_device && w->regions[region].fd < 0);
 		for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
 			if (pin->used && pin->process == process && pin->region == region)
 				cleared = false;

@@ -1066,12 +1066,9 @@ static int act_move_node(struct ex_world *w, const struct ex_request *r, struct 
 
 static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
 {
-	static int has = -1;
 	unsigned int i;
 
-	if (has < 0)
-		has = has_device_private(NULL);
-	if (!has || !is_anonymous(w, s))
+	if (!w->has_device || !is_anonymous(w, s))
 		return false;
 	for (i = 0; i < s->nr; i++)
 		if (w->device_hides_writes &&
@@ -1080,10 +1077,7 @@ static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
 	return true;
 }
 
-/*
- * Each process has its own file. What it has inherited stays open: by that its parent has
- * migrated pages that it has, too.
- */
+/* Each process has its own file. When one is closed, the pages of all come back. */
 static int use_device(enum device_take how, const struct ex_request *r)
 {
 	static pid_t owner;

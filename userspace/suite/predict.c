@@ -282,7 +282,7 @@ static bool may_dump_pmd(const struct glance *l)
 {
 	const unsigned int pmd_shift = 2 * l->f->page_shift - 3;
 
-	return (l->gup_flags & F(DUMP)) && l->page->map_shift == pmd_shift &&
+	return (l->gup_flags & F(DUMP)) && l->page->map_shift >= pmd_shift &&
 	       (l->rwp_fault || is(l, S(MIGRATION) | S(DEVICE_PRIVATE))) &&
 	       (l->vma->backing == VMA_IS_ANON ||
 		(l->vma->backing == VMA_IS_HUGETLB && is(l, S(ANON))));
