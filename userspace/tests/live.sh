@@ -122,6 +122,8 @@ seen_kind()
 		s/^base-pages/anon/
 		s/^file-private-rdonly/file-private/
 		s/^ksm-single/ksm/
+		s/^memfd-private-thp-tail/memfd-private-thp/
+		s/^thp-device-private/anon-device-private/
 		s/^ksm-zeropage/zeropage/'
 }
 
