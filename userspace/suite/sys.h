@@ -124,6 +124,8 @@ long sys_now_ms(void);
 
 /* Linux @major.@minor. */
 #define KERNEL(major, minor)	((major) * 1000U + (minor))
+#define KERNEL_MAJOR(kernel)	((kernel) / 1000)
+#define KERNEL_MINOR(kernel)	((kernel) % 1000)
 
 /* The running kernel, as KERNEL() has it; 0 when that cannot be told. */
 unsigned int running_kernel(void);

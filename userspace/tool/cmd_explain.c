@@ -169,11 +169,11 @@ static const char *release_text(const struct check *check, char *buf, size_t siz
 {
 	*buf = '\0';
 	if (check->since)
-		snprintf(buf, size, ", since Linux %u.%u", check->since >> 8,
-			 check->since & 0xff);
+		snprintf(buf, size, ", since Linux %u.%u", KERNEL_MAJOR(check->since),
+			 KERNEL_MINOR(check->since));
 	else if (check->before)
-		snprintf(buf, size, ", before Linux %u.%u", check->before >> 8,
-			 check->before & 0xff);
+		snprintf(buf, size, ", before Linux %u.%u", KERNEL_MAJOR(check->before),
+			 KERNEL_MINOR(check->before));
 	return buf;
 }
 
@@ -288,7 +288,7 @@ static void set_release(json_t *object, const char *name, unsigned int release)
 
 	if (!release)
 		return;
-	snprintf(text, sizeof(text), "%u.%u", release / KERNEL(1, 0), release % KERNEL(1, 0));
+	snprintf(text, sizeof(text), "%u.%u", KERNEL_MAJOR(release), KERNEL_MINOR(release));
 	json_object_set_new(object, name, json_string(text));
 }
 
