@@ -84,6 +84,7 @@ struct ex_content {
  * @given_up: MADV_FREE gave it up, and the process has not written to it since: mm may drop it
  * @protected: a userfaultfd protects it: its entry has the userfaultfd-wp bit
  * @guarded: it is in a guard region: @access is EX_NONE, whatever mprotect() says
+ * @device: a device may have had it, where mm does not keep the soft-dirty bit
  * @access: enum ex_access
  * @beneath: of a page that is @guarded: what mprotect() says
  * @at_fork: enum ex_at_fork
@@ -94,6 +95,7 @@ struct ex_content {
  */
 struct ex_page {
 	bool mapped, moved, own, locked, mergeable, exclusive, given_up, protected, guarded;
+	bool device;
 	uint8_t access, beneath, at_fork, uffd, soft, maybe;
 	struct ex_content content;
 };
@@ -252,7 +254,7 @@ struct ex_world {
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
 	bool split_takes_buffers, uring_releases_clean, free_takes_shared;
 	bool device_breaks_ksm, device_hides_writes;
-	bool has_device;		/* a page that it has had may lose its soft-dirty bit */
+	bool has_device;
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */
 	bool offlined;			/* a page was taken from the system in this round */

@@ -181,15 +181,14 @@ void model_clear_soft_dirty(struct ex_world *w, unsigned int process)
 	bool cleared;
 
 	for (region = 0; region < EX_REGIONS; region++) {
-		cleared = !w->regions[region].kind.hugetlb_shift &&
-			  !(w->has_device && w->regions[region].fd < 0);
+		cleared = !w->regions[region].kind.hugetlb_shift;
 		for (pin = w->pins; pin < w->pins + EX_PINS; pin++)
 			if (pin->used && pin->process == process && pin->region == region)
 				cleared = false;
 		pages = w->processes[process].pages[region];
 		for (i = 0; i < EX_PAGES; i++)
-			pages[i].soft = cleared && pages[i].mapped ? EX_SOFT_CLEARED :
-					EX_SOFT_UNSURE;
+			pages[i].soft = cleared && pages[i].mapped && !pages[i].device ?
+					EX_SOFT_CLEARED : EX_SOFT_UNSURE;
 	}
 }
 

@@ -1097,6 +1097,24 @@ static int act_to_device(struct ex_world *w, const struct ex_request *r, struct 
 	return use_device(DEVICE_MIGRATES, r);
 }
 
+/* A folio is migrated, or split, for all who map a part of it. */
+static void effect_to_device(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int process, i;
+	struct ex_page *p;
+
+	(void)r;
+	(void)a;
+	for (process = 0; process < EX_PROCESSES; process++) {
+		p = w->processes[process].pages[s->region];
+		for (i = 0; i < EX_PAGES; i++) {
+			p[i].device = true;
+			p[i].soft = EX_SOFT_UNSURE;
+		}
+	}
+}
+
 /* For COMPARE the entry of such a page maps none. */
 static bool may_exclude(const struct ex_world *w, const struct ex_step *s)
 {
@@ -1756,7 +1774,8 @@ const struct ex_operation ex_operations[] = {
 	  8, RANGE | EX_RACES, node_args, is_mapped, act_move_node, NULL },
 	{ "to-device",
 	  "Pages are migrated to the memory of a device, that of lib/test_hmm.c.",
-	  12, RANGE | EX_RACES, NULL, may_go_to_device, act_to_device, NULL },
+	  12, RANGE | EX_RACES, NULL, may_go_to_device, act_to_device,
+	  effect_to_device },
 	{ "exclude", "The device gets exclusive access to pages: COW is broken as for a write.",
 	  8, RANGE, NULL, may_exclude, act_exclude, effect_own },
 	{ "compact", "Compaction of all memory.",
