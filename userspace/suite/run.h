@@ -92,7 +92,7 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 		 const struct globs *globs);
 
 /**
- * suite_shuffle() - put the scenarios into a random order
+ * suite_shuffle() - put the scenarios into a random order, those of gigantic pages first
  * @run: from suite_select()
  * @seed: the same seed gives the same order
  */
