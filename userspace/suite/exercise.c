@@ -282,6 +282,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.split_takes_buffers = !e->known && errata_find("exercise/split-beside-pin");
 	world.uring_releases_clean = !e->known && errata_find("exercise/uring-release");
 	world.free_takes_shared = !e->known && errata_find("exercise/free-of-shared");
+	world.longterm_moves_no_hugetlb = !e->known && errata_find("exercise/pin-beside-move");
 	world.has_device = has_device_private(NULL);
 	world.device_breaks_ksm = !e->known && world.has_device &&
 				  errata_find("exercise/ksm-to-device");

@@ -265,6 +265,10 @@ static bool is_possible(const struct ex_world *w, const struct ex_step *s)
 	if ((op->uses & EX_MAKES_PIN) && region->stale &&
 	    ex_pin_flags[s->arg] == PINSCOPE_FOLL_LONGTERM)
 		return false;
+	/* Errata: the module looks where a page is, but another thread may move it then. */
+	if ((op->uses & EX_MAKES_PIN) && w->longterm_moves_no_hugetlb &&
+	    region->kind.hugetlb_shift && ex_pin_flags[s->arg] & PINSCOPE_FOLL_LONGTERM)
+		return false;
 	/* Errata: what another thread splits meanwhile has no buffers. */
 	if ((op->uses & EX_MAKES_PIN) && w->split_takes_buffers && region->shared &&
 	    region->kind.dir && ex_pin_flags[s->arg] & PINSCOPE_FOLL_WRITE)
