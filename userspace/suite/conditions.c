@@ -54,6 +54,17 @@ static const char *enter_mprotect_read(struct fixture *f)
 	return NULL;
 }
 
+static const char *enter_mprotect_none(struct fixture *f)
+{
+	if (enter_mprotect_read(f))
+		return f->why;
+	if (!(f->scenario.kind->traits & (KIND_NOT_PRESENT | KIND_NUMA_HINT)))
+		f->content = *(volatile char *)f->addr;
+	if (mprotect(f->addr, f->len, PROT_NONE))
+		return fixture_fails(f, "mprotect: %s", pinscope_errno(errno));
+	return NULL;
+}
+
 static const char *write_protect(struct fixture *f, uint64_t features)
 {
 	f->uffd = sys_uffd_wp(f->addr, f->len, features);
@@ -285,6 +296,20 @@ static bool lockable(const struct kind *kind, const struct request *request)
 	return pinnable(kind, request) && !(kind->traits & KIND_DAX);
 }
 
+/*
+ * Who forces the call gets the page, and of all others two are enough. Not of DAX and drivers:
+ * what mm may copy by the address it cannot read there, and the module refuses that.
+ */
+static bool forced_or_basic(const struct kind *kind, const struct request *request)
+{
+	if (kind->traits & KIND_GIGANTIC)
+		return request->pinner == &by_mem_read;
+	return lockable(kind, request) && !(kind->traits & KIND_DRIVER) &&
+	       request->call != PINSCOPE_CALL_PIN_MEMFD &&
+	       (request->gup_flags & PINSCOPE_FOLL_FORCE ||
+		(!request->gup_flags && calls[request->call].traits & CALL_BASIC));
+}
+
 static bool pinnable_for_write(const struct kind *kind, const struct request *request)
 {
 	return lockable(kind, request) && !(kind->traits & KIND_WRITE_NOTIFY);
@@ -350,6 +375,12 @@ const struct condition conditions[] = {
 			"mprotect() took VM_WRITE away; a later mprotect() may give it back, so that a read-only pin must be reliable all the same.",
 		.enter = enter_mprotect_read, .applies = forkable,
 		.traits = COND_READONLY | COND_BASIC,
+	}, {
+		.name = "mprotect-none",
+		.what =
+			"mprotect() took all access away: only FOLL_FORCE gets the page, as for a debugger, and a write by it breaks COW without making the entry accessible.",
+		.enter = enter_mprotect_none, .applies = forced_or_basic,
+		.traits = COND_READONLY | COND_NO_ACCESS | COND_BASIC,
 	}, {
 		.name = "uffd-wp",
 		.what =
@@ -460,6 +491,10 @@ static bool can_follow(const struct condition *first, const struct condition *th
 	       !(has & COND_UFFD_RWP &&
 		 gets & (COND_WRITES | COND_PINS | COND_MOVES | COND_UFFD_WP)) &&
 	       !(gets & COND_UFFD_RWP && has & COND_UFFD_WP) &&
+	       !(has & COND_UFFD_RWP && gets & COND_NO_ACCESS) &&
+	       /* What the process cannot access it can only track. */
+	       !(has & COND_NO_ACCESS && gets & (COND_READONLY | COND_WRITES | COND_PINS |
+						COND_FORKS | COND_MOVES | COND_UFFD_RWP)) &&
 	       /* A fixture has one of each. */
 	       !(has & gets & (COND_UFFD_WP | COND_PINS | COND_MOVES)) &&
 	       !(has & COND_CHILD && gets & COND_FORKS) &&

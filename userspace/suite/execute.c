@@ -918,7 +918,7 @@ static void pin_and_compare(struct fixture *f)
 	outcome = rules_outcome(&f->scenario, &seen->before, sys_page_shift());
 	/* An access would change the entry that the call is to meet. */
 	if (!(kind->traits & (KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT)) &&
-	    !in(f, COND_UFFD_RWP))
+	    !in(f, COND_UFFD_RWP | COND_NO_ACCESS))
 		content = process_sees(f);
 	prediction = ask_prediction(f);
 	ret = pin_watched(f);
@@ -937,6 +937,9 @@ static void pin_and_compare(struct fixture *f)
 	if (ret)
 		return;
 	check_entry(f, outcome, &after);
+	/* From here on the process looks at its memory. */
+	if (in(f, COND_NO_ACCESS))
+		mprotect(f->addr, f->len, PROT_READ);
 	verdict(f, PROP_CONTENT, process_sees(f) == content,
 		"the process had 0x%x before the call, and sees 0x%x", content,
 		process_sees(f));

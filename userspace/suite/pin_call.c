@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -25,7 +26,9 @@ static char present_byte(struct fixture *f)
 {
 	const unsigned int untouched = KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT;
 
-	return f->scenario.kind->traits & untouched ? 'p' : *(volatile char *)f->addr;
+	return f->scenario.kind->traits & untouched ||
+	       f->scenario.condition->traits & (COND_UFFD_RWP | COND_NO_ACCESS) ?
+	       f->content : *(volatile char *)f->addr;
 }
 
 static int nothing_to_release(struct fixture *f)
@@ -123,6 +126,8 @@ static int tracer_main(void *arg)
 	char path[40];
 	int mem;
 
+	/* GUP may never return, by a known bug of kernels. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(path, sizeof(path), "/proc/%d/mem", a->pid);
 	mem = open(path, O_RDWR | O_CLOEXEC);
 	/*

@@ -313,6 +313,19 @@ static bool must_not_fault(const struct glance *l)
 	return (l->gup_flags & F(NOFAULT)) && l->needs_fault;
 }
 
+/* x86's pud_present(), unlike pmd_present(), is not true of an entry without access. */
+static bool is_gigantic_without_access(const struct glance *l)
+{
+#ifdef __x86_64__
+	const unsigned int pud_shift = 3 * l->f->page_shift - 6;
+
+	return l->present && is(l, S(PROTNONE)) && l->page->map_shift >= pud_shift;
+#else
+	(void)l;
+	return false;
+#endif
+}
+
 /* ------------------------------------------- faults, of what is not present */
 
 static bool is_guard(const struct glance *l)
@@ -757,6 +770,10 @@ static const struct row rows[] = {
 	{ must_not_fault, { "faultin_page", NONE, NONE, ERR, EFAULT, NONE,
 	  "FOLL_NOFAULT, and the pin needs a fault: the page is not present, or must become exclusive or writable first.",
 	  "Touch the memory before the pin (MADV_POPULATE_WRITE), or leave FOLL_NOFAULT out."
+	} },
+	{ is_gigantic_without_access, { "follow_pud_mask", KERNEL(6, 10), NONE, FATE_HANGS, 0, NONE,
+	  "A known bug: for GUP a page of 1 GiB without access is not present, for the fault handler it is, and GUP begins anew for ever. SIGKILL ends it.",
+	  "mprotect() the range to PROT_READ before."
 	} },
 	{ is_guard, { "handle_pte_marker", KERNEL(6, 13), NONE, ERR, EFAULT, NONE,
 	  "The page is a guard region (MADV_GUARD_INSTALL): any access gives SIGSEGV.",

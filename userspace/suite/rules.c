@@ -84,10 +84,13 @@ bool rules_is_lasting(const struct scenario *s)
 	       !is_by(s, PINNER_SHORT);
 }
 
-/* Is a pin that lasts held while mm does something to a page? For gigantic ones it takes long. */
+/*
+ * Is a pin that lasts held while mm does something to a page? For gigantic ones it takes long.
+ * After mprotect-none the memory is what it is after mprotect-read.
+ */
 static bool is_held(const struct scenario *s)
 {
-	return rules_is_lasting(s) && !is(s, KIND_GIGANTIC);
+	return rules_is_lasting(s) && !is(s, KIND_GIGANTIC) && !in(s, COND_NO_ACCESS);
 }
 
 /* A child gets a copy of the pinned page, which takes a free one. */
@@ -179,6 +182,8 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 		return OUTCOME_REFUSED;
 	if (write && in(s, COND_READONLY) && !forces(s) &&
 	    s->request->call != PINSCOPE_CALL_PIN_MEMFD)
+		return OUTCOME_REFUSED;
+	if (!write && in(s, COND_NO_ACCESS) && !asks(s, F(FORCE)))
 		return OUTCOME_REFUSED;
 	if (!is_private(s)) {
 		/* A file system that tracks writes would miss the device's. */
@@ -425,6 +430,8 @@ static bool may_take_long(const struct scenario *s)
 {
 	const struct request *r = s->request;
 
+	if (in(s, COND_NO_ACCESS))
+		return true;
 	if (!asks(s, F(LONGTERM)) || asks(s, F(FORCE)) || !(calls[r->call].traits & CALL_BASIC))
 		return false;
 	if (r->pinner != &by_module)

@@ -177,6 +177,7 @@ enum condition_trait {
 	COND_MOVES		= 1 << 15,	/* entering it migrates the page */
 	COND_ALONE		= 1 << 16,	/* for kinds and rules that no pair has */
 	COND_UFFD_RWP		= 1 << 17,	/* userfaultfd is told of the next access */
+	COND_NO_ACCESS		= 1 << 18,	/* the VMA has no VM_READ either */
 };
 
 /**
