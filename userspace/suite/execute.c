@@ -124,6 +124,28 @@ static void remap_and_write(struct fixture *f, char byte)
 	fixture_process_writes(f, byte);
 }
 
+/* Whatever the call was, and whatever the processes did since. */
+static void check_sound(struct fixture *f, const struct pinscope_page *page)
+{
+	bool private = !(f->scenario.kind->traits & KIND_SHARED);
+	uint64_t state = page->state;
+	char names[NAMES_MAX];
+	const char *wrong = NULL;
+
+	if (state & S(WRITABLE) && f->readonly)
+		wrong = "the mapping is read-only, the entry is writable";
+	else if (state & S(WRITABLE) && state & S(UFFD_WP))
+		wrong = "userfaultfd protects the page, the entry is writable";
+	else if (state & S(WRITABLE) && private && !(state & S(ANON)))
+		wrong = "the private mapping has a writable entry of a page that is not anonymous";
+	else if (state & S(WRITABLE) && private && !((state | page->unknown) & S(EXCLUSIVE)))
+		wrong = "the private mapping has a writable entry of a page that is not exclusive";
+	else if (state & S(PRESENT) && state & S(EXCLUSIVE) && state & (S(KSM) | S(ZEROPAGE)))
+		wrong = "what everybody may map is exclusive";
+	verdict(f, PROP_ENTRY, !wrong, "%s: %s", wrong,
+		pinscope_names(pinscope_state_names, state, names, sizeof(names)));
+}
+
 /* ----------------------------------------------- right after the call */
 
 static void check_replaced(struct fixture *f, enum outcome outcome,
@@ -802,6 +824,7 @@ static void check_released(struct fixture *f)
 					 (page.state & S(HUGE_ZEROPAGE))),
 		"expected no pin after release (%s), found %d",
 		ret ? pinscope_errno(ret) : "success", page.pincount);
+	check_sound(f, &page);
 }
 
 static void check_migrates(struct fixture *f)
@@ -929,6 +952,7 @@ static void pin_and_compare(struct fixture *f)
 	seen->error = -ret;
 	after = fixture_page(f);
 	check_predicted(f, &prediction, &after, ret);
+	check_sound(f, &after);
 	if (outcome == OUTCOME_REFUSED) {
 		check_refused(f, ret);
 		return;

@@ -33,6 +33,10 @@ const struct property_row properties[PROPS] = {
 		"exclusive",
 		"An anonymous page is pinned only when it is exclusive to the process (PageAnonExclusive()), since COW replaces any other (commit a7f226604170).",
 	},
+	[PROP_ENTRY] = {
+		"entry",
+		"After the call, whether it fails or not, and again after the release, the entry is one that mm may make: writable only where mprotect() allows it, where userfaultfd does not protect it and, in a private mapping, where it maps an exclusive anonymous page; and exclusive is nothing else.",
+	},
 	[PROP_CONTENT] = {
 		"content",
 		"The process reads the same byte after the call as before it.",
