@@ -434,21 +434,26 @@ int act_swapoff(struct ex_world *w, const struct ex_request *r, struct ex_answer
 	return ret;
 }
 
+#define POOL		"/proc/sys/vm/nr_hugepages"
+
+static int set_pool(long pages)
+{
+	char text[30];
+
+	snprintf(text, sizeof(text), "%ld", pages);
+	return sys_write_file(POOL, text);
+}
+
 /* Its pages are made of free memory, which compaction provides. */
 int act_hugetlb_pool(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	static const char pool[] = "/proc/sys/vm/nr_hugepages";
-	long pages = sys_read_number(pool);
-	char text[30];
-	int ret;
+	long pages = sys_read_number(POOL);
+	int ret = set_pool(pages + MORE_HUGE_PAGES);
 
 	(void)w;
 	(void)r;
 	(void)a;
-	snprintf(text, sizeof(text), "%ld", pages + MORE_HUGE_PAGES);
-	ret = sys_write_file(pool, text);
-	snprintf(text, sizeof(text), "%ld", pages);
-	sys_write_file(pool, text);
+	set_pool(pages);
 	return ret;
 }
 
@@ -511,7 +516,9 @@ int act_offline(struct ex_world *w, const struct ex_request *r, struct ex_answer
 	const struct itimerval never = {};
 	char paths[16][80];
 	size_t nr = movable_blocks(paths, ARRAY_SIZE(paths));
+	long pool = sys_read_number(POOL);
 	const char *path;
+	int ret = 0;
 
 	(void)w;
 	if (!nr)
@@ -522,7 +529,12 @@ int act_offline(struct ex_world *w, const struct ex_request *r, struct ex_answer
 	a->id = !sys_write_file(path, "offline");
 	setitimer(ITIMER_REAL, &never, NULL);
 	signal(SIGALRM, SIG_DFL);
-	return a->id ? sys_write_file(path, "online_movable") : 0;
+	if (a->id)
+		ret = sys_write_file(path, "online_movable");
+	/* Free huge pages that were there are no more. */
+	if (sys_read_number(POOL) < pool)
+		set_pool(pool);
+	return ret;
 }
 
 void effect_offline(struct ex_world *w, const struct ex_step *s, const struct ex_request *r,
