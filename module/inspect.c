@@ -33,7 +33,7 @@
 	 PINSCOPE_STATE_WRITEBACK | PINSCOPE_STATE_MEMCG |		\
 	 PINSCOPE_STATE_PARTIALLY_MAPPED | PINSCOPE_STATE_MAYBE_PINNED |	\
 	 PINSCOPE_STATE_ZONE_MOVABLE | PINSCOPE_STATE_CMA |		\
-	 PINSCOPE_STATE_LONGTERM_PINNABLE)
+	 PINSCOPE_STATE_LONGTERM_PINNABLE | PINSCOPE_STATE_P2PDMA)
 
 /* Those that each page of the folio has for itself. */
 #define PAGE_STATES	(PINSCOPE_STATE_EXCLUSIVE | PINSCOPE_STATE_HWPOISON)
@@ -65,6 +65,7 @@ struct small_folio {
 	unsigned long flags;
 	unsigned long mapping;	/* the flags in ->mapping: anonymous, KSM */
 	unsigned long charged;	/* to a memory cgroup? */
+	bool p2pdma;		/* the flags do not tell one device's memory from another's */
 	int refcount;
 	int mapcount;		/* as in struct page */
 };
@@ -165,6 +166,7 @@ static u64 flag_states(struct folio *folio)
 	       PS_STATE_IF(ps_folio_charged(folio), MEMCG) |
 	       PS_STATE_IF(partially_mapped(folio), PARTIALLY_MAPPED) |
 	       PS_STATE_IF(movable, ZONE_MOVABLE) |
+	       PS_STATE_IF(is_pci_p2pdma_page(&folio->page), P2PDMA) |
 	       PS_STATE_IF(ps_zone_pinnable(folio), LONGTERM_PINNABLE);
 }
 
@@ -217,6 +219,7 @@ static __always_inline bool read_small_folio(struct page *page, struct small_fol
 	small->flags = ps_page_flags(page);
 	small->mapping = (unsigned long)READ_ONCE(page->mapping) & MAPPING_FLAGS;
 	small->charged = ps_folio_charged((struct folio *)page);	/* no tail page */
+	small->p2pdma = is_pci_p2pdma_page(page);
 	small->refcount = page_ref_count(page);
 	small->mapcount = atomic_read(&page->_mapcount);
 	return true;
@@ -226,8 +229,8 @@ static __always_inline bool same_small(const struct small_folio *a,
 				       const struct small_folio *b)
 {
 	return a->flags == b->flags && a->mapping == b->mapping &&
-	       a->charged == b->charged && a->refcount == b->refcount &&
-	       a->mapcount == b->mapcount;
+	       a->charged == b->charged && a->p2pdma == b->p2pdma &&
+	       a->refcount == b->refcount && a->mapcount == b->mapcount;
 }
 
 /*

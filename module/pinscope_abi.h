@@ -424,6 +424,10 @@ struct pinscope_io {
 #define PINSCOPE_STATE_UFFD_RWP		_BITULL(36)	/* PROTNONE, and userfaultfd is
 							 * told of the next access
 							 */
+/* Of the folio. */
+#define PINSCOPE_STATE_P2PDMA		_BITULL(37)	/* memory of a PCI device: GUP takes
+							 * it with FOLL_PCI_P2PDMA only
+							 */
 
 /* F(NAME) for each of them. */
 #define PINSCOPE_STATE_NAMES(F)						\
@@ -435,7 +439,7 @@ struct pinscope_io {
 	F(DEVICE_EXCLUSIVE) F(MARKER) F(POISON) F(GUARD) F(SWAPCACHE)	\
 	F(LRU) F(MLOCKED) F(FOLIO_DIRTY) F(WRITEBACK) F(MEMCG)		\
 	F(PARTIALLY_MAPPED) F(MAYBE_PINNED) F(ZONE_MOVABLE) F(CMA)	\
-	F(LONGTERM_PINNABLE) F(UFFD_RWP)
+	F(LONGTERM_PINNABLE) F(UFFD_RWP) F(P2PDMA)
 
 /**
  * struct pinscope_page - one record of INSPECT: consecutive pages of equal state

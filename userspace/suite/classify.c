@@ -95,6 +95,7 @@ static const char *kind_of_entry(uint64_t state)
 		{ S(HUGE_ZEROPAGE), "huge-zeropage" },
 		{ S(ZEROPAGE), "zeropage" },
 		{ S(KSM), "ksm" },
+		{ S(P2PDMA), "p2pdma-shared" },
 	};
 	size_t i;
 

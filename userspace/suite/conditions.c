@@ -237,7 +237,8 @@ static const char *enter_shared_pool_empty(struct fixture *f)
 static bool pinnable(const struct kind *kind, const struct request *request)
 {
 	(void)request;
-	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE | KIND_GIGANTIC));
+	return !(kind->traits &
+		 (KIND_VMA_REFUSED | KIND_NO_PAGE | KIND_GIGANTIC | KIND_P2PDMA));
 }
 
 /* Of gigantic pages there may be two: one request for each of the basic calls. */
@@ -247,7 +248,7 @@ static bool forkable(const struct kind *kind, const struct request *request)
 	    (request->gup_flags != PINSCOPE_FOLL_LONGTERM ||
 	     !(calls[request->call].traits & CALL_BASIC)))
 		return false;
-	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE));
+	return !(kind->traits & (KIND_VMA_REFUSED | KIND_NO_PAGE | KIND_P2PDMA));
 }
 
 /* In other shared mappings the entry of a fresh page is writable. */

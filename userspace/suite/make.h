@@ -62,6 +62,9 @@ void node_bind(void);
 const char *make_device_private(struct fixture *f);
 const char *make_device_exclusive(struct fixture *f);
 bool has_device_private(const char *dir);
+const char *make_p2pdma(struct fixture *f);
+const char *make_p2pdma_readonly(struct fixture *f);
+bool has_p2pdma(const char *dir);
 bool has_device_private_thp(const char *dir);
 /* Returns a file, as long as which is open what was migrated by it may be used; or -errno. */
 int device_open(void);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,59 @@ const char *make_device_private(struct fixture *f)
 const char *make_device_exclusive(struct fixture *f)
 {
 	return take_by_device(f, DEVICE_EXCLUDES);
+}
+
+/* Of some device that offers its memory; -1: none does. */
+static int open_p2pdma(void)
+{
+	glob_t files;
+	int fd = -1;
+	size_t i;
+
+	if (glob("/sys/bus/pci/devices/*/p2pmem/allocate", 0, NULL, &files))
+		return -1;
+	for (i = 0; i < files.gl_pathc && fd < 0; i++)
+		fd = open(files.gl_pathv[i], O_RDWR | O_CLOEXEC);
+	globfree(&files);
+	return fd;
+}
+
+bool has_p2pdma(const char *dir)
+{
+	int fd = open_p2pdma();
+
+	(void)dir;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static const char *map_p2pdma(struct fixture *f)
+{
+	size_t base = sys_page_size();
+
+	f->m.fd = open_p2pdma();
+	if (f->m.fd < 0)
+		return fixture_fails(f, "p2pmem/allocate: %s", pinscope_errno(errno));
+	return fixture_map(f, f->m.fd, base, base, MAP_SHARED);
+}
+
+const char *make_p2pdma(struct fixture *f)
+{
+	if (map_p2pdma(f))
+		return f->why;
+	*f->addr = 'p';
+	return NULL;
+}
+
+const char *make_p2pdma_readonly(struct fixture *f)
+{
+	if (map_p2pdma(f))
+		return f->why;
+	if (mprotect(f->addr, f->len, PROT_READ) ||
+	    mprotect(f->addr, f->len, PROT_READ | PROT_WRITE))
+		return fixture_fails(f, "mprotect: %s", pinscope_errno(errno));
+	return NULL;
 }
 
 const char *make_secretmem(struct fixture *f)

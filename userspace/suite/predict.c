@@ -83,11 +83,12 @@ static bool has_page(const struct glance *l)
 	return l->zeropage || !is(l, S(SPECIAL)) || l->vma->backing == VMA_IS_DAX;
 }
 
-/* Since Linux 6.5: shared, writable, and the file system wants to know of writes. */
+/* Since Linux 6.5: shared, writable, and the file system, as sysfs, wants to know of writes. */
 static bool needs_dirty_tracking(const struct glance *l)
 {
 	return has(l, VMA_SHARED) && has(l, VMA_WRITE) &&
-	       (l->vma->backing == VMA_IS_FILE || l->vma->backing == VMA_IS_DAX);
+	       (l->vma->backing == VMA_IS_FILE || l->vma->backing == VMA_IS_DAX ||
+		is(l, S(P2PDMA)));
 }
 
 static bool needs_soft_dirty_wp(const struct glance *l)
@@ -177,6 +178,8 @@ static bool fast_takes_it(const struct glance *l)
 	    (l->write && !is(l, S(WRITABLE))) || is(l, S(ZEROPAGE)))
 		return false;
 	if (l->vma->backing == VMA_IS_DAX ? l->longterm : is(l, S(SPECIAL)))
+		return false;
+	if (is(l, S(P2PDMA)) && !(l->gup_flags & F(PCI_P2PDMA)))
 		return false;
 	return !(l->longterm && !is_pinnable(l)) && !reject_file &&
 	       l->vma->backing != VMA_IS_SECRETMEM && !must_unshare(l, false);
@@ -311,6 +314,16 @@ static bool has_pfn_only(const struct glance *l)
 static bool must_not_fault(const struct glance *l)
 {
 	return (l->gup_flags & F(NOFAULT)) && l->needs_fault;
+}
+
+static bool writes_p2pdma(const struct glance *l)
+{
+	return l->write_fault && is(l, S(P2PDMA));
+}
+
+static bool is_unexpected_p2pdma(const struct glance *l)
+{
+	return l->present && is(l, S(P2PDMA)) && !(l->gup_flags & F(PCI_P2PDMA));
 }
 
 /* x86's pud_present(), unlike pmd_present(), is not true of an entry without access. */
@@ -770,6 +783,14 @@ static const struct row rows[] = {
 	{ must_not_fault, { "faultin_page", NONE, NONE, ERR, EFAULT, NONE,
 	  "FOLL_NOFAULT, and the pin needs a fault: the page is not present, or must become exclusive or writable first.",
 	  "Touch the memory before the pin (MADV_POPULATE_WRITE), or leave FOLL_NOFAULT out."
+	} },
+	{ writes_p2pdma, { "do_page_mkwrite", KERNEL(6, 2), NONE, FATE_HANGS, 0, NONE,
+	  "A known bug: a write fault of a PCI device's memory (P2PDMA) that sysfs has mapped does nothing and says so, and GUP begins anew for ever. SIGKILL ends it.",
+	  "Write to the memory before mprotect() or clear_refs make its entries read-only, or map it again."
+	} },
+	{ is_unexpected_p2pdma, { "try_grab_folio", KERNEL(6, 2), NONE, ERR, EREMOTEIO, NONE,
+	  "The page is memory of a PCI device (P2PDMA), which not every device can reach: the caller has to say FOLL_PCI_P2PDMA, as direct I/O does to disks that can.",
+	  "Copy the content to ordinary memory."
 	} },
 	{ is_gigantic_without_access, { "follow_pud_mask", KERNEL(6, 10), NONE, FATE_HANGS, 0, NONE,
 	  "A known bug: for GUP a page of 1 GiB without access is not present, for the fault handler it is, and GUP begins anew for ever. SIGKILL ends it.",

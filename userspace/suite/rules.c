@@ -70,6 +70,12 @@ static bool is_unsupported(const struct scenario *s)
 	       asks(s, F(LONGTERM) | (is_private(s) ? 0 : F(SPLIT_PMD)));
 }
 
+/* The caller must be ready for memory that only devices on the same bus may reach. */
+static bool is_unexpected_p2pdma(const struct scenario *s)
+{
+	return is(s, KIND_P2PDMA) && !asks(s, F(PCI_P2PDMA));
+}
+
 /* Is the VMA anonymous, and not only the page? Hugetlb VMAs never are. */
 static bool is_anonymous_vma(const struct scenario *s)
 {
@@ -178,7 +184,8 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 {
 	bool write = asks(s, F(WRITE));
 
-	if (is(s, KIND_VMA_REFUSED) || is_unsupported(s) || pinner_refuses(s))
+	if (is(s, KIND_VMA_REFUSED) || is_unsupported(s) || is_unexpected_p2pdma(s) ||
+	    pinner_refuses(s))
 		return OUTCOME_REFUSED;
 	if (write && in(s, COND_READONLY) && !forces(s) &&
 	    s->request->call != PINSCOPE_CALL_PIN_MEMFD)
@@ -237,12 +244,17 @@ int rules_errno(const struct scenario *s)
 		return -EOPNOTSUPP;
 	if ((s->kind->has & S(POISON)) && asks(s, F(HWPOISON)))
 		return -EHWPOISON;
+	/* sysfs is asked before a write, as a file system that tracks writes. */
+	if (is_unexpected_p2pdma(s) && !asks(s, F(ANON)) &&
+	    !(asks(s, F(WRITE)) && asks(s, F(LONGTERM)) && running_kernel() >= KERNEL(6, 5)))
+		return -EREMOTEIO;
 	return -EFAULT;
 }
 
 bool rules_apply(const struct scenario *s, enum property property)
 {
-	bool refused = is(s, KIND_VMA_REFUSED) || is_unsupported(s) || pinner_refuses(s);
+	bool refused = is(s, KIND_VMA_REFUSED) || is_unsupported(s) || is_unexpected_p2pdma(s) ||
+		       pinner_refuses(s);
 	const struct pinner *pinner = s->request->pinner;
 	bool write = asks(s, F(WRITE));
 	bool events = in(s, COND_WRITE_BLOCKS);
@@ -364,7 +376,8 @@ bool rules_apply(const struct scenario *s, enum property property)
 				    PROP_PUNCH_BESIDE_AFTER :
 				    write ? PROP_DIRECT_BESIDE_AFTER : PROP_TRUNCATE_BESIDE_AFTER);
 	case PROP_DONTNEED_AFTER:
-		return is_held(s) && !events && !is_hugetlb(s) &&
+		/* sysfs does not map a device's memory again. */
+		return is_held(s) && !events && !is_hugetlb(s) && !is(s, KIND_P2PDMA) &&
 		       !(is_private(s) && is_truncatable(s));
 	case PROP_PUNCH_AFTER:
 		/* Of a shared mapping only one event can take the page. */
@@ -449,6 +462,9 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	     (r->gup_flags & ~info->gup_flags[r->call])))
 		return false;
 	if (!in_scope(s) || (r->pinner->takes && !r->pinner->takes(s->kind)))
+		return false;
+	/* Calls that hold nothing when they return have one errno for all that GUP says. */
+	if (is(s, KIND_P2PDMA) && r->pinner != &by_module && !asks(s, F(LONGTERM)))
 		return false;
 	/* A refusal is the same in every condition. */
 	if (pinner_refuses(s) && !in(s, COND_FRESH))

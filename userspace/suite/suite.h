@@ -88,6 +88,7 @@ enum kind_trait {
 	KIND_CHECK		= 1 << 14,	/* a row of `pinscope check` */
 	KIND_CONTROL		= 1 << 15,	/* pinning it was always reliable */
 	KIND_PMD		= 1 << 16,	/* one PMD maps it */
+	KIND_P2PDMA		= 1 << 17,	/* GUP takes it with FOLL_PCI_P2PDMA only */
 };
 
 /**

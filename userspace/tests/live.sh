@@ -124,6 +124,7 @@ seen_kind()
 		s/^ksm-single/ksm/
 		s/^memfd-private-thp-tail/memfd-private-thp/
 		s/^thp-device-private/anon-device-private/
+		s/^p2pdma-shared-readonly/p2pdma-shared/
 		s/^ksm-zeropage/zeropage/'
 }
 

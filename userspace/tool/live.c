@@ -366,6 +366,7 @@ const struct state_word state_words[] = {
 	{ S(ZONE_MOVABLE), 'M', "zone_movable" },
 	{ S(CMA), 'C', "cma" },
 	{ S(LONGTERM_PINNABLE), 'L', "longterm_pinnable" },
+	{ S(P2PDMA), 'p', "p2pdma" },
 };
 
 const size_t nr_state_words = ARRAY_SIZE(state_words);
