@@ -466,6 +466,9 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 	/* Calls that hold nothing when they return have one errno for all that GUP says. */
 	if (is(s, KIND_P2PDMA) && r->pinner != &by_module && !asks(s, F(LONGTERM)))
 		return false;
+	/* To other memory the flag makes no difference, for which one request is enough. */
+	if (asks(s, F(PCI_P2PDMA)) && asks(s, F(WRITE)) && !is(s, KIND_P2PDMA))
+		return false;
 	/* A refusal is the same in every condition. */
 	if (pinner_refuses(s) && !in(s, COND_FRESH))
 		return false;
