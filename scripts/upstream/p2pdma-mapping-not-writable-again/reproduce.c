@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Does a write to the memory of a PCI device that sysfs has mapped (p2pmem/allocate) come to an end,
- * once mprotect() has taken write access away and given it back?
+ * Does a write to the memory of a PCI device that sysfs has mapped (p2pmem/allocate) come to an
+ * end, once mprotect() has taken write access away and given it back?
  *
  * Needs root, Linux 6.2 with CONFIG_PCI_P2PDMA, and a device that offers such memory, as an NVMe
  * controller with a memory buffer does: QEMU's has one with cmb_size_mb=4.
