@@ -1003,6 +1003,7 @@ void scenario_run(const struct scenario *scenario, int fd,
 			    f.kernel_fault ? VERDICT_FAIL : VERDICT_SKIP, f.why);
 	} else {
 		set_verdict(&f, PROP_SETUP, VERDICT_PASS, "");
+		record->made = sys_now_ms();
 		pin_and_compare(&f);
 	}
 	fixture_end(&f);

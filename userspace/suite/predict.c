@@ -174,7 +174,9 @@ static bool fast_takes_it(const struct glance *l)
 			   !is(l, S(ANON)) && !is(l, S(HUGETLB)) &&
 			   l->vma->backing != VMA_IS_SHMEM;
 
+	/* Not each kernel tells PROTNONE. */
 	if (!l->fast || !l->present || is(l, S(PROTNONE)) ||
+	    !has(l, VMA_READ | VMA_WRITE | VMA_EXEC) ||
 	    (l->write && !is(l, S(WRITABLE))) || is(l, S(ZEROPAGE)))
 		return false;
 	if (l->vma->backing == VMA_IS_DAX ? l->longterm : is(l, S(SPECIAL)))
@@ -332,11 +334,17 @@ static bool is_gigantic_without_access(const struct glance *l)
 #ifdef __x86_64__
 	const unsigned int pud_shift = 3 * l->f->page_shift - 6;
 
-	return l->present && is(l, S(PROTNONE)) && l->page->map_shift >= pud_shift;
+	return l->present && is(l, S(PROTNONE)) && !l->rwp_fault &&
+	       l->page->map_shift >= pud_shift;
 #else
 	(void)l;
 	return false;
 #endif
+}
+
+static bool dumps_gigantic(const struct glance *l)
+{
+	return (l->gup_flags & F(DUMP)) && is_gigantic_without_access(l);
 }
 
 /* ------------------------------------------- faults, of what is not present */
@@ -786,11 +794,15 @@ static const struct row rows[] = {
 	} },
 	{ writes_p2pdma, { "do_page_mkwrite", KERNEL(6, 2), NONE, FATE_HANGS, 0, NONE,
 	  "A known bug: a write fault of a PCI device's memory (P2PDMA) that sysfs has mapped does nothing and says so, and GUP begins anew for ever. SIGKILL ends it.",
-	  "Write to the memory before mprotect() or clear_refs make its entries read-only, or map it again."
+	  "Map the memory again; mprotect() leaves entries writable that the process has written by."
 	} },
 	{ is_unexpected_p2pdma, { "try_grab_folio", KERNEL(6, 2), NONE, ERR, EREMOTEIO, NONE,
 	  "The page is memory of a PCI device (P2PDMA), which not every device can reach: the caller has to say FOLL_PCI_P2PDMA, as direct I/O does to disks that can.",
 	  "Copy the content to ordinary memory."
+	} },
+	{ dumps_gigantic, { "follow_pud_mask", KERNEL(6, 10), NONE, ERR | FATE_HANGS, EFAULT, NONE,
+	  "A known bug: for GUP a page of 1 GiB without access is not present. With FOLL_DUMP it is left out, or, if the page cache has it, GUP begins anew for ever.",
+	  "mprotect() the range to PROT_READ before."
 	} },
 	{ is_gigantic_without_access, { "follow_pud_mask", KERNEL(6, 10), NONE, FATE_HANGS, 0, NONE,
 	  "A known bug: for GUP a page of 1 GiB without access is not present, for the fault handler it is, and GUP begins anew for ever. SIGKILL ends it.",

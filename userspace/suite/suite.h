@@ -495,6 +495,7 @@ struct observation {
 
 /* What a scenario leaves. Plain memory: workers share it with their parent. */
 struct outcome_record {
+	long made;		/* sys_now_ms() when the memory was there, or 0 */
 	struct observation seen;
 	enum verdict verdicts[PROPS];
 	char reasons[PROPS][REASON_MAX];
