@@ -59,13 +59,14 @@
 
 /* The lowest bits of ->mapping say whose it is: anonymous memory's, KSM's. */
 #define MAPPING_FLAGS	3UL
+/* Beside them in struct small_folio: the memory of a PCI device. */
+#define IS_P2PDMA	4UL
 
 /* What decides all that a record tells of a folio of one page, but for its PFN. */
 struct small_folio {
 	unsigned long flags;
-	unsigned long mapping;	/* the flags in ->mapping: anonymous, KSM */
+	unsigned long mapping;	/* the flags in ->mapping: anonymous, KSM; or IS_P2PDMA */
 	unsigned long charged;	/* to a memory cgroup? */
-	bool p2pdma;		/* the flags do not tell one device's memory from another's */
 	int refcount;
 	int mapcount;		/* as in struct page */
 };
@@ -218,8 +219,10 @@ static __always_inline bool read_small_folio(struct page *page, struct small_fol
 		return false;
 	small->flags = ps_page_flags(page);
 	small->mapping = (unsigned long)READ_ONCE(page->mapping) & MAPPING_FLAGS;
+	/* ->flags do not tell the memory of one device from that of another. */
+	if (is_pci_p2pdma_page(page))
+		small->mapping |= IS_P2PDMA;
 	small->charged = ps_folio_charged((struct folio *)page);	/* no tail page */
-	small->p2pdma = is_pci_p2pdma_page(page);
 	small->refcount = page_ref_count(page);
 	small->mapcount = atomic_read(&page->_mapcount);
 	return true;
@@ -229,8 +232,8 @@ static __always_inline bool same_small(const struct small_folio *a,
 				       const struct small_folio *b)
 {
 	return a->flags == b->flags && a->mapping == b->mapping &&
-	       a->charged == b->charged && a->p2pdma == b->p2pdma &&
-	       a->refcount == b->refcount && a->mapcount == b->mapcount;
+	       a->charged == b->charged && a->refcount == b->refcount &&
+	       a->mapcount == b->mapcount;
 }
 
 /*
