@@ -103,8 +103,9 @@ const struct pinner by_vm_writev = {
 /*
  * A child that traces this process and uses its file: some kernels allow FOLL_FORCE only
  * to a tracer (CONFIG_PROC_MEM_FORCE_PTRACE). It shares all memory, since to fork would
- * share the page under test as well. It lives for one access: before Linux 6.2 a task
- * keeps its last changes of the RSS counters to itself until it ends.
+ * share the page under test as well; and the files, so that the locks of the suite, which
+ * belong to these, last as long as the memory does. It lives for one access: before Linux 6.2
+ * a task keeps its last changes of the RSS counters to itself until it ends.
  */
 struct access {
 	pid_t pid;		/* whose memory */
@@ -140,6 +141,8 @@ static int tracer_main(void *arg)
 		a->ret = mem_result(a->write ? pwrite(mem, &a->byte, 1, a->addr) :
 				    pread(mem, &a->byte, 1, a->addr));
 	ptrace(PTRACE_DETACH, a->pid, 0, 0);
+	if (mem >= 0)
+		close(mem);
 	_exit(0);
 }
 
@@ -150,8 +153,8 @@ static int mem_access(struct fixture *f, bool writes, char *byte)
 		.pid = getpid(), .write = writes, .byte = *byte,
 		.addr = (uintptr_t)f->addr, .ret = -EPERM,
 	};
-	pid_t tracer = clone(tracer_main, stack + sizeof(stack), CLONE_VM | SIGCHLD,
-			     &access);
+	pid_t tracer = clone(tracer_main, stack + sizeof(stack),
+			     CLONE_VM | CLONE_FILES | SIGCHLD, &access);
 
 	if (tracer < 0)
 		return -errno;
