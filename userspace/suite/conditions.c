@@ -298,17 +298,18 @@ static bool lockable(const struct kind *kind, const struct request *request)
 }
 
 /*
- * Who forces the call gets the page, and of all others two are enough. Not of DAX and drivers:
+ * Who forces the call gets the page, and of all others one is enough. Not of DAX and drivers:
  * what mm may copy by the address it cannot read there, and the module refuses that.
  */
-static bool forced_or_basic(const struct kind *kind, const struct request *request)
+static bool forced_or_fast(const struct kind *kind, const struct request *request)
 {
 	if (kind->traits & KIND_GIGANTIC)
 		return request->pinner == &by_mem_read;
 	return lockable(kind, request) && !(kind->traits & KIND_DRIVER) &&
 	       request->call != PINSCOPE_CALL_PIN_MEMFD &&
 	       (request->gup_flags & PINSCOPE_FOLL_FORCE ||
-		(!request->gup_flags && calls[request->call].traits & CALL_BASIC));
+		(request->pinner == &by_module && !request->gup_flags &&
+		 request->call == PINSCOPE_CALL_PIN_FAST));
 }
 
 static bool pinnable_for_write(const struct kind *kind, const struct request *request)
@@ -380,7 +381,7 @@ const struct condition conditions[] = {
 		.name = "mprotect-none",
 		.what =
 			"mprotect() took all access away: only FOLL_FORCE gets the page, as for a debugger, and a write by it breaks COW without making the entry accessible.",
-		.enter = enter_mprotect_none, .applies = forced_or_basic,
+		.enter = enter_mprotect_none, .applies = forced_or_fast,
 		.traits = COND_READONLY | COND_NO_ACCESS | COND_BASIC,
 	}, {
 		.name = "uffd-wp",
