@@ -35,7 +35,7 @@ const struct property_row properties[PROPS] = {
 	},
 	[PROP_ENTRY] = {
 		"entry",
-		"After the call, whether it fails or not, and again after the release, the entry is one that mm may make: writable only where mprotect() allows it, where userfaultfd does not protect it and, in a private mapping, where it maps an exclusive anonymous page; and exclusive is nothing else.",
+		"After the call, whether it fails or not, and again after the release, the entry is one that mm may make: writable only where mprotect() allows it, where userfaultfd does not protect it and, in a private mapping, where it maps an exclusive anonymous page; and neither a zeropage nor a page of KSM is exclusive.",
 	},
 	[PROP_CONTENT] = {
 		"content",

@@ -76,6 +76,13 @@ static bool is_unexpected_p2pdma(const struct scenario *s)
 	return is(s, KIND_P2PDMA) && !asks(s, F(PCI_P2PDMA));
 }
 
+/* Whatever the entry is and has been through. */
+static bool is_refused(const struct scenario *s)
+{
+	return is(s, KIND_VMA_REFUSED) || is_unsupported(s) || is_unexpected_p2pdma(s) ||
+	       pinner_refuses(s);
+}
+
 /* Is the VMA anonymous, and not only the page? Hugetlb VMAs never are. */
 static bool is_anonymous_vma(const struct scenario *s)
 {
@@ -184,8 +191,7 @@ static enum outcome outcome_with_faults(const struct scenario *s,
 {
 	bool write = asks(s, F(WRITE));
 
-	if (is(s, KIND_VMA_REFUSED) || is_unsupported(s) || is_unexpected_p2pdma(s) ||
-	    pinner_refuses(s))
+	if (is_refused(s))
 		return OUTCOME_REFUSED;
 	if (write && in(s, COND_READONLY) && !forces(s) &&
 	    s->request->call != PINSCOPE_CALL_PIN_MEMFD)
@@ -253,14 +259,12 @@ int rules_errno(const struct scenario *s)
 
 bool rules_apply(const struct scenario *s, enum property property)
 {
-	bool refused = is(s, KIND_VMA_REFUSED) || is_unsupported(s) || is_unexpected_p2pdma(s) ||
-		       pinner_refuses(s);
 	const struct pinner *pinner = s->request->pinner;
 	bool write = asks(s, F(WRITE));
 	bool events = in(s, COND_WRITE_BLOCKS);
 
 	/* Without a page there is nothing else to ask. */
-	if (refused || (is(s, KIND_NO_PAGE) && !write))
+	if (is_refused(s) || (is(s, KIND_NO_PAGE) && !write))
 		return property == PROP_SETUP || property == PROP_PREDICTED ||
 		       property == PROP_ERRNO;
 	switch (property) {
