@@ -105,7 +105,7 @@ need()
 
 # What a kernel prints when something is wrong with it.
 # shellcheck disable=SC2034
-splats='WARNING:|BUG:|Oops|Kernel panic|general protection fault|INFO: possible|INFO: suspicious|INFO: task .* blocked|INFO: trying to register|KASAN|UBSAN|KCSAN|KFENCE:|KMSAN|kmemleak|detected stall|soft lockup|Bad page|bad_page|refcount_t:|list_(add|del) corruption|Unable to handle'
+splats=$(grep -v '^#' "$top/userspace/suite/splats" | paste -sd '|')
 
 # mirror LABEL: the machine's own; only the suite may be another
 mirror()

@@ -17,6 +17,7 @@
 #include "errata.h"
 #include "exercise.h"
 #include "make.h"
+#include "splat.h"
 #include "sys.h"
 
 enum {
@@ -35,6 +36,7 @@ enum {
 static struct ex_world world;
 static struct ex_board *board;
 static volatile sig_atomic_t stopped;
+static int kernel_log;
 static int scratch = -1;	/* a file for direct I/O */
 
 static void stop(int sig)
@@ -291,6 +293,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;
+	world.log = kernel_log;
 	set_regions(e, kinds, nr);
 	world_begin(&world);
 	note_unmade(e);
@@ -351,8 +354,10 @@ static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, u
 		run_steps(e, weights);
 	if (!*world.why && !stopped)
 		model_check_all(&world);
-	memcpy(e->why, world.why, sizeof(e->why));
 	world_end(&world);
+	/* What is wrong with a process's memory may come out when it goes. */
+	world_read_log(&world);
+	memcpy(e->why, world.why, sizeof(e->why));
 	e->rounds++;
 }
 
@@ -364,21 +369,23 @@ static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
 	static struct ex_step done[EX_STEPS];
 	bool failed;
 
+	splat_rearm();
 	begin_world(e, kinds, nr);
 	for (i = 0; i < nr_steps && !*world.why; i++)
 		if (world_step(&world, &steps[i]))
 			done[kept++] = steps[i];
 	if (!*world.why)
 		model_check_all(&world);
+	for (i = 0; i < EX_REGIONS && print; i++)
+		model_print(&world, i, e->out);
+	world_end(&world);
+	world_read_log(&world);
 	failed = *world.why;
 	if (failed) {
 		memcpy(e->why, world.why, sizeof(e->why));
 		memcpy(e->steps, done, sizeof(done));
 		e->nr_steps = kept;
 	}
-	for (i = 0; i < EX_REGIONS && print; i++)
-		model_print(&world, i, e->out);
-	world_end(&world);
 	e->tries++;
 	return failed;
 }
@@ -452,6 +459,10 @@ static bool prepare(struct exercise *e)
 	if (!e->dirs->nr)
 		*e->dirs = (struct dirs) { { "/var/tmp" }, 1 };
 	scratch = open(e->dirs->dirs[0], O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	kernel_log = splat_open();
+	if (kernel_log < 0)
+		fprintf(e->out, "# /dev/kmsg: %s: no splat of the kernel is noticed\n",
+			pinscope_errno(kernel_log));
 	sigaction(SIGINT, &stops, NULL);
 	sigaction(SIGTERM, &stops, NULL);
 	/* Whoever is left of a round is waited for by nobody else. */
@@ -565,8 +576,10 @@ int exercise_run(struct exercise *e)
 		fflush(e->out);
 		run_rounds(e, kinds, nr);
 		if (*e->why && e->nr_steps) {
-			shrink(e, kinds, nr);
-			simplify(e, kinds, nr);
+			if (!splat_was_oops()) {
+				shrink(e, kinds, nr);
+				simplify(e, kinds, nr);
+			}
 			exercise_print(e, kinds, nr);
 		}
 	}
@@ -605,6 +618,11 @@ void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr)
 	for (i = 0; i < nr_steps; i++)
 		ex_print_step(&steps[i], e->out);
 	fprintf(e->out, "# %s\n", e->why);
+	if (splat_was_oops()) {
+		fprintf(e->out,
+			"# This kernel has had an Oops: not shrunk, and not done once more. Reboot, and use --replay.\n");
+		return;
+	}
 	fprintf(e->out, "# The model and the page table entries, when it is done once more:\n");
 	if (!fails(e, kinds, nr, steps, nr_steps, true))
 		fprintf(e->out, "# This time it did not fail.\n");

@@ -246,6 +246,7 @@ struct ex_board {
 struct ex_world {
 	struct ex_board *board;
 	int fd;				/* the module's, for this round */
+	int log;			/* from splat_open() */
 	int socks[EX_PROCESSES][2];	/* the scheduler's end and the process's */
 	unsigned int max_processes;
 	uint32_t last_word;		/* each write has another one */
@@ -360,6 +361,9 @@ void world_become(struct ex_world *w, unsigned int process);
  * @act: index of the operation whose act() does it
  */
 void world_race(struct ex_world *w, unsigned int nr, unsigned int act);
+
+/* Fail if the kernel has logged a splat, which explains what else is wrong. */
+void world_read_log(struct ex_world *w);
 
 /* The request of a step, as the model has its operands. */
 void world_request(struct ex_world *w, const struct ex_step *s, struct ex_request *r);

@@ -583,6 +583,7 @@ unsigned int race_run(struct ex_world *w, const unsigned int *weights, unsigned 
 	world_race(w, EX_RACERS, EX_OP_RACE);
 	if (merges)
 		run_ksmd(false);
+	world_read_log(w);
 	if (!*w->why)
 		learn(w);
 	if (!*w->why)

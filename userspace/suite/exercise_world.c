@@ -17,6 +17,7 @@
 
 #include "exercise.h"
 #include "make.h"
+#include "splat.h"
 #include "sys.h"
 
 /* What a process may take for one operation; under emulation nothing is fast. */
@@ -344,6 +345,15 @@ bool world_begin(struct ex_world *w)
 	return !*w->why;
 }
 
+void world_read_log(struct ex_world *w)
+{
+	static const char logged[] = "the kernel logged: ";
+	char splat[sizeof(w->why) - sizeof(logged)];
+
+	if (splat_find(w->log, splat, sizeof(splat)))
+		snprintf(w->why, sizeof(w->why), "%s%s", logged, splat);
+}
+
 void world_end(struct ex_world *w)
 {
 	unsigned int i;
@@ -449,6 +459,7 @@ bool world_step(struct ex_world *w, const struct ex_step *s)
 		return false;
 	world_request(w, s, &r);
 	world_ask(w, &r, s->op, &a);
+	world_read_log(w);
 	if (!*w->why)
 		uffd_adopt(w, s->process, &a);
 	if (!*w->why && op->effect)

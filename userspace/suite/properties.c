@@ -189,4 +189,8 @@ const struct property_row properties[PROPS] = {
 		"many-pages",
 		"The same call pins most of the memory at once, from the middle of a folio on and across three VMAs: it holds the pages that the process sees. Where a page is unmapped it pins those before the hole only.",
 	},
+	[PROP_NO_SPLAT] = {
+		"no-splat",
+		"Whether the call succeeds or fails, the kernel logs no warning, BUG, Oops or other splat from the begin of the scenario to its end. What another scenario provokes at the same time counts as well.",
+	},
 };

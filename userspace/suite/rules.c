@@ -266,7 +266,7 @@ bool rules_apply(const struct scenario *s, enum property property)
 	/* Without a page there is nothing else to ask. */
 	if (is_refused(s) || (is(s, KIND_NO_PAGE) && !write))
 		return property == PROP_SETUP || property == PROP_PREDICTED ||
-		       property == PROP_ERRNO;
+		       property == PROP_ERRNO || property == PROP_NO_SPLAT;
 	switch (property) {
 	case PROP_AS_DECLARED:
 		/* Kprobes are told of the process alone, and not of io_uring's workers. */

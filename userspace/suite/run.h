@@ -44,6 +44,7 @@ struct scenario_result {
  * @lock_fd: a file whose bytes scenarios lock against each other
  * @show: called for each scenario, in order, when it is done
  * @totals: how many test cases have each verdict; @show counts
+ * @splat: out: what the kernel logged that no scenario has failed for; or ""
  */
 struct suite_run {
 	struct scenario_result *results;
@@ -60,6 +61,7 @@ struct suite_run {
 	int lock_fd;
 	void (*show)(struct suite_run *run, struct scenario_result *result);
 	unsigned int totals[VERDICTS];
+	char splat[REASON_MAX];
 };
 
 /* Names and globs that the user gave; none stands for all. */

@@ -17,6 +17,7 @@
 #include "rules.h"
 #include "run.h"
 #include "seen.h"
+#include "splat.h"
 #include "sys.h"
 
 /* Of what is known to hang, one scenario waits that long, and the rest is spared. */
@@ -66,6 +67,7 @@ struct pool {
 	struct worker workers[MAX_JOBS];
 	unsigned int alive;
 	size_t shown;
+	int log;		/* from splat_open() */
 };
 
 static volatile sig_atomic_t stopped;
@@ -236,9 +238,28 @@ static size_t take(struct suite_run *run, struct board *board, bool *locked)
 	}
 }
 
+static void check_log(struct outcome_record *record, int log)
+{
+	enum verdict *verdict = &record->verdicts[PROP_NO_SPLAT];
+	char *reason = record->reasons[PROP_NO_SPLAT], text[REASON_MAX - 60];
+
+	if (log < 0) {
+		*verdict = VERDICT_SKIP;
+		snprintf(reason, REASON_MAX,
+			 "/dev/kmsg: %s: needs CAP_SYSLOG, and a kernel with CONFIG_PRINTK",
+			 pinscope_errno(log));
+	} else if (splat_find(log, text, sizeof(text))) {
+		*verdict = VERDICT_FAIL;
+		snprintf(reason, REASON_MAX, "expected no splat, found '%s'; 'dmesg' has it all",
+			 text);
+	} else {
+		*verdict = VERDICT_PASS;
+	}
+}
+
 static void run_one(struct suite_run *run, struct scenario_result *result, struct post *post)
 {
-	int fd = pinscope_open();
+	int fd = pinscope_open(), log;
 
 	if (fd < 0) {
 		result->record.verdicts[PROP_SETUP] = VERDICT_SKIP;
@@ -249,10 +270,14 @@ static void run_one(struct suite_run *run, struct scenario_result *result, struc
 	/* The property rss looks at all that is mapped: other results would be most of it. */
 	madvise(run->results, run->nr * sizeof(*run->results), MADV_DONTNEED);
 	atomic_store(&post->began, sys_now_ms());
+	log = splat_open();
 	seen_want(result->wanted[PROP_AS_DECLARED] &&
 		  rules_apply(&result->scenario, PROP_AS_DECLARED), fd);
 	scenario_run(&result->scenario, fd, &result->record);
 	close(fd);
+	check_log(&result->record, log);
+	if (log >= 0)
+		close(log);
 }
 
 /*
@@ -419,6 +444,7 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
 	pid_t runs = atomic_load(&post->child);
+	char splat[REASON_MAX - 80];
 	bool ended;
 	size_t i;
 
@@ -442,8 +468,10 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 	}
 	if (!ended || WIFSIGNALED(w->status)) {
 		if (ended && !w->timed_out)
-			snprintf(w->reason, REASON_MAX, "the process was killed: %s",
-				 strsignal(WTERMSIG(w->status)));
+			snprintf(w->reason, REASON_MAX, "the process was killed: %s%s%s",
+				 strsignal(WTERMSIG(w->status)),
+				 splat_find(pool->log, splat, sizeof(splat)) ?
+				 ", and the kernel logged: " : "", splat);
 		i = atomic_exchange(&post->scenario, 0);
 		if (i)
 			fail_all(&pool->run->results[i - 1], w->reason);
@@ -526,6 +554,18 @@ static bool needs_numa_hints(const struct suite_run *run)
 	return false;
 }
 
+static bool has_failed_for_splat(const struct suite_run *run)
+{
+	const struct scenario_result *result;
+
+	for (result = run->results; result < run->results + run->nr; result++)
+		if (result->wanted[PROP_NO_SPLAT] &&
+		    result->record.verdicts[PROP_NO_SPLAT] == VERDICT_FAIL &&
+		    result->record.verdicts[PROP_SETUP] != VERDICT_SKIP)
+			return true;
+	return false;
+}
+
 /* To set what a hanging kernel thread uses may take for ever, too. */
 static void restore_knobs(bool lost)
 {
@@ -572,6 +612,8 @@ int suite_run(struct suite_run *run)
 		run->results[i].done = false;
 		run->results[i].record = (struct outcome_record) {};
 	}
+	*run->splat = '\0';
+	pool.log = splat_open();
 	knobs_save();
 	knobs_stop_khugepaged();
 	/* Before the workers start: a process gets hints a while after it began. */
@@ -580,6 +622,12 @@ int suite_run(struct suite_run *run)
 	ret = run_workers(&pool);
 	restore_knobs(atomic_load(&pool.board->lost));
 	seen_clear();
+	if (pool.log >= 0) {
+		if (splat_find(pool.log, run->splat, sizeof(run->splat)) &&
+		    has_failed_for_splat(run))
+			*run->splat = '\0';
+		close(pool.log);
+	}
 	close(run->lock_fd);
 unmap:
 	munmap(pool.board, board_size);

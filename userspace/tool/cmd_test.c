@@ -153,10 +153,13 @@ static int run_and_report(struct summary *summary)
 	uname(&uts);
 	summary->release = uts.release;
 	summary->totals = run.totals;
+	summary->splat = run.splat;
 	if (report->begin)
 		report->begin();
-	while (repeat-- && !ret && !run.totals[VERDICT_FAIL])
+	while (repeat-- && !ret && !run.totals[VERDICT_FAIL] && !*run.splat)
 		ret = suite_run(&run);
+	if (*run.splat)
+		run.totals[VERDICT_FAIL]++;
 	if (ret) {
 		fprintf(stderr, "pinscope test: %s\n", pinscope_errno(ret));
 		return EXIT_CANNOT;

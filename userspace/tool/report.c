@@ -77,6 +77,9 @@ static void for_unexpected_passes(const struct summary *s,
 	}
 }
 
+/* The test case of the run as a whole, which is there when it fails. */
+static const char run_splat[] = "no-splat-outside-of-scenarios";
+
 /* ------------------------------------------------------------------- text */
 
 static void text_case(const struct test_case *c)
@@ -108,6 +111,9 @@ static void text_unexpected_pass(const struct erratum *e, const char *text)
 static void text_end(const struct summary *s)
 {
 	for_unexpected_passes(s, text_unexpected_pass);
+	if (*s->splat)
+		printf("%s%s: %s: %s\n", clear_line(), verdict_names[VERDICT_FAIL], run_splat,
+		       s->splat);
 	printf("%s%u passed, %u failed, %u failed as errata says, %u skipped, on Linux %s",
 	       clear_line(), s->totals[VERDICT_PASS], s->totals[VERDICT_FAIL],
 	       s->totals[VERDICT_XFAIL], s->totals[VERDICT_SKIP], s->release);
@@ -159,6 +165,8 @@ static void ktap_unexpected_pass(const struct erratum *e, const char *text)
 static void ktap_end(const struct summary *s)
 {
 	for_unexpected_passes(s, ktap_unexpected_pass);
+	if (*s->splat)
+		fprintf(ktap, "not ok %u %s # %s\n", ++ktap_nr, run_splat, s->splat);
 	fclose(ktap);
 	printf("KTAP version 1\n");
 	if (s->seed)
@@ -210,6 +218,10 @@ static void json_end(const struct summary *s)
 	json_t *root;
 
 	for_unexpected_passes(s, json_unexpected_pass);
+	if (*s->splat)
+		json_array_append_new(json_cases,
+				      json_pack("{s:s, s:s, s:s}", "name", run_splat, "verdict",
+						verdict_names[VERDICT_FAIL], "reason", s->splat));
 	root = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "kernel", s->release,
 			 "pass", s->totals[VERDICT_PASS], "fail", s->totals[VERDICT_FAIL],
 			 "xfail", s->totals[VERDICT_XFAIL], "skip",
@@ -283,6 +295,8 @@ static void junit_unexpected_pass(const struct erratum *e, const char *text)
 static void junit_end(const struct summary *s)
 {
 	for_unexpected_passes(s, junit_unexpected_pass);
+	if (*s->splat)
+		junit_line(run_splat, "failure", s->splat);
 	printf("</testsuite>\n");
 }
 

@@ -23,6 +23,7 @@ struct summary {
 	const char *release;		/* of the kernel */
 	unsigned int seed;		/* of the order; 0: the table's */
 	bool whole;			/* no test case was left out by name */
+	const char *splat;		/* of the kernel, of which no test case tells; or "" */
 };
 
 /**
