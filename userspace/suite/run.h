@@ -37,7 +37,7 @@ struct scenario_result {
  * @nr_kinds: how many
  * @conditions: those of the table, or pairs; the scenarios point there
  * @nr_conditions: how many
- * @jobs: how many scenarios run at a time, at most MAX_JOBS; 0: one for each processor
+ * @jobs: how many scenarios run at a time, at most MAX_JOBS; 0: two for each processor
  * @timeout: seconds that one may take
  * @fail_fast: begin no scenario once a test case has failed
  * @dirs: directories for files; without one it is /var/tmp

@@ -594,8 +594,9 @@ int suite_run(struct suite_run *run)
 	size_t i;
 	int ret;
 
+	/* For a quarter of its time a scenario waits, as for RCU when a driver's device goes. */
 	if (!run->jobs)
-		run->jobs = cpus < 1 ? 1 : cpus < MAX_JOBS ? cpus : MAX_JOBS;
+		run->jobs = cpus < 1 ? 1 : 2 * cpus < MAX_JOBS ? 2 * cpus : MAX_JOBS;
 	pool.board = mmap(NULL, board_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pool.board == MAP_FAILED)

@@ -54,7 +54,7 @@ bool set_dir(const struct option_row *row, const char *value);
 	  "A directory on a disk, for files; may be repeated [/var/tmp].", \
 	  set_dir, dirs, 0, 0 }
 #define OPTION_JOBS(jobs)						\
-	{ "jobs", 'j', "N", false, "Scenarios that run at a time [the number of processors].", \
+	{ "jobs", 'j', "N", false, "Scenarios that run at a time [2 for each processor].", \
 	  set_number, jobs, 1, 64 }
 #define OPTION_JSON(json)						\
 	{ "json", 0, NULL, false, "One JSON object on stdout.", set_true, json, 0, 0 }
