@@ -737,3 +737,125 @@ int exercise_replay(struct exercise *e, FILE *file)
 	free(kinds);
 	return ret;
 }
+
+/* ------------------------------------------------------------ line by line */
+
+/* What the lines of a session are about. */
+static struct {
+	struct kind *kinds;
+	size_t nr;
+	bool begun;		/* there is a world */
+	bool failed;
+} session;
+
+bool exercise_is_line(const char *line)
+{
+	char word[20], operand[20];
+	unsigned int process;
+
+	return sscanf(line, "%19s %19s", word, operand) == 2 &&
+	       (!strcmp(word, "region") || number_after(operand, "p", EX_PROCESSES, &process));
+}
+
+int exercise_begin(struct exercise *e)
+{
+	if (!prepare(e))
+		return -ENOMEM;
+	session.kinds = exercise_kinds(e->dirs, &session.nr);
+	return session.kinds ? 0 : -ENOMEM;
+}
+
+/* Keeps what is wrong with the world, and shows it. */
+static int world_state(struct exercise *e)
+{
+	if (!*world.why)
+		return 0;
+	memcpy(e->why, world.why, sizeof(e->why));
+	session.failed = true;
+	exercise_show(e);
+	return -EUCLEAN;
+}
+
+/* The first operation: there will be no other regions. */
+static int begin_session(struct exercise *e)
+{
+	unsigned int i;
+
+	if (session.begun)
+		return 0;
+	session.begun = true;
+	begin_world(e, session.kinds, session.nr);
+	for (i = 0; i < EX_REGIONS && !*world.why; i++)
+		if (*e->regions[i] && !world.regions[i].nr)
+			world_fails(&world, "%s: %s", e->regions[i], board->made[i].why);
+	return world_state(e);
+}
+
+int exercise_line(struct exercise *e, char *line)
+{
+	struct ex_step *step = &e->steps[0];
+	bool is_region = !strncmp(line, "region ", strlen("region "));
+	unsigned int i;
+	int ret;
+
+	*e->why = '\0';
+	if (session.failed)
+		snprintf(e->why, sizeof(e->why), "not done: it has failed before this line");
+	else if (is_region && session.begun)
+		snprintf(e->why, sizeof(e->why), "regions come before the first operation");
+	if (*e->why)
+		return -EINVAL;
+	e->nr_steps = 0;
+	if (!parse_line(e, line)) {
+		snprintf(e->why, sizeof(e->why),
+			 "expected 'region r0 KIND' or an operation, a process and its operands; 'pinscope exercise --list' lists the operations");
+		return -EINVAL;
+	}
+	for (i = 0; i < EX_REGIONS; i++)
+		if (*e->regions[i] && !kind_find(session.kinds, session.nr, e->regions[i])) {
+			snprintf(e->why, sizeof(e->why), "there is no kind '%s' here",
+				 e->regions[i]);
+			*e->regions[i] = '\0';
+			return -EINVAL;
+		}
+	if (is_region)
+		return 0;
+	ret = begin_session(e);
+	if (ret)
+		return ret;
+	if (!world_step(&world, step)) {
+		snprintf(e->why, sizeof(e->why), "left out: it is not possible now");
+		return -EAGAIN;
+	}
+	return world_state(e);
+}
+
+void exercise_show(struct exercise *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS && session.begun; i++)
+		model_print(&world, i, e->out);
+}
+
+int exercise_end(struct exercise *e)
+{
+	int ret = 0;
+
+	*e->why = '\0';
+	if (session.begun && !session.failed) {
+		model_check_all(&world);
+		ret = world_state(e);
+	}
+	if (session.begun)
+		world_end(&world);
+	/* As in a round, only the first failure counts. */
+	if (session.begun && !session.failed) {
+		world_read_log(&world);
+		memcpy(e->why, world.why, sizeof(e->why));
+		ret = *e->why ? -EUCLEAN : 0;
+	}
+	knobs_restore();
+	free(session.kinds);
+	return ret;
+}

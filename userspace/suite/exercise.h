@@ -685,6 +685,47 @@ int exercise_run(struct exercise *e);
  */
 int exercise_replay(struct exercise *e, FILE *file);
 
+/**
+ * exercise_is_line() - is that a line of a script?
+ * @line: "region r0 KIND", or an operation and a process, "write p0 r0 0+1 word0"
+ *
+ * Return: whether it begins like one.
+ */
+bool exercise_is_line(const char *line);
+
+/**
+ * exercise_begin() - get ready for lines of a script, one by one
+ * @e: as for exercise_replay()
+ *
+ * The caller is a process of its own, with nothing else to do: signals and children are
+ * exercise's, until exercise_end().
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int exercise_begin(struct exercise *e);
+
+/**
+ * exercise_line() - do a line of a script
+ * @e: from exercise_begin()
+ * @line: one for which exercise_is_line() is true; regions come first
+ *
+ * Return: 0; or, and @e->why says why: -EAGAIN the operation is not possible now, and was not
+ * done; -EINVAL the line is wrong, or comes after a failure; -EUCLEAN the comparison with the
+ * model failed.
+ */
+int exercise_line(struct exercise *e, char *line);
+
+/* Print the model, with the page table entries beside it. */
+void exercise_show(struct exercise *e);
+
+/**
+ * exercise_end() - compare once more, and end all that exercise_line() has begun
+ * @e: from exercise_begin()
+ *
+ * Return: 0, or -EUCLEAN, and @e->why says what is wrong.
+ */
+int exercise_end(struct exercise *e);
+
 /* Print the failing sequence as a script, and page states beside the model at its end. */
 void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr);
 

@@ -377,6 +377,26 @@ stale=$([ "$verdict" = reliable ] || echo 1)
 run ${stale:-0} pinscope exercise --known --replay /tmp/script &&
 	{ [ -z "$stale" ] || grep -q 'is not an exclusive anonymous page' $out; }
 ok "exercise: a script shows whether long-term pins of the zeropage get stale"
+run ${stale:-0} pinscope shell /tmp/script && if [ -n "$stale" ]; then
+	grep -q '/tmp/script:2: .*is not an exclusive anonymous page' $err &&
+		grep -q '/tmp/script:3: not done' $err && grep -q 'entry: .*ZEROPAGE' $out
+else
+	[ ! -s $out ]
+fi
+ok "shell: a script of exercise, up to the line that fails"
+run 0 pinscope shell -c 'region r0 anon' -c 'write p0 r0 0+1 word0' -c 'fork p0 p1' -c model \
+	-c 'read p2 r0 0+1' && grep -q '^#   p1 r0 0+1: model: its own, rw, 1 ' $out &&
+	grep -q 'entry: .*mapcount 2,' $out && grep -q '^left out' $out
+ok "shell: line by line, with the model beside the entries"
+for line in 'region r0 nonsense' 'write p0 r9 0+1 word0' 'fork p0 p1 word0'; do
+	explains 1 'expected\|no kind' pinscope shell -c "$line"
+	ok "shell: not a line of a script: $line"
+done
+run 1 pinscope shell -c 'region r0 anon' -c 'write p0 r0 0+1 word0' -c 'region r1 thp' &&
+	grep -q 'regions come before' $err
+ok "shell: regions come first"
+run 1 pinscope shell -c 'mem anon' -c 'region r0 anon' && grep -q 'before memory of mem' $err
+ok "shell: memory of mem comes after a script of exercise"
 run ${stale:-0} pinscope exercise --known --seed 3 --ops 300 --kinds zeropage \
 	--only 'pin*,unpin,write,check,fork' &&
 	{ [ -z "$stale" ] || grep -q '^region r. zeropage' $out; }

@@ -268,7 +268,8 @@ const struct command command_exercise = {
 "Several processes do random operations on several kinds of memory: they read, write,\n"
 "fork, map, pin, unpin and so on. After each, a model of what each byte must be and of\n"
 "what each pin promises is compared with the page tables and the pinned pages. A sequence\n"
-"that fails is made as short as possible, and printed as a script for --replay.\n",
+"that fails is made as short as possible, and printed as a script for --replay, and for\n"
+"'pinscope shell'.\n",
 	.options = options,
 	.max_args = 0,
 	.run = cmd_exercise,

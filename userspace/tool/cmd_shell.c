@@ -5,15 +5,18 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../suite/exercise.h"
 #include "../suite/fixture.h"
 #include "../suite/process.h"
 #include "../suite/run.h"
@@ -34,6 +37,8 @@ struct shell {
 	struct fixture memory[MEMORIES];
 	unsigned int nr_memory;
 	pid_t child;
+	pid_t player;			/* of scripts of exercise; 0: there is none */
+	int play;			/* a socket to it */
 };
 
 static struct shell sh;
@@ -492,6 +497,118 @@ static int cmd_advise(char **word)
 }
 
 /* A child that shares all private memory and does nothing. */
+/* What the player says of a line. */
+struct played {
+	int ret;
+	char why[sizeof(((struct exercise *)NULL)->why)];
+};
+
+/* Lines for the player that are no lines of a script. */
+static const char show_model[] = "model", end_play[] = "end";
+
+/*
+ * Scripts of exercise are done by a process of their own: signals and children are handled in
+ * another way there, and the memory of the shell is none of its business.
+ */
+__attribute__((noreturn))
+static void player(int lines)
+{
+	static struct exercise e;
+	struct dirs dirs = {};
+	char line[LINE_MAX];
+	struct played answer;
+	int ready;
+	ssize_t len;
+
+	e.dirs = &dirs;
+	e.out = stdout;
+	e.processes = EX_PROCESSES;
+	e.known = true;
+	ready = exercise_begin(&e);
+	do {
+		answer.ret = ready;
+		len = recv(lines, line, sizeof(line) - 1, 0);
+		line[len > 0 ? len : 0] = '\0';
+		if (len <= 0 || !strcmp(line, end_play))
+			answer.ret = exercise_end(&e);
+		else if (!strcmp(line, show_model))
+			exercise_show(&e);
+		else if (!ready)
+			answer.ret = exercise_line(&e, line);
+		fflush(stdout);
+		memcpy(answer.why, e.why, sizeof(answer.why));
+		send(lines, &answer, sizeof(answer), MSG_NOSIGNAL);
+	} while (len > 0 && strcmp(line, end_play));
+	_exit(0);
+}
+
+static int start_player(void)
+{
+	int ends[2];
+
+	if (sh.player)
+		return 0;
+	if (sh.nr_memory) {
+		fprintf(stderr,
+			"%s: expected scripts of exercise before memory of mem, which their processes would share\n",
+			place());
+		return SAID;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	fflush(stdout);
+	sh.player = fork();
+	if (!sh.player) {
+		close(ends[0]);
+		close(sh.fd);
+		player(ends[1]);
+	}
+	close(ends[1]);
+	sh.play = ends[0];
+	if (sh.player > 0)
+		return 0;
+	close(sh.play);
+	sh.player = 0;
+	return -errno;
+}
+
+/* Lets the player do a line. */
+static int play(const char *line)
+{
+	struct played answer = {};
+
+	if (send(sh.play, line, strlen(line), MSG_NOSIGNAL) < 0 ||
+	    recv(sh.play, &answer, sizeof(answer), 0) != sizeof(answer)) {
+		fprintf(stderr, "%s: the process that does scripts of exercise is gone\n", place());
+		return SAID;
+	}
+	if (answer.ret == -EAGAIN) {
+		printf("%s\n", answer.why);
+		return 0;
+	}
+	if (!answer.ret || !*answer.why)
+		return answer.ret;
+	fprintf(stderr, "%s: %s\n", place(), answer.why);
+	return SAID;
+}
+
+/* Returns whether all that it did was right. */
+static bool end_player(void)
+{
+	int ret = play(end_play);
+
+	close(sh.play);
+	waitpid(sh.player, NULL, 0);
+	sh.player = 0;
+	return !ret;
+}
+
+static int cmd_model(char **word)
+{
+	(void)word;
+	return sh.player ? play(show_model) : -ESRCH;
+}
+
 static int cmd_fork(char **word)
 {
 	pid_t shell = getpid();
@@ -583,6 +700,8 @@ static const struct {
 	{ "fork", "", "fork a child that stays until reap", 1, 1, cmd_fork },
 	{ "reap", "", "end the child", 1, 1, cmd_reap },
 	{ "pins", "", "all pins of the module", 1, 1, cmd_pins },
+	{ "model", "", "page table entries, and the model of a script of exercise", 1, 1,
+	  cmd_model },
 	{ "help", "", "this list", 1, 1, cmd_help },
 };
 
@@ -594,7 +713,9 @@ static int cmd_help(char **word)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("%-8s %-36s %s\n", commands[i].name, commands[i].args,
 		       commands[i].help);
-	printf("ADDR is a number, m0 or m0+0x1000; numbers may end in k, m or g.\n");
+	printf("ADDR is a number, m0 or m0+0x1000; numbers may end in k, m or g.\n"
+	       "'region r0 KIND', and then 'write p0 r0 0+1 word0' and the like, are a script of\n"
+	       "'pinscope exercise', whose --list lists the operations.\n");
 	return 0;
 }
 
@@ -608,35 +729,45 @@ static void no_command(const char *name)
 	unknown_name("shell", "command", name, names, "help");
 }
 
-static bool run_line(const char *line)
+/* Returns 0, SAID or a negative errno. */
+static int run_words(const char *line, char **word, int nr)
 {
-	char *copy = strdup(line), *word[WORDS + 1] = {}, *save = NULL;
-	int nr = 0, ret = WRONG;
+	int ret = WRONG;
 	size_t i;
 
-	if (!copy)
-		return false;
-	for (word[0] = strtok_r(copy, " \t\n", &save); nr < WORDS && word[nr];)
-		word[++nr] = strtok_r(NULL, " \t\n", &save);
-	if (!nr || *word[0] == '#') {
-		free(copy);
-		return true;
+	if (exercise_is_line(line)) {
+		ret = start_player();
+		return ret ? ret : play(line);
 	}
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, word[0]))
 			break;
 	if (i == ARRAY_SIZE(commands)) {
 		no_command(word[0]);
-		goto out;
+		return SAID;
 	}
 	if (nr >= commands[i].min && nr <= commands[i].max)
 		ret = commands[i].run(word);
-	if (ret == WRONG)
-		fprintf(stderr, "%s: usage: %s %s: %s\n", place(), commands[i].name,
-			commands[i].args, commands[i].help);
-	else if (ret && ret != SAID)
+	if (ret != WRONG)
+		return ret;
+	fprintf(stderr, "%s: usage: %s %s: %s\n", place(), commands[i].name, commands[i].args,
+		commands[i].help);
+	return SAID;
+}
+
+static bool run_line(const char *line)
+{
+	char *copy = strdup(line), *word[WORDS + 1] = {}, *save = NULL;
+	int nr = 0, ret = 0;
+
+	if (!copy)
+		return false;
+	for (word[0] = strtok_r(copy, " \t\n", &save); nr < WORDS && word[nr];)
+		word[++nr] = strtok_r(NULL, " \t\n", &save);
+	if (nr && *word[0] != '#')
+		ret = run_words(line, word, nr);
+	if (ret && ret != SAID)
 		fprintf(stderr, "%s: %s: %s\n", place(), word[0], pinscope_errno(ret));
-out:
 	fflush(stdout);
 	free(copy);
 	return !ret;
@@ -851,6 +982,8 @@ static int cmd_shell(const struct command *command, int argc, char **argv)
 	else if (!nr_lines)
 		bad = run_input(stdin, stop_on_error);
 
+	if (sh.player)
+		bad |= !end_player();
 	if (sh.child)
 		cmd_reap(NULL);
 	while (sh.nr_memory)
