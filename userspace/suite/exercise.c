@@ -315,8 +315,6 @@ static void run_races(struct exercise *e, const unsigned int *weights)
 	for (races = 0; races < ROUND_RACES && !*world.why && !stopped; races++)
 		if (!e->max_ops || e->ops < e->max_ops)
 			e->ops += race_run(&world, weights, e->done);
-	if (*world.why)
-		race_print(&world, e->out);
 }
 
 static void run_steps(struct exercise *e, const unsigned int *weights)
@@ -357,6 +355,8 @@ static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, u
 	world_end(&world);
 	/* What is wrong with a process's memory may come out when it goes. */
 	world_read_log(&world);
+	if (e->race && *world.why)
+		race_print(&world, e->out);
 	memcpy(e->why, world.why, sizeof(e->why));
 	e->rounds++;
 }
@@ -459,6 +459,7 @@ static bool prepare(struct exercise *e)
 	if (!e->dirs->nr)
 		*e->dirs = (struct dirs) { { "/var/tmp" }, 1 };
 	scratch = open(e->dirs->dirs[0], O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	splat_rearm();
 	kernel_log = splat_open();
 	if (kernel_log < 0)
 		fprintf(e->out, "# /dev/kmsg: %s: no splat of the kernel is noticed\n",
@@ -785,26 +786,23 @@ static int begin_session(struct exercise *e)
 		return 0;
 	session.begun = true;
 	begin_world(e, session.kinds, session.nr);
-	for (i = 0; i < EX_REGIONS && !*world.why; i++)
+	for (i = 0; i < EX_REGIONS; i++)
 		if (*e->regions[i] && !world.regions[i].nr)
-			world_fails(&world, "%s: %s", e->regions[i], board->made[i].why);
+			fprintf(e->out, "# not used: %s: %s\n", e->regions[i],
+				board->made[i].why);
 	return world_state(e);
 }
 
 int exercise_line(struct exercise *e, char *line)
 {
-	struct ex_step *step = &e->steps[0];
-	bool is_region = !strncmp(line, "region ", strlen("region "));
 	unsigned int i;
 	int ret;
 
 	*e->why = '\0';
-	if (session.failed)
+	if (session.failed) {
 		snprintf(e->why, sizeof(e->why), "not done: it has failed before this line");
-	else if (is_region && session.begun)
-		snprintf(e->why, sizeof(e->why), "regions come before the first operation");
-	if (*e->why)
 		return -EINVAL;
+	}
 	e->nr_steps = 0;
 	if (!parse_line(e, line)) {
 		snprintf(e->why, sizeof(e->why),
@@ -818,12 +816,17 @@ int exercise_line(struct exercise *e, char *line)
 			*e->regions[i] = '\0';
 			return -EINVAL;
 		}
-	if (is_region)
-		return 0;
+	/* It was a region. */
+	if (!e->nr_steps) {
+		if (!session.begun)
+			return 0;
+		snprintf(e->why, sizeof(e->why), "regions come before the first operation");
+		return -EINVAL;
+	}
 	ret = begin_session(e);
 	if (ret)
 		return ret;
-	if (!world_step(&world, step)) {
+	if (!world_step(&world, &e->steps[0])) {
 		snprintf(e->why, sizeof(e->why), "left out: it is not possible now");
 		return -EAGAIN;
 	}

@@ -672,19 +672,36 @@ void model_check_all(struct ex_world *w)
 
 static FILE *print_to;
 
+/* What is shown of a page. */
+static void model_text(struct ex_world *w, unsigned int process, unsigned int region,
+		       unsigned int page, char *buf, size_t size)
+{
+	const struct ex_content *want = model_view(w, process, region, page);
+	const struct ex_page *p = &w->processes[process].pages[region][page];
+
+	snprintf(buf, size, "%s, %s, %u %u %u %u",
+		 p->own ? "its own" : w->regions[region].shared ? "shared" : "not its own",
+		 p->access == EX_WRITE ? "rw" : p->access ? "r" : "none", want->word[0],
+		 want->word[1], want->word[2], want->word[3]);
+}
+
+/* The pages of a record are alike in the page table, and may differ in the model. */
 static void print_record(struct ex_world *w, unsigned int process, unsigned int region,
 			 const char *base, const struct pinscope_page *rec)
 {
-	const struct ex_region *r = &w->regions[region];
-	unsigned int nr, page = pages_of(r, base, rec, &nr);
-	const struct ex_content *want = model_view(w, process, region, page);
-	const struct ex_page *p = &w->processes[process].pages[region][page];
-	char names[NAMES_MAX];
+	unsigned int nr, page = pages_of(&w->regions[region], base, rec, &nr), end = page + nr;
+	char names[NAMES_MAX], text[80], next[80];
 
-	fprintf(print_to, "#   p%u r%u %u+%u: model: %s, %s, %u %u %u %u\n", process, region,
-		page, nr, p->own ? "its own" : r->shared ? "shared" : "not its own",
-		p->access == EX_WRITE ? "rw" : p->access ? "r" : "none", want->word[0],
-		want->word[1], want->word[2], want->word[3]);
+	for (; page < end; page += nr) {
+		model_text(w, process, region, page, text, sizeof(text));
+		for (nr = 1; page + nr < end; nr++) {
+			model_text(w, process, region, page + nr, next, sizeof(next));
+			if (strcmp(next, text))
+				break;
+		}
+		fprintf(print_to, "#   p%u r%u %u+%u: model: %s\n", process, region, page, nr,
+			text);
+	}
 	fprintf(print_to, "#       entry: pfn 0x%llx, mapcount %d, pincount %d, %s\n", rec->pfn,
 		rec->mapcount, rec->pincount,
 		pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));

@@ -44,7 +44,7 @@ struct scenario_result {
  * @lock_fd: a file whose bytes scenarios lock against each other
  * @show: called for each scenario, in order, when it is done
  * @totals: how many test cases have each verdict; @show counts
- * @splat: out: what the kernel logged that no scenario has failed for; or ""
+ * @splat: out: the first splat that the kernel logged, whoever provoked it; or ""
  */
 struct suite_run {
 	struct scenario_result *results;

@@ -23,6 +23,7 @@
 #define TAINTED_BY_OOPS	(1L << 7)
 
 __asm__(".section .rodata\n"
+	".global splats_text\n"
 	"splats_text:\n"
 	"	.incbin \"splats\"\n"
 	"	.byte 0\n"
@@ -94,8 +95,8 @@ bool splat_find(int fd, char *text, size_t size)
 	*text = '\0';
 	for (records = 0; records < RECORDS; records++) {
 		len = read(fd, record, sizeof(record) - 1);
-		/* EPIPE: what came first was overwritten before it was read. */
-		if (len < 0 && errno != EPIPE && errno != EINTR)
+		/* EPIPE: what came first was overwritten meanwhile; EINVAL: one is too long. */
+		if (len < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR)
 			break;
 		record[len < 0 ? 0 : len] = '\0';
 		line = kernel_line(record);

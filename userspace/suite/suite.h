@@ -500,6 +500,7 @@ struct outcome_record {
 	struct observation seen;
 	enum verdict verdicts[PROPS];
 	char reasons[PROPS][REASON_MAX];
+	bool splat;		/* the kernel logged one meanwhile */
 };
 
 /**

@@ -240,21 +240,15 @@ static size_t take(struct suite_run *run, struct board *board, bool *locked)
 
 static void check_log(struct outcome_record *record, int log)
 {
-	enum verdict *verdict = &record->verdicts[PROP_NO_SPLAT];
-	char *reason = record->reasons[PROP_NO_SPLAT], text[REASON_MAX - 60];
+	char text[REASON_MAX - 60];
 
-	if (log < 0) {
-		*verdict = VERDICT_SKIP;
-		snprintf(reason, REASON_MAX,
-			 "/dev/kmsg: %s: needs CAP_SYSLOG, and a kernel with CONFIG_PRINTK",
-			 pinscope_errno(log));
-	} else if (splat_find(log, text, sizeof(text))) {
-		*verdict = VERDICT_FAIL;
-		snprintf(reason, REASON_MAX, "expected no splat, found '%s'; 'dmesg' has it all",
-			 text);
-	} else {
-		*verdict = VERDICT_PASS;
-	}
+	if (log < 0)
+		return;
+	record->splat = splat_find(log, text, sizeof(text));
+	record->verdicts[PROP_NO_SPLAT] = record->splat ? VERDICT_FAIL : VERDICT_PASS;
+	if (record->splat)
+		snprintf(record->reasons[PROP_NO_SPLAT], REASON_MAX,
+			 "expected no splat, found '%s'; 'dmesg' has it all", text);
 }
 
 static void run_one(struct suite_run *run, struct scenario_result *result, struct post *post)
@@ -439,12 +433,23 @@ static bool has_ended(struct worker *w, const struct post *post)
 	return !state || state == 'Z';
 }
 
+/* Returns a splat since the last call, or "", and keeps the first of the run. */
+static const char *read_log(struct pool *pool)
+{
+	static char splat[REASON_MAX - 80];
+	struct suite_run *run = pool->run;
+
+	if (splat_find(pool->log, splat, sizeof(splat)) && !*run->splat)
+		snprintf(run->splat, sizeof(run->splat), "%s", splat);
+	return splat;
+}
+
 static void watch_worker(struct pool *pool, unsigned int nr)
 {
 	struct worker *w = &pool->workers[nr];
 	struct post *post = &pool->board->posts[nr];
+	const char *splat;
 	pid_t runs = atomic_load(&post->child);
-	char splat[REASON_MAX - 80];
 	bool ended;
 	size_t i;
 
@@ -467,10 +472,10 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 		describe_hang(runs, "found that it cannot be killed", w->reason);
 	}
 	if (!ended || WIFSIGNALED(w->status)) {
+		splat = read_log(pool);
 		if (ended && !w->timed_out)
 			snprintf(w->reason, REASON_MAX, "the process was killed: %s%s%s",
-				 strsignal(WTERMSIG(w->status)),
-				 splat_find(pool->log, splat, sizeof(splat)) ?
+				 strsignal(WTERMSIG(w->status)), *splat ?
 				 ", and the kernel logged: " : "", splat);
 		i = atomic_exchange(&post->scenario, 0);
 		if (i)
@@ -554,18 +559,6 @@ static bool needs_numa_hints(const struct suite_run *run)
 	return false;
 }
 
-static bool has_failed_for_splat(const struct suite_run *run)
-{
-	const struct scenario_result *result;
-
-	for (result = run->results; result < run->results + run->nr; result++)
-		if (result->wanted[PROP_NO_SPLAT] &&
-		    result->record.verdicts[PROP_NO_SPLAT] == VERDICT_FAIL &&
-		    result->record.verdicts[PROP_SETUP] != VERDICT_SKIP)
-			return true;
-	return false;
-}
-
 /* To set what a hanging kernel thread uses may take for ever, too. */
 static void restore_knobs(bool lost)
 {
@@ -614,7 +607,11 @@ int suite_run(struct suite_run *run)
 		run->results[i].record = (struct outcome_record) {};
 	}
 	*run->splat = '\0';
+	splat_rearm();
 	pool.log = splat_open();
+	if (pool.log < 0)
+		fprintf(stderr, "# /dev/kmsg: %s: no splat of the kernel is noticed\n",
+			pinscope_errno(pool.log));
 	knobs_save();
 	knobs_stop_khugepaged();
 	/* Before the workers start: a process gets hints a while after it began. */
@@ -623,12 +620,9 @@ int suite_run(struct suite_run *run)
 	ret = run_workers(&pool);
 	restore_knobs(atomic_load(&pool.board->lost));
 	seen_clear();
-	if (pool.log >= 0) {
-		if (splat_find(pool.log, run->splat, sizeof(run->splat)) &&
-		    has_failed_for_splat(run))
-			*run->splat = '\0';
+	read_log(&pool);
+	if (pool.log >= 0)
 		close(pool.log);
-	}
 	close(run->lock_fd);
 unmap:
 	munmap(pool.board, board_size);

@@ -295,6 +295,8 @@ static int run_fresh(const struct globs *globs)
 	}
 	if (!ret)
 		ret = suite_run(&run);
+	if (*run.splat)
+		fprintf(stderr, "pinscope matrix: the kernel logged: %s\n", run.splat);
 	if (!ret)
 		return EXIT_GOOD;
 	fprintf(stderr, "pinscope matrix: %s\n", pinscope_errno(ret));

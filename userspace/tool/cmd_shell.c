@@ -496,7 +496,6 @@ static int cmd_advise(char **word)
 	return madvise((void *)(uintptr_t)addr, len, how) ? -errno : 0;
 }
 
-/* A child that shares all private memory and does nothing. */
 /* What the player says of a line. */
 struct played {
 	int ret;
@@ -525,9 +524,13 @@ static void player(int lines)
 	e.processes = EX_PROCESSES;
 	e.known = true;
 	ready = exercise_begin(&e);
+	signal(SIGPIPE, SIG_IGN);
 	do {
 		answer.ret = ready;
-		len = recv(lines, line, sizeof(line) - 1, 0);
+		/* Of a signal it is the shell that ends, or goes on. */
+		do
+			len = recv(lines, line, sizeof(line) - 1, 0);
+		while (len < 0 && errno == EINTR);
 		line[len > 0 ? len : 0] = '\0';
 		if (len <= 0 || !strcmp(line, end_play))
 			answer.ret = exercise_end(&e);
@@ -606,9 +609,14 @@ static bool end_player(void)
 static int cmd_model(char **word)
 {
 	(void)word;
-	return sh.player ? play(show_model) : -ESRCH;
+	if (sh.player)
+		return play(show_model);
+	fprintf(stderr, "%s: expected a script of exercise before this line, found none\n",
+		place());
+	return SAID;
 }
 
+/* A child that shares all private memory and does nothing. */
 static int cmd_fork(char **word)
 {
 	pid_t shell = getpid();

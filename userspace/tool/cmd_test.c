@@ -70,6 +70,9 @@ static bool wanted(const struct scenario *scenario, const char *name,
 	return globs_match(globs, name);
 }
 
+/* A test case has failed for a splat. */
+static bool splat_is_told;
+
 /* The verdict of a property, errata considered; counts it for both. */
 static void report_property(struct scenario_result *result, enum property prop)
 {
@@ -93,6 +96,7 @@ static void report_property(struct scenario_result *result, enum property prop)
 		erratum = result->hang;
 	if (erratum && c.verdict == VERDICT_FAIL)
 		c.verdict = VERDICT_XFAIL;
+	splat_is_told |= record->splat && prop == PROP_NO_SPLAT && c.verdict == VERDICT_FAIL;
 	if (erratum && c.verdict == VERDICT_XFAIL) {
 		erratum->failed++;
 		c.erratum = erratum;
@@ -158,6 +162,8 @@ static int run_and_report(struct summary *summary)
 		report->begin();
 	while (repeat-- && !ret && !run.totals[VERDICT_FAIL] && !*run.splat)
 		ret = suite_run(&run);
+	if (splat_is_told)
+		*run.splat = '\0';
 	if (*run.splat)
 		run.totals[VERDICT_FAIL]++;
 	if (ret) {
