@@ -195,7 +195,10 @@ struct ex_request {
 	uint8_t uffd;		/* enum ex_uffd, of the first page */
 };
 
-enum ex_wrong { EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN, EX_LEFT_BEHIND };
+enum ex_wrong {
+	EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN, EX_MOVED_ONTO, EX_LEFT_BEHIND,
+	EX_PINNED_BEYOND,
+};
 
 struct ex_answer {
 	int ret;		/* 0, a negative errno, or EX_DIED */
@@ -204,7 +207,7 @@ struct ex_answer {
 	uint32_t id;		/* of a pin; or how many pages */
 	pid_t pid;
 	int uffd;		/* the process's userfaultfd; 0: it was not used */
-	enum ex_wrong wrong;	/* what a move did to a page, against its own rules */
+	enum ex_wrong wrong;	/* what was done to a page, against the operation's own rules */
 };
 
 #define EX_DIED	(-1000)

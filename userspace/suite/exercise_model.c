@@ -551,11 +551,18 @@ static void check_pinned_record(struct ex_world *w, unsigned int process,
 
 		if (!pin->used || pin->process != process || pin->region != region)
 			continue;
-		for (i = 0; i < pin->nr; i++)
-			if (pin->held[i] == EX_OF_PROCESS && pin->page + i >= page &&
-			    pin->page + i < page + nr && !(rec->state & S(EXCLUSIVE)))
+		for (i = 0; i < pin->nr; i++) {
+			if (pin->held[i] != EX_OF_PROCESS || pin->page + i < page ||
+			    pin->page + i >= page + nr)
+				continue;
+			if (!(rec->state & S(EXCLUSIVE)))
 				fail_state(w, process, region, pin->page + i, rec,
 					   "the pinned page is not an exclusive anonymous page");
+			if (pin->gup_flags & PINSCOPE_FOLL_LONGTERM &&
+			    !((rec->state | rec->unknown) & S(LONGTERM_PINNABLE)))
+				fail_state(w, process, region, pin->page + i, rec,
+					   "the page is pinned for long in ZONE_MOVABLE or CMA");
+		}
 	}
 }
 

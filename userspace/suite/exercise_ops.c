@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -656,10 +657,14 @@ static void effect_move(struct ex_world *w, const struct ex_step *s,
 		world_fails(w,
 			    "process %u, region %u (%s), pages %u+%u: mremap() with MREMAP_DONTUNMAP left entries behind",
 			    s->process, s->region, region_of(w, s)->kind.name, s->page, s->nr);
-	model_new_mapping(w, s->process);
 	/* It fails when there are several VMAs. */
-	for (i = 0; i < s->nr && !a->ret; i++)
+	for (i = 0; i < s->nr && !a->ret; i++) {
 		page_of(w, s, i)->moved = !page_of(w, s, i)->moved;
+		/* Who saves only what is soft-dirty finds it at the new address. */
+		if (page_of(w, s, i)->own && page_of(w, s, i)->soft == EX_SOFT_CLEARED)
+			page_of(w, s, i)->soft = EX_SOFT_DIRTY;
+	}
+	model_new_mapping(w, s->process);
 	/* Without UFFD_FEATURE_EVENT_REMAP what is moved is registered no longer. */
 	if (!a->ret)
 		uffd_lose(w, s->process, s->region, s->page, s->nr);
@@ -1622,10 +1627,20 @@ static int act_pin_memfd(struct ex_world *w, const struct ex_request *r, struct 
 		.addr = r->step.page * region->page,
 		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = region->fd,
 	};
+	struct pinscope_pin beyond = cmd;
 	int ret = pinscope_pin_cmd(w->fd, &cmd);
+	struct stat st;
 
 	a->id = cmd.id;
-	return ret;
+	if (ret || fstat(region->fd, &st))
+		return ret;
+	beyond.addr = (st.st_size + region->page - 1) / region->page * region->page;
+	beyond.len = region->page;
+	if (!pinscope_pin_cmd(w->fd, &beyond)) {
+		pinscope_unpin(w->fd, beyond.id);
+		a->wrong = EX_PINNED_BEYOND;
+	}
+	return 0;
 }
 
 static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
@@ -1637,6 +1652,9 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 	/* Since Linux 6.11. */
 	if (a->ret)
 		return;
+	if (a->wrong)
+		world_fails(w, "region %u (%s): memfd_pin_folios() pinned beyond the file's end",
+			    s->region, region_of(w, s)->kind.name);
 	*pin = (struct ex_pin) {
 		.used = true, .id = a->id, .process = s->process, .region = s->region,
 		.page = s->page, .nr = s->nr,
@@ -1810,7 +1828,8 @@ const struct ex_operation ex_operations[] = {
 	  effect_pin },
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
-	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
+	{ "pin-memfd",
+	  "memfd_pin_folios() (Linux 6.11) of pages of a memfd, and not of what is behind its end.",
 	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
 	  12, RANGE | EX_MAKES_PIN, NULL, may_uring_pin, act_uring_pin, effect_uring_pin },
@@ -1858,7 +1877,7 @@ const struct ex_operation ex_operations[] = {
 	{ "uffd-copy", "UFFDIO_COPY or UFFDIO_ZEROPAGE gives pages that are missing.",
 	  40, RANGE, uffd_copy_args, may_uffd_copy, act_uffd_copy, effect_uffd_copy },
 	{ "uffd-move",
-	  "UFFDIO_MOVE (Linux 6.8) moves pages to the other address of the region, or back.",
+	  "UFFDIO_MOVE (Linux 6.8) moves pages to the other address of the region, or back; and not onto others (onto).",
 	  8, RANGE, uffd_move_args, may_uffd_move, act_uffd_move, effect_uffd_move },
 };
 

@@ -277,7 +277,10 @@ void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer
 const char *const uffd_register_args[] = { "missing", "wp", "wp-async", NULL };
 const char *const uffd_protect_args[] = { "on", "off", NULL };
 const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
-const char *const uffd_move_args[] = { "strict", "holes", NULL };
+const char *const uffd_move_args[] = { "strict", "holes", "onto", NULL };
+
+/* Their numbers. */
+enum { MOVE_STRICT, MOVE_HOLES, MOVE_ONTO };
 
 /* All pages are mapped, and are in one of the modes. */
 static bool are_in(const struct ex_world *w, const struct ex_step *s, unsigned int modes)
@@ -529,7 +532,7 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 {
 	struct uffdio_move move = {
 		.dst = (uintptr_t)r->to, .src = (uintptr_t)r->addr, .len = r->len,
-		.mode = r->step.arg ? UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0,
+		.mode = r->step.arg == MOVE_HOLES ? UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES : 0,
 	};
 	static struct pinscope_page before[EX_PAGES];
 	struct pinscope_page after = {};
@@ -544,11 +547,15 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 	if (mmap(r->to, r->len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return -errno;
+	if (r->step.arg == MOVE_ONTO)
+		memset(r->to, 1, r->len);
 	ret = register_range(fd, r->to, r->len, UFFDIO_REGISTER_MODE_MISSING);
 	if (!ret && ioctl(fd, UFFDIO_MOVE, &move))
 		ret = -errno;
 	unregister_range(fd, r->to, r->len);
 	a->id = move.move > 0 ? move.move / page : 0;
+	if (r->step.arg == MOVE_ONTO && a->id)
+		a->wrong = EX_MOVED_ONTO;
 	for (i = 0; i < a->id && !a->wrong; i++) {
 		pinscope_page(w->fd, r->to + i * page, &after);
 		a->wrong = judge_move(&before[i], &after);
@@ -568,6 +575,7 @@ void effect_uffd_move(struct ex_world *w, const struct ex_step *s, const struct 
 	static const char *const wrongs[] = {
 		[EX_MOVED_SHARED] = "a page that was not exclusive",
 		[EX_MOVED_AS_CLEAN] = "a dirty page, and its entry is clean now",
+		[EX_MOVED_ONTO] = "a page to where another one was",
 	};
 	const struct ex_pin *pin;
 	unsigned int i, at;
