@@ -285,6 +285,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.uring_releases_clean = !e->known && errata_find("exercise/uring-release");
 	world.free_takes_shared = !e->known && errata_find("exercise/free-of-shared");
 	world.longterm_moves_no_hugetlb = !e->known && errata_find("exercise/pin-beside-move");
+	world.move_hides_writes = !e->known && errata_find("exercise/mremap-of-page-table");
 	world.has_device = has_device_private(NULL);
 	world.device_breaks_ksm = !e->known && world.has_device &&
 				  errata_find("exercise/ksm-to-device");

@@ -258,6 +258,7 @@ struct ex_world {
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
 	bool split_takes_buffers, uring_releases_clean, free_takes_shared;
 	bool device_breaks_ksm, device_hides_writes, longterm_moves_no_hugetlb;
+	bool move_hides_writes;
 	bool has_device;		/* that of lib/test_hmm.c */
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */
