@@ -197,7 +197,6 @@ struct ex_request {
 
 enum ex_wrong {
 	EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN, EX_MOVED_ONTO, EX_LEFT_BEHIND,
-	EX_PINNED_BEYOND,
 };
 
 struct ex_answer {

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -1636,20 +1635,10 @@ static int act_pin_memfd(struct ex_world *w, const struct ex_request *r, struct 
 		.addr = r->step.page * region->page,
 		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = region->fd,
 	};
-	struct pinscope_pin beyond = cmd;
 	int ret = pinscope_pin_cmd(w->fd, &cmd);
-	struct stat st;
 
 	a->id = cmd.id;
-	if (ret || fstat(region->fd, &st))
-		return ret;
-	beyond.addr = (st.st_size + region->page - 1) / region->page * region->page;
-	beyond.len = region->page;
-	if (!pinscope_pin_cmd(w->fd, &beyond)) {
-		pinscope_unpin(w->fd, beyond.id);
-		a->wrong = EX_PINNED_BEYOND;
-	}
-	return 0;
+	return ret;
 }
 
 static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
@@ -1661,9 +1650,6 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 	/* Since Linux 6.11. */
 	if (a->ret)
 		return;
-	if (a->wrong)
-		world_fails(w, "region %u (%s): memfd_pin_folios() pinned beyond the file's end",
-			    s->region, region_of(w, s)->kind.name);
 	*pin = (struct ex_pin) {
 		.used = true, .id = a->id, .process = s->process, .region = s->region,
 		.page = s->page, .nr = s->nr,
@@ -1837,8 +1823,7 @@ const struct ex_operation ex_operations[] = {
 	  effect_pin },
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
-	{ "pin-memfd",
-	  "memfd_pin_folios() (Linux 6.11) of pages of a memfd, and not of what is behind its end.",
+	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
 	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
 	  12, RANGE | EX_MAKES_PIN, NULL, may_uring_pin, act_uring_pin, effect_uring_pin },
