@@ -742,13 +742,13 @@ int exercise_replay(struct exercise *e, FILE *file)
 
 /* ------------------------------------------------------------ line by line */
 
-/* What the lines of a session are about. */
+/* What the lines of a script are about. */
 static struct {
 	struct kind *kinds;
 	size_t nr;
 	bool begun;		/* there is a world */
 	bool failed;
-} session;
+} script;
 
 bool exercise_is_line(const char *line)
 {
@@ -763,8 +763,8 @@ int exercise_begin(struct exercise *e)
 {
 	if (!prepare(e))
 		return -ENOMEM;
-	session.kinds = exercise_kinds(e->dirs, &session.nr);
-	return session.kinds ? 0 : -ENOMEM;
+	script.kinds = exercise_kinds(e->dirs, &script.nr);
+	return script.kinds ? 0 : -ENOMEM;
 }
 
 /* Keeps what is wrong with the world, and shows it. */
@@ -773,20 +773,20 @@ static int world_state(struct exercise *e)
 	if (!*world.why)
 		return 0;
 	memcpy(e->why, world.why, sizeof(e->why));
-	session.failed = true;
+	script.failed = true;
 	exercise_show(e);
 	return -EUCLEAN;
 }
 
 /* The first operation: there will be no other regions. */
-static int begin_session(struct exercise *e)
+static int begin_script(struct exercise *e)
 {
 	unsigned int i;
 
-	if (session.begun)
+	if (script.begun)
 		return 0;
-	session.begun = true;
-	begin_world(e, session.kinds, session.nr);
+	script.begun = true;
+	begin_world(e, script.kinds, script.nr);
 	for (i = 0; i < EX_REGIONS; i++)
 		if (*e->regions[i] && !world.regions[i].nr)
 			fprintf(e->out, "# not used: %s: %s\n", e->regions[i],
@@ -800,7 +800,7 @@ int exercise_line(struct exercise *e, char *line)
 	int ret;
 
 	*e->why = '\0';
-	if (session.failed) {
+	if (script.failed) {
 		snprintf(e->why, sizeof(e->why), "not done: it has failed before this line");
 		return -EINVAL;
 	}
@@ -811,7 +811,7 @@ int exercise_line(struct exercise *e, char *line)
 		return -EINVAL;
 	}
 	for (i = 0; i < EX_REGIONS; i++)
-		if (*e->regions[i] && !kind_find(session.kinds, session.nr, e->regions[i])) {
+		if (*e->regions[i] && !kind_find(script.kinds, script.nr, e->regions[i])) {
 			snprintf(e->why, sizeof(e->why), "there is no kind '%s' here",
 				 e->regions[i]);
 			*e->regions[i] = '\0';
@@ -819,12 +819,12 @@ int exercise_line(struct exercise *e, char *line)
 		}
 	/* It was a region. */
 	if (!e->nr_steps) {
-		if (!session.begun)
+		if (!script.begun)
 			return 0;
 		snprintf(e->why, sizeof(e->why), "regions come before the first operation");
 		return -EINVAL;
 	}
-	ret = begin_session(e);
+	ret = begin_script(e);
 	if (ret)
 		return ret;
 	if (!world_step(&world, &e->steps[0])) {
@@ -838,7 +838,7 @@ void exercise_show(struct exercise *e)
 {
 	unsigned int i;
 
-	for (i = 0; i < EX_REGIONS && session.begun; i++)
+	for (i = 0; i < EX_REGIONS && script.begun; i++)
 		model_print(&world, i, e->out);
 }
 
@@ -847,19 +847,19 @@ int exercise_end(struct exercise *e)
 	int ret = 0;
 
 	*e->why = '\0';
-	if (session.begun && !session.failed) {
+	if (script.begun && !script.failed) {
 		model_check_all(&world);
 		ret = world_state(e);
 	}
-	if (session.begun)
+	if (script.begun)
 		world_end(&world);
 	/* As in a round, only the first failure counts. */
-	if (session.begun && !session.failed) {
+	if (script.begun && !script.failed) {
 		world_read_log(&world);
 		memcpy(e->why, world.why, sizeof(e->why));
 		ret = *e->why ? -EUCLEAN : 0;
 	}
 	knobs_restore();
-	free(session.kinds);
+	free(script.kinds);
 	return ret;
 }
