@@ -478,8 +478,11 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 				 strsignal(WTERMSIG(w->status)), *splat ?
 				 ", and the kernel logged: " : "", splat);
 		i = atomic_exchange(&post->scenario, 0);
-		if (i)
+		if (i) {
+			/* The reason tells of it. */
+			pool->run->results[i - 1].record.splat = ended && !w->timed_out && *splat;
 			fail_all(&pool->run->results[i - 1], w->reason);
+		}
 	}
 	w->pid = 0;
 	pool->alive--;
