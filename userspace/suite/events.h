@@ -16,11 +16,12 @@
  *	fixture
  * @takes_private: it takes the page away from private mappings
  * @takes_shared: likewise from shared ones, and from the file. What takes anything comes last
+ * @before_fork: it happens before the process forks, which splits the PMD of a pinned THP
  */
 struct event {
 	enum property property;
 	enum verdict (*happen)(struct fixture *f);
-	bool takes_private, takes_shared;
+	bool takes_private, takes_shared, before_fork;
 };
 
 extern const struct event events[];

@@ -327,7 +327,6 @@ static void check_both_sides(struct fixture *f, char content)
 			fixture_child_sees(f) == content,
 			"the child had 0x%x, sees 0x%x after the call and 0x%x after writes",
 			content, child, fixture_child_sees(f));
-	check_fork_after(f);
 }
 
 /*
@@ -500,7 +499,7 @@ static void check_taken(struct fixture *f, enum property property, char byte)
 }
 
 /* What mm does to the memory meanwhile must leave the pinned page with the process. */
-static void check_events(struct fixture *f)
+static void check_events(struct fixture *f, bool before_fork)
 {
 	bool writes = !in(f, COND_WRITE_BLOCKS), lost = false;
 	const struct event *event;
@@ -508,7 +507,7 @@ static void check_events(struct fixture *f)
 	char byte = 'A';
 
 	for (event = events; event < events + nr_events; event++, byte++) {
-		if (!applies(f, event->property))
+		if (event->before_fork != before_fork || !applies(f, event->property))
 			continue;
 		/* Of a pin that has lost its page by an event nothing more can be asked. */
 		if (lost)
@@ -976,12 +975,14 @@ static void pin_and_compare(struct fixture *f)
 		!(after.state & S(HAS_FOLIO)),
 		"expected a pin, found a pincount of %d", after.pincount);
 	check_both_sides(f, content);
+	check_events(f, true);
+	check_fork_after(f);
 	check_child_untracked(f);
 	check_no_leak(f);
 	check_exec(f);
 	check_file_unchanged(f);
 	check_rss(f);
-	check_events(f);
+	check_events(f, false);
 	check_released(f);
 	check_zeropage_released(f, references);
 	check_migrates(f);
