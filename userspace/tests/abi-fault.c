@@ -620,6 +620,62 @@ static void test_interrupted(struct abi_fixture *f)
 	expect_eq(WTERMSIG(status), SIGKILL);
 }
 
+/* A pin of both pages, in a thread. */
+static void *wait_in_pin(void *arg)
+{
+	struct waiter *w = arg;
+	uint32_t id;
+
+	w->ret = pinscope_pin(w->fd, PINSCOPE_CALL_PIN_UNLOCKED, w->flags, w->addr, 2 * page,
+			      &id);
+	if (!w->ret)
+		pinscope_unpin(w->fd, id);
+	return NULL;
+}
+
+/* A pin that waits for page @nr gets a signal; then it gets what is missing if @give. */
+static int signal_pin(struct abi_fixture *f, uint64_t flags, int uffd, size_t nr, bool give)
+{
+	struct waiter w = { .fd = f->ctl, .addr = f->mem, .flags = flags };
+	struct uffdio_zeropage zero = {
+		.range = { pinscope_addr(f->mem + nr * page), (2 - nr) * page },
+	};
+	struct uffd_msg msg;
+	pthread_t thread;
+
+	need_ok(-pthread_create(&thread, NULL, wait_in_pin, &w));
+	need_sys(read(uffd, &msg, sizeof(msg)) == sizeof(msg), "no uffd event");
+	expect_eq(msg.arg.pagefault.address & -page, zero.range.start);
+	pthread_kill(thread, SIGUSR1);
+	/* A pin that ends by the signal has time to do so. */
+	usleep(50000);
+	if (give)
+		need_sys(!ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(thread, NULL);
+	return w.ret;
+}
+
+/* Nobody but who asks for it is told of a signal; and what was pinned until then is released. */
+static void test_interrupted_pin(struct abi_fixture *f)
+{
+	const uint64_t interruptible = PINSCOPE_FOLL_INTERRUPTIBLE;
+	int uffd = uffd_missing(f->mem, 2 * page);
+
+	signal(SIGUSR1, ignore_signal);
+	if (get_info(f->ctl).gup_flags[PINSCOPE_CALL_PIN_UNLOCKED] & interruptible) {
+		expect_ret(signal_pin(f, interruptible, uffd, 0, false), -EINTR, "no page");
+		expect_ok(signal_pin(f, 0, uffd, 0, true), "without the flag");
+		/* The first page stays. */
+		f->mem[0] = 's';
+		need_sys(!madvise(f->mem + page, page, MADV_DONTNEED));
+		expect_ret(signal_pin(f, interruptible, uffd, 1, false), -EINTR, "one page");
+		expect_eq(state_of(f->ctl, f->mem).pincount, 0, "after EINTR");
+	} else {
+		expect_ok(signal_pin(f, 0, uffd, 0, true), "without the flag");
+	}
+	close(uffd);
+}
+
 /* ------------------------------------------------------------------- map */
 
 /* The mapping has this byte in all of page @nr. */
@@ -1221,6 +1277,7 @@ const struct test fault_tests[] = {
 	TEST_PAGES("FAULT: limit of a memory cgroup", test_memcg_limit, 320),
 	TEST_PAGES("FAULT: retry", test_retry, 8),
 	TEST_PAGES("FAULT: interrupted and killed", test_interrupted, 1),
+	TEST_PAGES("PIN: interrupted", test_interrupted_pin, 2),
 	TEST("map: content, page states and calls of the driver", test_maps),
 	TEST("map: PMD", test_map_pmd),
 	TEST("map: read and write of a PMD at the same time", test_map_pmd_race),
