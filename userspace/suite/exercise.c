@@ -27,6 +27,8 @@ enum {
 	HUGETLB_PAGES = 2,
 	SHRINK_TRIES = 500,
 	SHRINK_MS = 60000,
+	RETURN_MS = 60000,	/* for an operation; under emulation nothing is fast */
+	HUNG_MS = 5000,		/* for those that may be what does not return */
 	PROGRESS_MS = 1000,
 	DRAWS = 300,		/* for a step that is possible */
 	RELEASE_MS = 2000,
@@ -291,9 +293,11 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 				  errata_find("exercise/ksm-to-device");
 	world.device_hides_writes = !e->known && errata_find("exercise/to-device-of-hole");
 	world.keeps_exclusive = !has_stable_writes();
+	world.patience_ms = e->hung ? HUNG_MS : RETURN_MS;
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;
+	world.child_uffd = -1;
 	world.log = kernel_log;
 	set_regions(e, kinds, nr);
 	world_begin(&world);
@@ -359,6 +363,7 @@ static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, u
 	if (e->race && *world.why)
 		race_print(&world, e->out);
 	memcpy(e->why, world.why, sizeof(e->why));
+	e->hung = world.hung;
 	e->rounds++;
 }
 
@@ -391,21 +396,31 @@ static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
 	return failed;
 }
 
+/* Why this kernel can repeat nothing; NULL: it can. */
+static const char *why_not_again(void)
+{
+	if (splat_was_oops())
+		return "This kernel has had an Oops";
+	return world.undead ? "A process cannot be killed" : NULL;
+}
+
+static bool goes_on(const struct exercise *e, long end)
+{
+	return !stopped && !why_not_again() && e->tries <= SHRINK_TRIES && sys_now_ms() < end;
+}
+
 /* Leaves out steps, many at a time and then one, as long as it still fails. */
-static void shrink(struct exercise *e, const struct kind *kinds, size_t nr)
+static void leave_out(struct exercise *e, const struct kind *kinds, size_t nr, long end)
 {
 	static struct ex_step some[EX_STEPS];
-	long end = sys_now_ms() + SHRINK_MS;
 	unsigned int chunk, at, left;
 	bool again = true;
 
-	if (!fails(e, kinds, nr, memcpy(some, e->steps, sizeof(some)), e->nr_steps, false))
-		return;
 	for (chunk = e->nr_steps / 2; chunk || again; chunk /= 2) {
 		again = false;
 		chunk = chunk ? chunk : 1;
-		for (at = 0; at < e->nr_steps && !stopped;) {
-			if (e->tries > SHRINK_TRIES || sys_now_ms() > end)
+		for (at = 0; at < e->nr_steps;) {
+			if (!goes_on(e, end))
 				return;
 			left = e->nr_steps - at;
 			left -= left < chunk ? left : chunk;
@@ -421,13 +436,13 @@ static void shrink(struct exercise *e, const struct kind *kinds, size_t nr)
 }
 
 /* Then fewer pages, and regions that no step uses are not made. */
-static void simplify(struct exercise *e, const struct kind *kinds, size_t nr)
+static void simplify(struct exercise *e, const struct kind *kinds, size_t nr, long end)
 {
 	static struct ex_step some[EX_STEPS];
 	char region[sizeof(e->regions[0])];
 	unsigned int i;
 
-	for (i = 0; i < EX_REGIONS; i++) {
+	for (i = 0; i < EX_REGIONS && goes_on(e, end); i++) {
 		memcpy(region, e->regions[i], sizeof(region));
 		if (!*region)
 			continue;
@@ -436,13 +451,24 @@ static void simplify(struct exercise *e, const struct kind *kinds, size_t nr)
 		if (!fails(e, kinds, nr, some, e->nr_steps, false))
 			memcpy(e->regions[i], region, sizeof(region));
 	}
-	for (i = 0; i < e->nr_steps && !stopped; i++) {
+	for (i = 0; i < e->nr_steps && goes_on(e, end); i++) {
 		memcpy(some, e->steps, sizeof(some));
 		if (some[i].nr < 2)
 			continue;
 		some[i].nr = 1;
 		fails(e, kinds, nr, some, e->nr_steps, false);
 	}
+}
+
+static void shrink(struct exercise *e, const struct kind *kinds, size_t nr)
+{
+	static struct ex_step some[EX_STEPS];
+	long end = sys_now_ms() + SHRINK_MS;
+
+	if (!fails(e, kinds, nr, memcpy(some, e->steps, sizeof(some)), e->nr_steps, false))
+		return;
+	leave_out(e, kinds, nr, end);
+	simplify(e, kinds, nr, end + SHRINK_MS);
 }
 
 /* -------------------------------------------------------- before and after */
@@ -578,10 +604,10 @@ int exercise_run(struct exercise *e)
 		fflush(e->out);
 		run_rounds(e, kinds, nr);
 		if (*e->why && e->nr_steps) {
-			if (!splat_was_oops()) {
+			fprintf(e->out, "# %s\n", e->why);
+			fflush(e->out);
+			if (!why_not_again())
 				shrink(e, kinds, nr);
-				simplify(e, kinds, nr);
-			}
 			exercise_print(e, kinds, nr);
 		}
 	}
@@ -620,9 +646,10 @@ void exercise_print(struct exercise *e, const struct kind *kinds, size_t nr)
 	for (i = 0; i < nr_steps; i++)
 		ex_print_step(&steps[i], e->out);
 	fprintf(e->out, "# %s\n", e->why);
-	if (splat_was_oops()) {
+	if (why_not_again()) {
 		fprintf(e->out,
-			"# This kernel has had an Oops: not shrunk, and not done once more. Reboot, and use --replay.\n");
+			"# %s: not shrunk, and not done once more. Reboot, and use --replay.\n",
+			why_not_again());
 		return;
 	}
 	fprintf(e->out, "# The model and the page table entries, when it is done once more:\n");

@@ -144,6 +144,7 @@ struct ex_process {
 	pid_t pid;		/* 0: there is none */
 	int pidfd;
 	int uffd;		/* a copy of the one that waits for a handler; -1: none */
+	bool uffd_events;	/* which is told of fork() and mremap(): these unregister nothing */
 	struct ex_pipe pipe;
 	struct ex_page pages[EX_REGIONS][EX_PAGES];
 };
@@ -197,6 +198,7 @@ struct ex_request {
 
 enum ex_wrong {
 	EX_RIGHT, EX_MOVED_SHARED, EX_MOVED_AS_CLEAN, EX_MOVED_ONTO, EX_LEFT_BEHIND,
+	EX_COPIED_ALONE, EX_COPIED_SWAPCACHE,
 };
 
 struct ex_answer {
@@ -259,7 +261,11 @@ struct ex_world {
 	bool device_breaks_ksm, device_hides_writes, longterm_moves_no_hugetlb;
 	bool move_hides_writes;
 	bool has_device;		/* that of lib/test_hmm.c */
+	int patience_ms;		/* for an operation */
+	bool hung;			/* an operation did not return */
+	bool undead;			/* a process did not end when it was killed */
 	int scratch;			/* a file for direct I/O; -1: there is none */
+	int child_uffd;			/* that came with the event of a fork(); -1: none */
 	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */
 	bool offlined;			/* a page was taken from the system in this round */
 	struct ex_region regions[EX_REGIONS];
@@ -310,7 +316,7 @@ struct ex_operation {
 /* Operations that others know: checks and races are made of them. */
 enum {
 	EX_OP_READ, EX_OP_READ_FILE, EX_OP_RACE, EX_OP_SETTLE, EX_OP_LOOK,
-	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE, EX_OP_RESERVE,
+	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE, EX_OP_RESERVE, EX_OP_TAKE_UFFD,
 };
 
 extern const struct ex_operation ex_operations[];
@@ -442,6 +448,9 @@ bool model_is_own(const struct ex_world *w, unsigned int process, unsigned int r
 void model_written(struct ex_world *w, unsigned int process, unsigned int region,
 		   unsigned int page, unsigned int nr);
 
+/* Has a region pages that a pin or a pipe has? mm leaves all of a large folio where it is. */
+bool model_is_referred_to(const struct ex_world *w, unsigned int region);
+
 /* A process has cleared its soft-dirty bits. */
 void model_clear_soft_dirty(struct ex_world *w, unsigned int process);
 
@@ -455,6 +464,16 @@ void model_learn(struct ex_world *w, unsigned int process, unsigned int region,
 /* See by INSPECT which pages userfaultfd protects besides those of which the model knows. */
 void model_learn_protected(struct ex_world *w, unsigned int process, unsigned int region,
 			   unsigned int page, unsigned int nr);
+
+/*
+ * UNPIN has released pages of a pin, as dirty where it was for writing: whoever reclaims those of
+ * the process has to write them to swap.
+ */
+void model_check_released(struct ex_world *w, const struct ex_pin *pin, unsigned int page,
+			  unsigned int nr);
+
+/* The same of a new pin, by a call that touches what it takes as a write does (FOLL_TOUCH). */
+void model_check_touched(struct ex_world *w, const struct ex_pin *pin);
 
 /* Compare page states and pins with the model, without touching the memory. */
 void model_look(struct ex_world *w);
@@ -574,12 +593,22 @@ void uffd_forget(void);
 /* The scheduler gets a copy of the userfaultfd that a process has used. */
 void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer *a);
 
-/* Answer a fault that a userfaultfd of a process reports. */
+/* Answer a fault, or read an event, that a userfaultfd of a process reports. */
 void uffd_answer(struct ex_world *w, unsigned int process);
 
 /* Pages are no longer registered. */
 void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
 	       unsigned int page, unsigned int nr);
+
+/* The event of a fork brought a userfaultfd, and nobody took it: the fork has failed. */
+void uffd_drop_child(struct ex_world *w);
+
+/* A child has got its copy of what is registered, or not: that depends on the userfaultfd. */
+void uffd_forked(struct ex_world *w, unsigned int process, unsigned int child);
+
+/* Pages are at another address, and registered there, or not. */
+void uffd_moved(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int nr);
 
 /* Entries were dropped. Of hugetlb and files the kernel may keep what was protected. */
 void uffd_dropped(struct ex_world *w, unsigned int process, unsigned int region,
@@ -596,6 +625,7 @@ bool uffd_would_wait(const struct ex_world *w, const struct ex_step *s, unsigned
 /* Are there protected pages that KSM may merge? */
 bool uffd_merge_loses(const struct ex_world *w);
 
+EX_ACT(take_uffd);
 EX_MAY(uffd_register);
 EX_ACT(uffd_register);
 EX_EFFECT(uffd_register);
@@ -656,7 +686,7 @@ struct exercise {
 	uint64_t seed;
 	unsigned int max_ops, seconds, processes;
 	struct globs *kinds, *only, *without;
-	bool known, race;
+	bool known, race, hung;
 	struct dirs *dirs;
 	FILE *out;
 	void (*progress)(const struct exercise *e);

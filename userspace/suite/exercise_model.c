@@ -266,6 +266,19 @@ bool model_pin_sees(struct ex_world *w, const struct ex_pin *pin, unsigned int i
 	return !want || value == want->word[word];
 }
 
+bool model_is_referred_to(const struct ex_world *w, unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < EX_PINS; i++)
+		if (w->pins[i].used && w->pins[i].region == region)
+			return true;
+	for (i = 0; i < EX_PROCESSES; i++)
+		if (w->processes[i].pipe.full && w->processes[i].pipe.region == region)
+			return true;
+	return false;
+}
+
 /* ------------------------------------------------------------ page states */
 
 /* The page of a region that a record begins with, and how many of it follow. */
@@ -358,6 +371,51 @@ static void fail_state(struct ex_world *w, unsigned int process, unsigned int re
 	world_fails(w, "process %u, region %u (%s), page %u: %s: %s", process, region,
 		    w->regions[region].kind.name, page, what,
 		    pinscope_names(pinscope_state_names, rec->state, names, sizeof(names)));
+}
+
+static const struct ex_pin *dirty_pin;
+static uint64_t dirty_states;
+static const char *not_dirty;
+
+static void check_dirty_record(struct ex_world *w, unsigned int process, unsigned int region,
+			       const char *base, const struct pinscope_page *rec)
+{
+	const struct ex_region *r = &w->regions[region];
+	unsigned int nr, page = pages_of(r, base, rec, &nr);
+
+	if (!(rec->state & S(PRESENT)) || (rec->state | rec->unknown) & dirty_states)
+		return;
+	for (; nr; page++, nr--)
+		if (page >= learn_first && page < learn_end &&
+		    base == r->at[w->processes[process].pages[region][page].moved] &&
+		    dirty_pin->held[page - dirty_pin->page] == EX_OF_PROCESS)
+			fail_state(w, process, region, page, rec, not_dirty);
+}
+
+static void check_dirty(struct ex_world *w, const struct ex_pin *pin, unsigned int page,
+			unsigned int nr, uint64_t states, const char *what)
+{
+	if (!(pin->gup_flags & PINSCOPE_FOLL_WRITE) || !w->processes[pin->process].pid)
+		return;
+	dirty_pin = pin;
+	dirty_states = states;
+	not_dirty = what;
+	learn_first = page;
+	learn_end = page + nr;
+	inspect(w, pin->process, pin->region, check_dirty_record);
+}
+
+void model_check_released(struct ex_world *w, const struct ex_pin *pin, unsigned int page,
+			  unsigned int nr)
+{
+	check_dirty(w, pin, page, nr, S(FOLIO_DIRTY), "it was released as dirty, and is not");
+}
+
+void model_check_touched(struct ex_world *w, const struct ex_pin *pin)
+{
+	if (!w->regions[pin->region].kind.hugetlb_shift)
+		check_dirty(w, pin, pin->page, pin->nr, S(DIRTY) | S(FOLIO_DIRTY),
+			    "it was pinned for writing, and neither entry nor page is dirty");
 }
 
 /* Only what is registered with a userfaultfd has the bit: fork, too, takes it away. */

@@ -337,14 +337,55 @@ static void effect_read_file(struct ex_world *w, const struct ex_step *s,
 					    region->file[s->page + i].word[k]);
 }
 
+/*
+ * Has nobody else the first page, which is not exclusive? What has a reference besides the entry
+ * is the swap cache, or this processor's batch of new pages, on which all processes run.
+ */
+static bool is_alone(struct ex_world *w, const struct ex_request *r, struct pinscope_page *page)
+{
+	const uint64_t has = S(PRESENT) | S(ANON), hasnt = S(EXCLUSIVE) | S(KSM) | S(WRITEBACK);
+
+	return !race_escape && !pinscope_page(w->fd, r->addr, page) &&
+	       (page->state & (has | hasnt)) == has && !page->folio_order &&
+	       page->mapcount == 1 &&
+	       page->refcount <= 1 + !!(page->state & S(SWAPCACHE)) + !(page->state & S(LRU));
+}
+
+/* Then a write needs no copy. */
+static enum ex_wrong judge_write(struct ex_world *w, const struct ex_request *r,
+				 const struct pinscope_page *before)
+{
+	struct pinscope_page after;
+
+	if (pinscope_page(w->fd, r->addr, &after) || after.pfn == before->pfn)
+		return EX_RIGHT;
+	return before->state & S(SWAPCACHE) ? EX_COPIED_SWAPCACHE : EX_COPIED_ALONE;
+}
+
+static void check_reuse(struct ex_world *w, const struct ex_step *s,
+			const struct ex_answer *a)
+{
+	/* What others have in swap is theirs, too; and of a pipe nobody asks. */
+	if (!a->wrong || model_is_referred_to(w, s->region) ||
+	    (a->wrong == EX_COPIED_SWAPCACHE && is_not_alone(w, s)))
+		return;
+	world_fails(w,
+		    "process %u, region %u (%s), page %u: nobody else had it%s, and a write made a copy",
+		    s->process, s->region, region_of(w, s)->kind.name, s->page,
+		    a->wrong == EX_COPIED_SWAPCACHE ? " but the swap cache" : "");
+}
+
 static int act_write(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
+	struct pinscope_page page;
+	bool alone = is_alone(w, r, &page);
 	unsigned int i;
 
-	(void)a;
 	for (i = 0; i < r->step.nr; i++)
 		*(volatile uint32_t *)(r->addr + word_offset(w, &r->step, i, r->step.arg)) =
 			r->word;
+	if (alone)
+		a->wrong = judge_write(w, r, &page);
 	return 0;
 }
 
@@ -353,7 +394,7 @@ static void effect_write(struct ex_world *w, const struct ex_step *s,
 {
 	unsigned int i;
 
-	(void)a;
+	check_reuse(w, s, a);
 	for (i = 0; i < s->nr; i++)
 		model_write(w, s->process, s->region, s->page + i, s->arg, r->word);
 	model_written(w, s->process, s->region, s->page, s->nr);
@@ -510,6 +551,7 @@ static void forget_at_fork(struct ex_world *w, unsigned int process, unsigned in
 		*p = (struct ex_page) {
 			.mapped = true, .moved = p->moved, .mergeable = p->mergeable,
 			.at_fork = p->at_fork, .access = p->guarded ? p->beneath : p->access,
+			.uffd = p->uffd,
 		};
 	} else if (p->at_fork == EX_FORK_LEAVE) {
 		*p = (struct ex_page) { .moved = p->moved };
@@ -529,13 +571,14 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 	for (i = 0; i < EX_REGIONS * EX_PAGES; i++)
 		if (p[i].at_fork == EX_FORK_COPY)
 			p[i].exclusive = false;
-	if (a->ret)
+	if (a->ret) {
+		uffd_drop_child(w);
 		return;
+	}
 	memcpy(child->pages, w->processes[s->process].pages, sizeof(child->pages));
-	for (region = 0; region < EX_REGIONS; region++)
-		uffd_lose(w, s->other, region, 0, EX_PAGES);
 	child->pipe.full = false;
 	world_adopt(w, s->other, a->pid);
+	uffd_forked(w, s->process, s->other);
 	for (region = 0; region < EX_REGIONS && !*w->why; region++)
 		for (i = 0; i < w->regions[region].nr; i++)
 			forget_at_fork(w, s->other, region, i);
@@ -673,9 +716,8 @@ static void effect_move(struct ex_world *w, const struct ex_step *s,
 			page_of(w, s, i)->soft = EX_SOFT_DIRTY;
 	}
 	model_new_mapping(w, s->process);
-	/* Without UFFD_FEATURE_EVENT_REMAP what is moved is registered no longer. */
 	if (!a->ret)
-		uffd_lose(w, s->process, s->region, s->page, s->nr);
+		uffd_moved(w, s->process, s->region, s->page, s->nr);
 }
 
 static int act_unmap(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -1005,6 +1047,25 @@ static void effect_own(struct ex_world *w, const struct ex_step *s,
 	}
 }
 
+/* Memory may be short; but the process may do what is asked for. */
+static void effect_populate_read(struct ex_world *w, const struct ex_step *s,
+				 const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret == -EINVAL || a->ret == -EFAULT)
+		world_fails(w,
+			    "process %u, region %u (%s), page %u+%u: MADV_POPULATE: expected success, found %s",
+			    s->process, s->region, region_of(w, s)->kind.name, s->page, s->nr,
+			    pinscope_errno(a->ret));
+}
+
+static void effect_populate_write(struct ex_world *w, const struct ex_step *s,
+				  const struct ex_request *r, const struct ex_answer *a)
+{
+	effect_populate_read(w, s, r, a);
+	effect_own(w, s, r, a);
+}
+
 static void effect_learn(struct ex_world *w, const struct ex_step *s,
 			 const struct ex_request *r, const struct ex_answer *a)
 {
@@ -1066,15 +1127,44 @@ static int act_move_node(struct ex_world *w, const struct ex_request *r, struct 
 {
 	static __thread void *addrs[EX_PAGES];
 	static __thread int nodes[EX_PAGES], status[EX_PAGES];
-	unsigned int i;
+	unsigned long nr = r->step.nr, i;
 
 	(void)a;
-	for (i = 0; i < r->step.nr; i++) {
+	for (i = 0; i < nr; i++) {
 		addrs[i] = r->addr + word_offset(w, &r->step, i, 0);
 		nodes[i] = r->step.arg;
 	}
-	return syscall(SYS_move_pages, 0, (unsigned long)r->step.nr, addrs, nodes, status,
-		       MPOL_MF_MOVE_ALL) < 0 ? -errno : 0;
+	if (syscall(SYS_move_pages, 0, nr, addrs, nodes, status, MPOL_MF_MOVE_ALL) < 0)
+		return -errno;
+	/* In a race nobody asks, and the window belongs to all. */
+	if (race_escape)
+		return 0;
+	if (syscall(SYS_move_pages, 0, nr, addrs, NULL, status, 0))
+		return -errno;
+	for (i = 0; i < nr; i++)
+		w->board->window[i].word[0] = status[i];
+	return 0;
+}
+
+/* What only one process has mm finds, by the page's own idea of where it is mapped, and moves. */
+static void effect_move_node(struct ex_world *w, const struct ex_step *s,
+			     const struct ex_request *r, const struct ex_answer *a)
+{
+	unsigned int i;
+	int node;
+
+	(void)r;
+	/* There may be no such node, and no free huge page there. */
+	if (a->ret || region_of(w, s)->kind.hugetlb_shift || model_is_referred_to(w, s->region))
+		return;
+	for (i = 0; i < s->nr; i++) {
+		node = w->board->window[i].word[0];
+		if (page_of(w, s, i)->exclusive && node >= 0 && node != (int)s->arg)
+			world_fails(w,
+				    "process %u, region %u (%s), page %u: nobody else has it, and move_pages() left it on node %d",
+				    s->process, s->region, region_of(w, s)->kind.name,
+				    s->page + i, node);
+	}
 }
 
 static bool may_go_to_device(const struct ex_world *w, const struct ex_step *s)
@@ -1526,6 +1616,15 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 	}
 }
 
+/* Those with FOLL_TOUCH, which pin_user_pages() and GUP-fast do without. */
+static void effect_pin_touching(struct ex_world *w, const struct ex_step *s,
+				const struct ex_request *r, const struct ex_answer *a)
+{
+	effect_pin(w, s, r, a);
+	if (!*w->why && !a->ret)
+		model_check_touched(w, &w->pins[s->other]);
+}
+
 static bool is_of_module(const struct ex_world *w, const struct ex_step *s)
 {
 	return !w->pins[s->other].uring;
@@ -1589,10 +1688,13 @@ static int act_unpin(struct ex_world *w, const struct ex_request *r, struct ex_a
 static void effect_unpin(struct ex_world *w, const struct ex_step *s,
 			 const struct ex_request *r, const struct ex_answer *a)
 {
+	struct ex_pin *pin = &w->pins[s->other];
+
 	(void)r;
 	if (a->ret)
 		world_fails(w, "UNPIN of pin %u: %s", s->other, pinscope_errno(a->ret));
-	w->pins[s->other].used = false;
+	model_check_released(w, pin, pin->page, pin->nr);
+	pin->used = false;
 }
 
 static int act_unpin_part(struct ex_world *w, const struct ex_request *r,
@@ -1614,6 +1716,7 @@ static void effect_unpin_part(struct ex_world *w, const struct ex_step *s,
 	if (a->ret)
 		world_fails(w, "UNPIN of a part of pin %u: %s", s->other,
 			    pinscope_errno(a->ret));
+	model_check_released(w, pin, s->page, s->nr);
 	memset(&pin->held[s->page - pin->page], EX_RELEASED, s->nr);
 	pin->used = a->id;
 }
@@ -1624,31 +1727,62 @@ static bool may_pin_memfd(const struct ex_world *w, const struct ex_step *s)
 	const struct ex_region *region = region_of(w, s);
 
 	return region->shared && region->kind.mapping &&
-	       region->kind.mapping->backing == BACKING_MEMFD && !region->kind.hugetlb_shift;
+	       region->kind.mapping->backing == BACKING_MEMFD;
 }
+
+/* A part is in the middle of a page, and is released at once. */
+enum { MEMFD_PAGES, MEMFD_PART, MEMFD_BEYOND };
+
+static const char *const memfd_args[] = { "pages", "part", "beyond", NULL };
 
 static int act_pin_memfd(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
 	const struct ex_region *region = region_of(w, &r->step);
+	size_t part = region->page / EX_WORDS;
 	struct pinscope_pin cmd = {
 		.call = PINSCOPE_CALL_PIN_MEMFD, .len = r->len,
 		.addr = r->step.page * region->page,
 		.target_type = PINSCOPE_TARGET_MEMFD, .target_nr = region->fd,
 	};
-	int ret = pinscope_pin_cmd(w->fd, &cmd);
+	int ret;
 
+	if (r->step.arg == MEMFD_PART) {
+		cmd.addr += part & -sys_page_size();
+		cmd.len = sys_page_size();
+	} else if (r->step.arg == MEMFD_BEYOND) {
+		cmd.len = region->nr * region->page - cmd.addr + sys_page_size();
+	}
+	ret = pinscope_pin_cmd(w->fd, &cmd);
 	a->id = cmd.id;
+	if (ret || r->step.arg != MEMFD_PART)
+		return ret;
+	ret = pinscope_read(w->fd, cmd.id, 0, w->board->window, sizeof(uint32_t));
+	pinscope_unpin(w->fd, cmd.id);
 	return ret;
 }
 
 static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 			     const struct ex_request *r, const struct ex_answer *a)
 {
+	const struct ex_region *region = region_of(w, s);
+	/* Of a base page the first word, of a huge page the second. */
+	unsigned int word = region->page > EX_WORDS * sys_page_size();
 	struct ex_pin *pin = &w->pins[s->other];
+	uint32_t seen = w->board->window->word[0];
 
 	(void)r;
 	/* Since Linux 6.11. */
 	if (a->ret)
+		return;
+	if (s->arg == MEMFD_BEYOND)
+		world_fails(w, "region %u (%s): pin-memfd beyond the end of the file: success",
+			    s->region, region->kind.name);
+	if (s->arg == MEMFD_PART && seen != region->file[s->page].word[word])
+		world_fails(w,
+			    "region %u (%s), page %u: a pin of a part of the file has %u, expected %u",
+			    s->region, region->kind.name, s->page, seen,
+			    region->file[s->page].word[word]);
+	if (s->arg != MEMFD_PAGES)
 		return;
 	*pin = (struct ex_pin) {
 		.used = true, .id = a->id, .process = s->process, .region = s->region,
@@ -1726,6 +1860,9 @@ const struct ex_operation ex_operations[] = {
 	  6, RANGE | EX_RACES, NULL, may_become_mergeable, act_mergeable, effect_mergeable },
 	[EX_OP_RESERVE] = { "reserve", "A child that has nothing somewhere keeps it so.",
 	  0, RANGE, NULL, never, act_reserve, NULL },
+	[EX_OP_TAKE_UFFD] = { "take-uffd",
+	  "A child gets its userfaultfd, which came with the event of the fork.",
+	  0, 0, NULL, never, act_take_uffd, NULL },
 	{ "check",
 	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",
 	  3, 0, NULL, NULL, act_nothing, effect_check },
@@ -1774,9 +1911,11 @@ const struct ex_operation ex_operations[] = {
 	{ "merge", "ksmd scans until it has merged all that it can.",
 	  1, 0, NULL, may_merge, act_merge, effect_merge },
 	{ "populate-read", "MADV_POPULATE_READ faults pages in for reading.",
-	  4, RANGE | EX_RACES, NULL, is_readable_ordinary, act_populate_read, NULL },
+	  4, RANGE | EX_RACES, NULL, is_readable_ordinary, act_populate_read,
+	  effect_populate_read },
 	{ "populate-write", "MADV_POPULATE_WRITE faults pages in for writing.",
-	  4, RANGE | EX_RACES, NULL, is_writable_ordinary, act_populate_write, effect_own },
+	  4, RANGE | EX_RACES, NULL, is_writable_ordinary, act_populate_write,
+	  effect_populate_write },
 	{ "mlock", "mlock() of pages.",
 	  4, RANGE | EX_RACES, NULL, is_ordinary, act_lock, effect_lock },
 	{ "munlock", "munlock() of pages.",
@@ -1784,7 +1923,8 @@ const struct ex_operation ex_operations[] = {
 	{ "split", "debugfs' split_huge_pages splits THPs.",
 	  6, RANGE | EX_RACES, NULL, may_split, act_split, NULL },
 	{ "move-pages", "move_pages() migrates pages to a NUMA node.",
-	  8, RANGE | EX_RACES, node_args, is_mapped, act_move_node, NULL },
+	  8, RANGE | EX_RACES, node_args, is_mapped, act_move_node,
+	  effect_move_node },
 	{ "to-device",
 	  "Pages are migrated to the memory of a device, that of lib/test_hmm.c.",
 	  12, RANGE | EX_RACES, NULL, may_go_to_device, act_to_device,
@@ -1820,11 +1960,12 @@ const struct ex_operation ex_operations[] = {
 	  16, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_fast, effect_pin },
 	{ "pin-unlocked", "pin_user_pages_unlocked() of pages.",
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_unlocked,
-	  effect_pin },
+	  effect_pin_touching },
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
-	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote, effect_pin },
+	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote,
+	  effect_pin_touching },
 	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
-	  6, RANGE | EX_MAKES_PIN, NULL, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
+	  6, RANGE | EX_MAKES_PIN, memfd_args, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
 	  12, RANGE | EX_MAKES_PIN, NULL, may_uring_pin, act_uring_pin, effect_uring_pin },
 	{ "uring-write", "io_uring reads a word of a file into its buffer, by READ_FIXED.",

@@ -6,7 +6,9 @@
  *
  * There are two for each process. One reports writes to protected pages, and pages that
  * are missing; with the other (UFFD_FEATURE_WP_ASYNC) a write takes the protection away
- * by itself, and nothing is reported.
+ * by itself, and nothing is reported. The first may have been opened for events: then what is
+ * registered stays so for a child, and at another address, and the one that forks or moves
+ * waits until the event was read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +42,12 @@ void uffd_forget(void)
 }
 
 /* Returns the file, of which the scheduler is told, or a negative errno. */
-static int open_uffd(bool async, struct ex_answer *a)
+static int open_uffd(bool async, bool events, struct ex_answer *a)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API,
-		.features = async ? UFFD_FEATURE_WP_ASYNC : UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+		.features = (async ? UFFD_FEATURE_WP_ASYNC : UFFD_FEATURE_PAGEFAULT_FLAG_WP) |
+			    (events ? UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP : 0),
 	};
 	int fd = my_uffds[async], ret;
 
@@ -62,6 +65,20 @@ static int open_uffd(bool async, struct ex_answer *a)
 	if (!async)
 		a->uffd = fd;
 	return fd;
+}
+
+/* The scheduler has it. */
+int act_take_uffd(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	int pidfd = syscall(SYS_pidfd_open, r->pid, 0);
+
+	(void)w;
+	(void)a;
+	if (pidfd < 0)
+		return -errno;
+	my_uffds[0] = syscall(SYS_pidfd_getfd, pidfd, r->id, 0);
+	close(pidfd);
+	return my_uffds[0] < 0 ? -errno : 0;
 }
 
 static int register_range(int fd, void *addr, size_t len, uint64_t mode)
@@ -109,6 +126,56 @@ void uffd_lose(struct ex_world *w, unsigned int process, unsigned int region,
 		p->uffd = EX_UFFD_NONE;
 		p->protected = false;
 	}
+}
+
+/* Does fork() or mremap() leave a page registered? */
+static bool stays(const struct ex_process *of, const struct ex_page *p)
+{
+	return of->uffd_events && (p->uffd == EX_UFFD_MISSING || p->uffd == EX_UFFD_WP);
+}
+
+void uffd_forked(struct ex_world *w, unsigned int process, unsigned int child)
+{
+	const struct ex_process *parent = &w->processes[process];
+	struct ex_process *c = &w->processes[child];
+	struct ex_request request = {
+		.step.process = child, .pid = getpid(), .id = w->child_uffd,
+	};
+	bool any = false, has = w->child_uffd >= 0;
+	unsigned int region, page;
+	struct ex_page *p;
+	struct ex_answer a;
+
+	for (region = 0; region < EX_REGIONS; region++)
+		for (page = 0; page < EX_PAGES; page++) {
+			p = &c->pages[region][page];
+			if (!stays(parent, p))
+				uffd_lose(w, child, region, page, 1);
+			else if (p->at_fork != EX_FORK_LEAVE)
+				any = true;
+		}
+	if (any != has)
+		world_fails(w,
+			    "process %u forked: expected %s event of userfaultfd for its pages, found %s",
+			    process, any ? "an" : "no", has ? "one" : "none");
+	if (!has)
+		return;
+	c->uffd = w->child_uffd;
+	c->uffd_events = true;
+	w->child_uffd = -1;
+	world_ask(w, &request, EX_OP_TAKE_UFFD, &a);
+	if (a.ret)
+		world_fails(w, "pidfd_getfd: %s", pinscope_errno(a.ret));
+}
+
+void uffd_moved(struct ex_world *w, unsigned int process, unsigned int region,
+		unsigned int page, unsigned int nr)
+{
+	struct ex_process *of = &w->processes[process];
+
+	for (; nr; page++, nr--)
+		if (!stays(of, &of->pages[region][page]))
+			uffd_lose(w, process, region, page, 1);
 }
 
 void uffd_dropped(struct ex_world *w, unsigned int process, unsigned int region,
@@ -171,6 +238,13 @@ bool uffd_merge_loses(const struct ex_world *w)
 
 /* ------------------------------------------------------------- the handler */
 
+void uffd_drop_child(struct ex_world *w)
+{
+	if (w->child_uffd >= 0)
+		close(w->child_uffd);
+	w->child_uffd = -1;
+}
+
 /* The page that an address is in, if the model has one there. */
 static bool find_page(const struct ex_world *w, unsigned int process, uintptr_t addr,
 		      unsigned int *region, unsigned int *page)
@@ -227,8 +301,13 @@ void uffd_answer(struct ex_world *w, unsigned int process)
 	bool write;
 	int ret;
 
-	if (read(w->processes[process].uffd, &msg, sizeof(msg)) != sizeof(msg) ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
+	if (read(w->processes[process].uffd, &msg, sizeof(msg)) != sizeof(msg))
+		return;
+	if (msg.event == UFFD_EVENT_FORK) {
+		uffd_drop_child(w);
+		w->child_uffd = msg.arg.fork.ufd;
+	}
+	if (msg.event != UFFD_EVENT_PAGEFAULT)
 		return;
 	addr = msg.arg.pagefault.address;
 	write = msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP;
@@ -274,10 +353,21 @@ void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer
 
 /* ----------------------------------------------------- register, unregister */
 
-const char *const uffd_register_args[] = { "missing", "wp", "wp-async", NULL };
+const char *const uffd_register_args[] = {
+	"missing", "wp", "wp-async", "missing-events", "wp-events", NULL
+};
 const char *const uffd_protect_args[] = { "on", "off", NULL };
 const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
 const char *const uffd_move_args[] = { "strict", "holes", "onto", NULL };
+
+/* What they register, and how its userfaultfd is opened; the first that is asked for decides. */
+static const struct {
+	enum ex_uffd mode;
+	bool events;
+} registers[] = {
+	{ EX_UFFD_MISSING, false }, { EX_UFFD_WP, false }, { EX_UFFD_WP_ASYNC, false },
+	{ EX_UFFD_MISSING, true }, { EX_UFFD_WP, true },
+};
 
 /* Their numbers. */
 enum { MOVE_STRICT, MOVE_HOLES, MOVE_ONTO };
@@ -312,6 +402,8 @@ static bool is_shmem_or_hugetlb(const struct ex_region *region)
 bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_region *region = &w->regions[s->region];
+	const struct ex_process *p = &w->processes[s->process];
+	enum ex_uffd mode = registers[s->arg].mode;
 	static int has_async = -1, has_shmem;
 	unsigned int i;
 
@@ -325,9 +417,12 @@ bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 		if (pages_of_step(w, s)[i].given_up || pages_of_step(w, s)[i].maybe ||
 		    pages_of_step(w, s)[i].guarded)
 			return false;
-	if (s->arg + 1 == EX_UFFD_MISSING)
+	if (mode != EX_UFFD_WP_ASYNC && p->uffd >= 0 &&
+	    p->uffd_events != registers[s->arg].events)
+		return false;
+	if (mode == EX_UFFD_MISSING)
 		return region->fd < 0;
-	if ((s->arg + 1 == EX_UFFD_WP_ASYNC && !has_async) ||
+	if ((mode == EX_UFFD_WP_ASYNC && !has_async) ||
 	    (region->kind.hugetlb_shift && w->hugetlb_fork_protects))
 		return false;
 	return is_anonymous(region) || (has_shmem && is_shmem_or_hugetlb(region));
@@ -335,8 +430,8 @@ bool may_uffd_register(const struct ex_world *w, const struct ex_step *s)
 
 int act_uffd_register(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	unsigned int mode = r->step.arg + 1;
-	int fd = open_uffd(mode == EX_UFFD_WP_ASYNC, a);
+	enum ex_uffd mode = registers[r->step.arg].mode;
+	int fd = open_uffd(mode == EX_UFFD_WP_ASYNC, registers[r->step.arg].events, a);
 
 	(void)w;
 	return fd < 0 ? fd :
@@ -363,10 +458,12 @@ void effect_uffd_register(struct ex_world *w, const struct ex_step *s,
 		world_fails(w, "UFFDIO_REGISTER: %s", pinscope_errno(a->ret));
 		return;
 	}
+	if (registers[s->arg].events)
+		w->processes[s->process].uffd_events = true;
 	for (i = 0; i < s->nr; i++)
-		page_of(w, s, i)->uffd = s->arg + 1;
+		page_of(w, s, i)->uffd = registers[s->arg].mode;
 	/* What a protected page was moved from left the bit, before Linux 6.13. */
-	if (s->arg + 1 != EX_UFFD_MISSING)
+	if (registers[s->arg].mode != EX_UFFD_MISSING)
 		learn_protected(w, s);
 }
 
@@ -406,17 +503,20 @@ int act_uffd_protect(struct ex_world *w, const struct ex_request *r, struct ex_a
 			     !r->step.arg);
 }
 
-/* Empty entries are protected by some kernels only; and some refuse several VMAs. */
+/*
+ * Empty entries of anonymous memory are protected by some kernels only, and those of files by
+ * all that can protect these. And some kernels refuse several VMAs.
+ */
 void effect_uffd_protect(struct ex_world *w, const struct ex_step *s,
 			 const struct ex_request *r, const struct ex_answer *a)
 {
-	bool on = !s->arg;
+	bool on = !s->arg, has_markers = !is_anonymous(&w->regions[s->region]);
 	unsigned int i;
 
 	(void)r;
 	learn_protected(w, s);
 	for (i = 0; i < s->nr && !a->ret; i++)
-		if (on ? page_of(w, s, i)->own && !page_of(w, s, i)->protected :
+		if (on ? (has_markers || page_of(w, s, i)->own) && !page_of(w, s, i)->protected :
 			 page_of(w, s, i)->protected)
 			world_fails(w,
 				    "process %u, region %u (%s), page %u: UFFDIO_WRITEPROTECT %s, and the entry has %suserfaultfd-wp",
@@ -486,17 +586,7 @@ void effect_uffd_copy(struct ex_world *w, const struct ex_step *s, const struct 
  */
 static bool may_not_end(const struct ex_world *w, const struct ex_step *s)
 {
-	unsigned int i;
-
-	if (!w->move_may_not_end)
-		return false;
-	for (i = 0; i < EX_PINS; i++)
-		if (w->pins[i].used && w->pins[i].region == s->region)
-			return true;
-	for (i = 0; i < EX_PROCESSES; i++)
-		if (w->processes[i].pipe.full && w->processes[i].pipe.region == s->region)
-			return true;
-	return false;
+	return w->move_may_not_end && model_is_referred_to(w, s->region);
 }
 
 bool may_uffd_move(const struct ex_world *w, const struct ex_step *s)
@@ -537,7 +627,7 @@ int act_uffd_move(struct ex_world *w, const struct ex_request *r, struct ex_answ
 	static struct pinscope_page before[EX_PAGES];
 	struct pinscope_page after = {};
 	size_t page = r->len / r->step.nr, moved;
-	int fd = open_uffd(false, a), ret;
+	int fd = open_uffd(false, false, a), ret;
 	unsigned int i;
 
 	if (fd < 0)

@@ -20,8 +20,8 @@
 #include "splat.h"
 #include "sys.h"
 
-/* What a process may take for one operation; under emulation nothing is fast. */
-#define ANSWER_MS	60000
+/* What a process may take to end; under emulation nothing is fast. */
+#define END_MS		60000
 
 /* Huge pages that must be free for each of a region: else mm kills who wants one. */
 enum { COPIES = 2 };
@@ -170,6 +170,7 @@ void world_adopt(struct ex_world *w, unsigned int process, pid_t pid)
 	w->processes[process].pid = pid;
 	w->processes[process].pidfd = syscall(SYS_pidfd_open, pid, 0);
 	w->processes[process].uffd = -1;
+	w->processes[process].uffd_events = false;
 }
 
 /* Children of children are not ours to wait for, but a pidfd tells. */
@@ -178,8 +179,10 @@ void world_bury(struct ex_world *w, unsigned int process)
 	struct ex_process *p = &w->processes[process];
 	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
 
-	if (!poll(&end, 1, ANSWER_MS))
-		world_fails(w, "process %u did not end in %d s", process, ANSWER_MS / 1000);
+	if (!poll(&end, 1, END_MS)) {
+		w->undead = true;
+		world_fails(w, "process %u did not end in %d s", process, END_MS / 1000);
+	}
 	close(p->pidfd);
 	if (p->uffd >= 0)
 		close(p->uffd);
@@ -208,7 +211,7 @@ static bool wait_for(struct ex_world *w, unsigned int process)
 			.fd = w->processes[i].pid ? w->processes[i].uffd : -1,
 			.events = POLLIN,
 		};
-	while (poll(polls, ARRAY_SIZE(polls), ANSWER_MS) > 0) {
+	while (poll(polls, ARRAY_SIZE(polls), w->patience_ms) > 0) {
 		if (polls[0].revents || polls[1].revents)
 			return true;
 		for (i = 0; i < EX_PROCESSES; i++)
@@ -222,8 +225,9 @@ static void receive(struct ex_world *w, unsigned int process, struct ex_answer *
 {
 	*a = (struct ex_answer) { .ret = EX_DIED };
 	if (!wait_for(w, process)) {
+		w->hung = true;
 		world_fails(w, "process %u did not return in %d s", process,
-			    ANSWER_MS / 1000);
+			    w->patience_ms / 1000);
 		return;
 	}
 	/* What it said before it ended counts. */
@@ -316,6 +320,7 @@ bool world_begin(struct ex_world *w)
 	for (i = 0; i < EX_PROCESSES; i++) {
 		w->processes[i].pidfd = -1;
 		w->processes[i].uffd = -1;
+		w->processes[i].uffd_events = false;
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->socks[i])) {
 			world_fails(w, "socketpair: %s", pinscope_errno(errno));
 			return false;
@@ -366,6 +371,7 @@ void world_end(struct ex_world *w)
 			close(w->socks[i][1]);
 		}
 	}
+	uffd_drop_child(w);
 	if (w->fd > 0)
 		close(w->fd);
 }
