@@ -123,30 +123,32 @@ void suite_shuffle(struct suite_run *run, unsigned int seed)
 			swap_results(run, i, first++);
 }
 
-/*
- * Which two of kind, condition and request have met. To clear and copy huge pages larger
- * than a PMD's takes long: their kinds count as one.
- */
+/* Which two of kind, condition and request have met. */
 struct met {
 	size_t nr_conditions;
-	size_t gigantic;	/* index of the kind that they count as */
 	bool *kind_condition;
 	bool *kind_request;
 	bool *condition_request;
 };
 
+/*
+ * Kinds of one row that differ in the size of their folios count as one, and so do all of huge
+ * pages larger than a PMD's, which take long to be cleared and copied.
+ */
+static bool count_as_one(const struct kind *a, const struct kind *b)
+{
+	return a == b || (a->traits & b->traits & KIND_GIGANTIC) ||
+	       (a->what == b->what && a->dir == b->dir && !a->hugetlb_shift);
+}
+
 /* The three pairs of a scenario. */
-static void pairs_of(const struct suite_run *run, struct met *met, size_t i, bool *pairs[3])
+static void pairs_of(const struct suite_run *run, const struct met *met, size_t i, bool *pairs[3])
 {
 	const struct scenario *s = &run->results[i].scenario;
-	size_t k = s->kind - run->kinds, c = s->condition - run->conditions;
-	size_t r = s->request - requests;
+	size_t c = s->condition - run->conditions, r = s->request - requests, k;
 
-	if (s->kind->traits & KIND_GIGANTIC) {
-		if (met->gigantic == SIZE_MAX)
-			met->gigantic = k;
-		k = met->gigantic;
-	}
+	for (k = 0; !count_as_one(&run->kinds[k], s->kind); k++)
+		continue;
 	pairs[0] = &met->kind_condition[k * met->nr_conditions + c];
 	pairs[1] = &met->kind_request[k * nr_requests + r];
 	pairs[2] = &met->condition_request[c * nr_requests + r];
@@ -155,7 +157,7 @@ static void pairs_of(const struct suite_run *run, struct met *met, size_t i, boo
 int suite_cover(struct suite_run *run)
 {
 	size_t nr_kinds = run->nr_kinds, nr = run->nr_conditions, i, kept = 0;
-	struct met met = { .nr_conditions = nr, .gigantic = SIZE_MAX };
+	struct met met = { .nr_conditions = nr };
 	bool *memory, *taken, *pairs[3];
 	int want;
 

@@ -49,7 +49,7 @@ static const struct option_row options[] = {
 	  "Two conditions, one after the other, instead of one: KIND.FIRST+THEN/CALL:PROPERTY.",
 	  set_true, &run.pairs, 0, 0 },
 	{ "quick", 'q', NULL, false,
-	  "Only as many scenarios as it takes to have each kind in each condition and with each request, and each condition with each request; others with another --shuffle.",
+	  "Only as many scenarios as it takes to have each kind in each condition and with each request, and each condition with each request, where kinds that differ in the size of a folio count as one; others with another --shuffle.",
 	  set_true, &quick, 0, 0 },
 	{ "repeat", 'r', "N", false, "Run all N times, until a test case fails.",
 	  set_number, &repeat, 1, 1000000 },
