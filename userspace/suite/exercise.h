@@ -667,6 +667,7 @@ void ex_print_step(const struct ex_step *s, FILE *out);
  * @without: which operations not
  * @known: known kernel bugs are not avoided
  * @race: threads race; nothing is shrunk, since what happens depends on more than the seed
+ * @hung: out: an operation did not return; in tries to shrink that they get less time
  * @dirs: directories for files
  * @out: where a script is printed to
  * @progress: called now and then; or NULL

@@ -356,6 +356,7 @@ void uffd_adopt(struct ex_world *w, unsigned int process, const struct ex_answer
 const char *const uffd_register_args[] = {
 	"missing", "wp", "wp-async", "missing-events", "wp-events", NULL
 };
+
 const char *const uffd_protect_args[] = { "on", "off", NULL };
 const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
 const char *const uffd_move_args[] = { "strict", "holes", "onto", NULL };
