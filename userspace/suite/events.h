@@ -16,7 +16,8 @@
  *	fixture
  * @takes_private: it takes the page away from private mappings
  * @takes_shared: likewise from shared ones, and from the file. What takes anything comes last
- * @before_fork: it happens before the process forks, which splits the PMD of a pinned THP
+ * @before_fork: it leaves a PMD whole, and happens before the process forks: that splits the PMD
+ *	of a pinned THP
  */
 struct event {
 	enum property property;

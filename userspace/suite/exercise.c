@@ -293,7 +293,7 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 				  errata_find("exercise/ksm-to-device");
 	world.device_hides_writes = !e->known && errata_find("exercise/to-device-of-hole");
 	world.keeps_exclusive = !has_stable_writes();
-	world.patience_ms = e->hung ? HUNG_MS : RETURN_MS;
+	world.patience_ms = RETURN_MS;
 	world.board = board;
 	world.max_processes = e->race ? EX_RACERS : e->processes;
 	world.scratch = scratch;
@@ -301,6 +301,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.log = kernel_log;
 	set_regions(e, kinds, nr);
 	world_begin(&world);
+	if (e->hung)
+		world.patience_ms = HUNG_MS;
 	note_unmade(e);
 }
 
@@ -382,7 +384,8 @@ static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
 			done[kept++] = steps[i];
 	if (!*world.why)
 		model_check_all(&world);
-	for (i = 0; i < EX_REGIONS && print; i++)
+	/* What hangs may have the lock that INSPECT needs. */
+	for (i = 0; i < EX_REGIONS && print && !world.hung; i++)
 		model_print(&world, i, e->out);
 	world_end(&world);
 	world_read_log(&world);
@@ -391,6 +394,7 @@ static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
 		memcpy(e->why, world.why, sizeof(e->why));
 		memcpy(e->steps, done, sizeof(done));
 		e->nr_steps = kept;
+		e->hung = world.hung;
 	}
 	e->tries++;
 	return failed;
@@ -404,9 +408,9 @@ static const char *why_not_again(void)
 	return world.undead ? "A process cannot be killed" : NULL;
 }
 
-static bool goes_on(const struct exercise *e, long end)
+static bool goes_on(long end)
 {
-	return !stopped && !why_not_again() && e->tries <= SHRINK_TRIES && sys_now_ms() < end;
+	return !stopped && !why_not_again() && sys_now_ms() < end;
 }
 
 /* Leaves out steps, many at a time and then one, as long as it still fails. */
@@ -420,7 +424,7 @@ static void leave_out(struct exercise *e, const struct kind *kinds, size_t nr, l
 		again = false;
 		chunk = chunk ? chunk : 1;
 		for (at = 0; at < e->nr_steps;) {
-			if (!goes_on(e, end))
+			if (e->tries > SHRINK_TRIES || !goes_on(end))
 				return;
 			left = e->nr_steps - at;
 			left -= left < chunk ? left : chunk;
@@ -442,7 +446,7 @@ static void simplify(struct exercise *e, const struct kind *kinds, size_t nr, lo
 	char region[sizeof(e->regions[0])];
 	unsigned int i;
 
-	for (i = 0; i < EX_REGIONS && goes_on(e, end); i++) {
+	for (i = 0; i < EX_REGIONS && goes_on(end); i++) {
 		memcpy(region, e->regions[i], sizeof(region));
 		if (!*region)
 			continue;
@@ -451,7 +455,7 @@ static void simplify(struct exercise *e, const struct kind *kinds, size_t nr, lo
 		if (!fails(e, kinds, nr, some, e->nr_steps, false))
 			memcpy(e->regions[i], region, sizeof(region));
 	}
-	for (i = 0; i < e->nr_steps && goes_on(e, end); i++) {
+	for (i = 0; i < e->nr_steps && goes_on(end); i++) {
 		memcpy(some, e->steps, sizeof(some));
 		if (some[i].nr < 2)
 			continue;

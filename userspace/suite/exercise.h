@@ -263,7 +263,7 @@ struct ex_world {
 	bool has_device;		/* that of lib/test_hmm.c */
 	int patience_ms;		/* for an operation */
 	bool hung;			/* an operation did not return */
-	bool undead;			/* a process did not end when it was killed */
+	bool undead;			/* a process did not end */
 	int scratch;			/* a file for direct I/O; -1: there is none */
 	int child_uffd;			/* that came with the event of a fork(); -1: none */
 	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */

@@ -418,7 +418,7 @@ void model_check_touched(struct ex_world *w, const struct ex_pin *pin)
 			    "it was pinned for writing, and neither entry nor page is dirty");
 }
 
-/* Only what is registered with a userfaultfd has the bit: fork, too, takes it away. */
+/* Only what is registered with a userfaultfd has the bit. */
 static void check_protection(struct ex_world *w, unsigned int process, unsigned int region,
 			     unsigned int page, const struct pinscope_page *rec)
 {

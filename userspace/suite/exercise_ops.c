@@ -338,17 +338,17 @@ static void effect_read_file(struct ex_world *w, const struct ex_step *s,
 }
 
 /*
- * Has nobody else the first page, which is not exclusive? What has a reference besides the entry
- * is the swap cache, or this processor's batch of new pages, on which all processes run.
+ * Has nobody else the first page, which is not exclusive? The swap cache may have a reference. So
+ * may a processor's batch of new pages, which others than the process may have filled.
  */
 static bool is_alone(struct ex_world *w, const struct ex_request *r, struct pinscope_page *page)
 {
-	const uint64_t has = S(PRESENT) | S(ANON), hasnt = S(EXCLUSIVE) | S(KSM) | S(WRITEBACK);
+	const uint64_t has = S(PRESENT) | S(ANON) | S(LRU);
+	const uint64_t hasnt = S(EXCLUSIVE) | S(KSM) | S(WRITEBACK) | S(PROTNONE);
 
 	return !race_escape && !pinscope_page(w->fd, r->addr, page) &&
 	       (page->state & (has | hasnt)) == has && !page->folio_order &&
-	       page->mapcount == 1 &&
-	       page->refcount <= 1 + !!(page->state & S(SWAPCACHE)) + !(page->state & S(LRU));
+	       page->mapcount == 1 && page->refcount <= 1 + !!(page->state & S(SWAPCACHE));
 }
 
 /* Then a write needs no copy. */
@@ -1146,24 +1146,32 @@ static int act_move_node(struct ex_world *w, const struct ex_request *r, struct 
 	return 0;
 }
 
-/* What only one process has mm finds, by the page's own idea of where it is mapped, and moves. */
+/*
+ * What one process alone has mm finds, by the page's own idea of where it is mapped, and moves. It
+ * gives up at the first page that it cannot move, and splits a large folio for which it gets no
+ * other; then some of it may stay.
+ */
 static void effect_move_node(struct ex_world *w, const struct ex_step *s,
 			     const struct ex_request *r, const struct ex_answer *a)
 {
+	const struct ex_region *region = region_of(w, s);
 	unsigned int i;
 	int node;
 
 	(void)r;
-	/* There may be no such node, and no free huge page there. */
-	if (a->ret || region_of(w, s)->kind.hugetlb_shift || model_is_referred_to(w, s->region))
+	/* There may be no such node. */
+	if (a->ret || region->kind.hugetlb_shift || model_is_referred_to(w, s->region) ||
+	    region->kind.traits & (KIND_PMD | KIND_LARGE_FOLIO | KIND_BASE_PAGES))
 		return;
+	for (i = 0; i < s->nr; i++)
+		if (!page_of(w, s, i)->exclusive)
+			return;
 	for (i = 0; i < s->nr; i++) {
 		node = w->board->window[i].word[0];
-		if (page_of(w, s, i)->exclusive && node >= 0 && node != (int)s->arg)
+		if (node >= 0 && node != (int)s->arg)
 			world_fails(w,
 				    "process %u, region %u (%s), page %u: nobody else has it, and move_pages() left it on node %d",
-				    s->process, s->region, region_of(w, s)->kind.name,
-				    s->page + i, node);
+				    s->process, s->region, region->kind.name, s->page + i, node);
 	}
 }
 
@@ -1756,9 +1764,10 @@ static int act_pin_memfd(struct ex_world *w, const struct ex_request *r, struct 
 	a->id = cmd.id;
 	if (ret || r->step.arg != MEMFD_PART)
 		return ret;
-	ret = pinscope_read(w->fd, cmd.id, 0, w->board->window, sizeof(uint32_t));
+	/* Of a pin that is not kept the number is of no use. */
+	a->id = -pinscope_read(w->fd, cmd.id, 0, w->board->window, sizeof(uint32_t));
 	pinscope_unpin(w->fd, cmd.id);
-	return ret;
+	return 0;
 }
 
 static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
@@ -1771,12 +1780,19 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 	uint32_t seen = w->board->window->word[0];
 
 	(void)r;
-	/* Since Linux 6.11. */
+	if (a->ret == -EINVAL && s->arg != MEMFD_BEYOND)
+		world_fails(w, "region %u (%s), page %u+%u: pin-memfd %s: %s", s->region,
+			    region->kind.name, s->page, s->nr, memfd_args[s->arg],
+			    pinscope_errno(a->ret));
+	/* Since Linux 6.11; and memory may be short. */
 	if (a->ret)
 		return;
 	if (s->arg == MEMFD_BEYOND)
 		world_fails(w, "region %u (%s): pin-memfd beyond the end of the file: success",
 			    s->region, region->kind.name);
+	if (s->arg == MEMFD_PART && a->id)
+		world_fails(w, "region %u (%s), page %u: READ of a pin of a part: %s", s->region,
+			    region->kind.name, s->page, pinscope_errno(a->id));
 	if (s->arg == MEMFD_PART && seen != region->file[s->page].word[word])
 		world_fails(w,
 			    "region %u (%s), page %u: a pin of a part of the file has %u, expected %u",

@@ -361,7 +361,10 @@ const char *const uffd_protect_args[] = { "on", "off", NULL };
 const char *const uffd_copy_args[] = { "copy", "zeropage", NULL };
 const char *const uffd_move_args[] = { "strict", "holes", "onto", NULL };
 
-/* What they register, and how its userfaultfd is opened; the first that is asked for decides. */
+/* Their numbers. */
+enum { MOVE_STRICT, MOVE_HOLES, MOVE_ONTO };
+
+/* What uffd-register does, and how its userfaultfd is opened: by the first that is asked for. */
 static const struct {
 	enum ex_uffd mode;
 	bool events;
@@ -369,9 +372,6 @@ static const struct {
 	{ EX_UFFD_MISSING, false }, { EX_UFFD_WP, false }, { EX_UFFD_WP_ASYNC, false },
 	{ EX_UFFD_MISSING, true }, { EX_UFFD_WP, true },
 };
-
-/* Their numbers. */
-enum { MOVE_STRICT, MOVE_HOLES, MOVE_ONTO };
 
 /* All pages are mapped, and are in one of the modes. */
 static bool are_in(const struct ex_world *w, const struct ex_step *s, unsigned int modes)

@@ -204,14 +204,22 @@ static bool wait_for(struct ex_world *w, unsigned int process)
 		{ .fd = w->socks[process][0], .events = POLLIN },
 		{ .fd = w->processes[process].pidfd, .events = POLLIN },
 	};
+	long left, end = sys_now_ms() + w->patience_ms;
 	unsigned int i;
+	int nr;
 
 	for (i = 0; i < EX_PROCESSES; i++)
 		polls[2 + i] = (struct pollfd) {
 			.fd = w->processes[i].pid ? w->processes[i].uffd : -1,
 			.events = POLLIN,
 		};
-	while (poll(polls, ARRAY_SIZE(polls), w->patience_ms) > 0) {
+	/* Messages of a userfaultfd, or signals, make it no longer. */
+	while ((left = end - sys_now_ms()) > 0) {
+		nr = poll(polls, ARRAY_SIZE(polls), left);
+		if (nr < 0 && errno == EINTR)
+			continue;
+		if (nr <= 0)
+			break;
 		if (polls[0].revents || polls[1].revents)
 			return true;
 		for (i = 0; i < EX_PROCESSES; i++)
@@ -320,7 +328,6 @@ bool world_begin(struct ex_world *w)
 	for (i = 0; i < EX_PROCESSES; i++) {
 		w->processes[i].pidfd = -1;
 		w->processes[i].uffd = -1;
-		w->processes[i].uffd_events = false;
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->socks[i])) {
 			world_fails(w, "socketpair: %s", pinscope_errno(errno));
 			return false;
