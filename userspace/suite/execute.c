@@ -15,6 +15,7 @@
 #include "fixture.h"
 #include "make.h"
 #include "predict.h"
+#include "rss.h"
 #include "rules.h"
 #include "seen.h"
 #include "sys.h"
@@ -406,77 +407,19 @@ static void check_file_unchanged(struct fixture *f)
 		'f', byte);
 }
 
-/* Pages of a line such as "Anonymous:   12 kB", or -1. */
-static long pages_of(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-	long kib;
-
-	if (!line || sscanf(line + strlen(name), " %ld", &kib) != 1)
-		return -1;
-	return kib / (sys_page_size() >> 10);
-}
-
-/* What the page tables have, by procfs. */
-struct mapped_pages {
-	long all, anon, swap;
-};
-
-static bool read_mapped_pages(struct mapped_pages *mapped)
-{
-	int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	char text[1500];
-	ssize_t len;
-
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[len < 0 ? 0 : len] = '\0';
-	*mapped = (struct mapped_pages) {
-		pages_of(text, "\nRss:"), pages_of(text, "\nAnonymous:"),
-		pages_of(text, "\nSwap:"),
-	};
-	return mapped->all >= 0 && mapped->anon >= 0 && mapped->swap >= 0;
-}
-
-/* procfs also counts what is swapped out of shared memory. */
-static bool adds_up(const struct pinscope_rss *rss, const struct mapped_pages *mapped)
-{
-	return rss->anon == mapped->anon &&
-	       rss->file + rss->shmem == mapped->all - mapped->anon &&
-	       rss->swap <= mapped->swap;
-}
-
-/*
- * A counter that a fault left wrong stays wrong. Two looks at a running process may
- * differ by more: looking faults in a page of the program itself, and while somebody
- * waits for the mmap lock, smaps_rollup of 6.1 leaves out a VMA. So look again.
- */
+/* A counter that a fault left wrong stays wrong. */
 static void check_rss(struct fixture *f)
 {
-	struct mapped_pages mapped = { -1, -1, -1 };
-	struct pinscope_rss rss;
-	bool read = false;
-	int tries;
+	char why[REASON_MAX];
+	int ret;
 
 	if (!applies(f, PROP_RSS))
 		return;
-	for (tries = 0; tries < 5; tries++) {
-		if (pinscope_rss(f->fd, pinscope_self(), &rss))
-			break;
-		read = read_mapped_pages(&mapped);
-		if (read && adds_up(&rss, &mapped))
-			break;
-	}
-	if (!read) {
-		set_verdict(f, PROP_RSS, VERDICT_SKIP,
-			    "no /proc/self/smaps_rollup: the kernel needs CONFIG_PROC_PAGE_MONITOR");
-		return;
-	}
-	verdict(f, PROP_RSS, adds_up(&rss, &mapped),
-		"counted %lld anonymous, %lld file and shmem, %lld swapped pages; mapped are %ld, %ld, %ld",
-		rss.anon, rss.file + rss.shmem, rss.swap, mapped.anon,
-		mapped.all - mapped.anon, mapped.swap);
+	ret = rss_check(f->fd, getpid(), why, sizeof(why));
+	if (ret == -ENOENT)
+		set_verdict(f, PROP_RSS, VERDICT_SKIP, why);
+	else
+		verdict(f, PROP_RSS, !ret, "%s", why);
 }
 
 static bool is_shared(const struct fixture *f)

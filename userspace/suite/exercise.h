@@ -238,6 +238,7 @@ struct ex_program {
 struct ex_board {
 	struct ex_program programs[EX_RACERS][EX_THREADS];
 	char child_why[REASON_MAX];	/* what is wrong with a child's memory in a race */
+	char rss_why[REASON_MAX];	/* what is wrong with a process's counters */
 	struct {
 		char *at[2];
 		size_t len;
@@ -317,6 +318,7 @@ struct ex_operation {
 enum {
 	EX_OP_READ, EX_OP_READ_FILE, EX_OP_RACE, EX_OP_SETTLE, EX_OP_LOOK,
 	EX_OP_FORK, EX_OP_EXIT, EX_OP_MMAP, EX_OP_MERGEABLE, EX_OP_RESERVE, EX_OP_TAKE_UFFD,
+	EX_OP_RSS,
 };
 
 extern const struct ex_operation ex_operations[];

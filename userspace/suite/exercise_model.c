@@ -710,6 +710,76 @@ static void read_region(struct ex_world *w, unsigned int process, unsigned int r
 	}
 }
 
+/* Entries of small anonymous pages, in all processes: how many of each page there are. */
+static struct ex_mapped {
+	uint64_t pfn;
+	int mapcount;
+	unsigned int process, region, page;
+} mapped[EX_PROCESSES * EX_REGIONS * EX_PAGES];
+static size_t nr_mapped;
+
+/* KSM may have merged pages of others; and of a large folio all pages are counted together. */
+static void note_mapped(struct ex_world *w, unsigned int process, unsigned int region,
+			const char *base, const struct pinscope_page *rec)
+{
+	const uint64_t has = S(PRESENT) | S(ANON), hasnt = S(KSM) | S(HUGETLB);
+	unsigned int nr, page = pages_of(&w->regions[region], base, rec, &nr), i;
+
+	if ((rec->state & (has | hasnt)) != has || rec->folio_order)
+		return;
+	for (i = 0; i < nr && nr_mapped < ARRAY_SIZE(mapped); i++)
+		mapped[nr_mapped++] = (struct ex_mapped) {
+			rec->pfn + i, rec->mapcount, process, region, page + i,
+		};
+}
+
+static int by_pfn(const void *a, const void *b)
+{
+	const struct ex_mapped *x = a, *y = b;
+
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+/* An entry whose page has another mapcount than there are entries; NULL: there is none. */
+static const struct ex_mapped *find_miscounted(struct ex_world *w, size_t *entries)
+{
+	unsigned int p, r;
+	size_t i;
+
+	nr_mapped = 0;
+	for (p = 0; p < EX_PROCESSES; p++)
+		for (r = 0; r < EX_REGIONS && w->processes[p].pid; r++)
+			if (w->regions[r].nr)
+				inspect(w, p, r, note_mapped);
+	qsort(mapped, nr_mapped, sizeof(*mapped), by_pfn);
+	for (i = 0; i < nr_mapped; i += *entries) {
+		for (*entries = 1; i + *entries < nr_mapped; ++*entries)
+			if (mapped[i + *entries].pfn != mapped[i].pfn)
+				break;
+		if (mapped[i].mapcount != (int)*entries)
+			return &mapped[i];
+	}
+	return NULL;
+}
+
+/* mm may move a page between two looks. */
+static void check_mapcounts(struct ex_world *w)
+{
+	const struct ex_mapped *m = NULL;
+	unsigned int tries;
+	size_t entries;
+
+	for (tries = 0; tries < 3; tries++) {
+		m = find_miscounted(w, &entries);
+		if (!m || *w->why)
+			return;
+	}
+	world_fails(w,
+		    "process %u, region %u (%s), page %u: its mapcount is %d, and %zu entries map it",
+		    m->process, m->region, w->regions[m->region].kind.name, m->page,
+		    m->mapcount, entries);
+}
+
 void model_check_all(struct ex_world *w)
 {
 	struct ex_step s = {};
@@ -731,6 +801,12 @@ void model_check_all(struct ex_world *w)
 	if (!*w->why)
 		model_look(w);
 	is_thorough = false;
+	if (!*w->why)
+		check_mapcounts(w);
+	s = (struct ex_step) {};
+	for (; s.process < EX_PROCESSES && !*w->why; s.process++)
+		if (w->processes[s.process].pid)
+			read_run(w, &s, EX_OP_RSS);
 }
 
 /* ------------------------------------------------------------------ print */

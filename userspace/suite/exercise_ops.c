@@ -16,6 +16,7 @@
 
 #include "exercise.h"
 #include "make.h"
+#include "rss.h"
 #include "sys.h"
 
 #define F(name)		PINSCOPE_FOLL_##name
@@ -582,6 +583,23 @@ static void effect_fork(struct ex_world *w, const struct ex_step *s,
 	for (region = 0; region < EX_REGIONS && !*w->why; region++)
 		for (i = 0; i < w->regions[region].nr; i++)
 			forget_at_fork(w, s->other, region, i);
+}
+
+/* Of itself: until Linux 6.2 a thread has counters of its own, which others do not see. */
+static int act_rss(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	(void)r;
+	(void)a;
+	return rss_check(w->fd, getpid(), w->board->rss_why, sizeof(w->board->rss_why));
+}
+
+/* After a fault that has counted wrongly a counter stays wrong. */
+static void effect_rss(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	if (a->ret == -EUCLEAN)
+		world_fails(w, "process %u: %s", s->process, w->board->rss_why);
 }
 
 static int act_nothing(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
@@ -1501,9 +1519,29 @@ static bool pin_would_wait(const struct ex_world *w, const struct ex_step *s)
 }
 
 /* An erratum is avoided: long-term pins for reading of what is not the process's own. */
+/*
+ * An erratum is avoided: long-term pins of hugetlb pages in movable memory, which the module
+ * refuses. But it cannot know where a page is that is not there before the pin.
+ */
+static bool may_get_movable_hugetlb(const struct ex_world *w, const struct ex_step *s)
+{
+	unsigned int i;
+
+	if (!w->longterm_moves_no_hugetlb || !region_of(w, s)->kind.hugetlb_shift ||
+	    !(ex_pin_flags[s->arg] & F(LONGTERM)))
+		return false;
+	for (i = 0; i < s->nr; i++)
+		if (!w->processes[s->process].pages[s->region][s->page + i].exclusive)
+			return true;
+	return false;
+}
+
 static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	unsigned int i;
+
+	if (may_get_movable_hugetlb(w, s))
+		return false;
 
 	/* By the sources, a long-term pin may drop the lock since Linux 6.3. */
 	if ((ex_pin_flags[s->arg] & F(LONGTERM)) && running_kernel() < KERNEL(6, 3) &&
@@ -1879,6 +1917,8 @@ const struct ex_operation ex_operations[] = {
 	[EX_OP_TAKE_UFFD] = { "take-uffd",
 	  "A child gets its userfaultfd, which came with the event of the fork.",
 	  0, 0, NULL, never, act_take_uffd, NULL },
+	[EX_OP_RSS] = { "rss", "The process compares its RSS counters with its page tables.",
+	  0, 0, NULL, never, act_rss, effect_rss },
 	{ "check",
 	  "All processes read all that they may, all files are read, and all pins are compared with what is mapped.",
 	  3, 0, NULL, NULL, act_nothing, effect_check },
