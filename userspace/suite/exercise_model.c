@@ -464,6 +464,11 @@ static void check_record(struct ex_world *w, unsigned int process, unsigned int 
 	if ((state & S(WRITABLE)) && (state & S(ANON)) && !(state & S(EXCLUSIVE)))
 		fail_state(w, process, region, page, rec,
 			   "an anonymous page that is not exclusive is writable");
+	/* Of a large folio all entries are counted together. */
+	if ((state & S(PRESENT)) && (state & S(EXCLUSIVE)) && rec->mapcount > 1 &&
+	    (!rec->folio_order || state & S(HUGETLB)))
+		fail_state(w, process, region, page, rec,
+			   "it is exclusive, and has several entries");
 	if ((state & S(WRITABLE)) && (state & S(KSM)))
 		fail_state(w, process, region, page, rec, "a page of KSM is writable");
 	if ((state & S(WRITABLE)) && !(state & OF_PROCESS) && !r->shared)
