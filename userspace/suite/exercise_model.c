@@ -858,6 +858,9 @@ void model_print(struct ex_world *w, unsigned int region, FILE *out)
 	char why[sizeof(w->why)];
 	unsigned int p;
 
+	/* Who hangs may have the lock that INSPECT needs. */
+	if (w->hung)
+		return;
 	/* It is shown although something is wrong. */
 	memcpy(why, w->why, sizeof(why));
 	*w->why = '\0';

@@ -1518,7 +1518,6 @@ static bool pin_would_wait(const struct ex_world *w, const struct ex_step *s)
 	return uffd_would_wait(w, s, s->process, ex_pin_flags[s->arg] & F(WRITE));
 }
 
-/* An erratum is avoided: long-term pins for reading of what is not the process's own. */
 /*
  * An erratum is avoided: long-term pins of hugetlb pages in movable memory, which the module
  * refuses. But it cannot know where a page is that is not there before the pin.
@@ -1536,6 +1535,7 @@ static bool may_get_movable_hugetlb(const struct ex_world *w, const struct ex_st
 	return false;
 }
 
+/* An erratum is avoided: long-term pins for reading of what is not the process's own. */
 static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	unsigned int i;
@@ -2020,7 +2020,8 @@ const struct ex_operation ex_operations[] = {
 	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote,
 	  effect_pin_touching },
-	{ "pin-memfd", "memfd_pin_folios() (Linux 6.11) of pages of a memfd.",
+	{ "pin-memfd",
+	  "memfd_pin_folios() (Linux 6.11) of pages of a memfd, of a part of one, or to behind its end.",
 	  6, RANGE | EX_MAKES_PIN, memfd_args, may_pin_memfd, act_pin_memfd, effect_pin_memfd },
 	{ "uring-pin", "io_uring registers pages of anonymous memory as a buffer.",
 	  12, RANGE | EX_MAKES_PIN, NULL, may_uring_pin, act_uring_pin, effect_uring_pin },
