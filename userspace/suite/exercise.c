@@ -275,6 +275,29 @@ static bool has_stable_writes(void)
 	return found;
 }
 
+/* The first region of a size stands for all of it. */
+static bool is_of_new_size(unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < region; i++)
+		if (world.regions[i].kind.hugetlb_shift == world.regions[region].kind.hugetlb_shift)
+			return false;
+	return world.regions[region].kind.hugetlb_shift;
+}
+
+/* By all that is mapped, and by files, in hugetlb pages of each size of this round's kinds. */
+static long reserved_huge_pages(void)
+{
+	long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS; i++)
+		if (is_of_new_size(i))
+			sum += sys_hugetlb_pool(world.regions[i].kind.page, "resv_hugepages");
+	return sum;
+}
+
 static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 {
 	memset(&world, 0, sizeof(world));
@@ -288,6 +311,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.free_takes_shared = !e->known && errata_find("exercise/free-of-shared");
 	world.longterm_moves_no_hugetlb = !e->known && errata_find("exercise/pin-beside-move");
 	world.move_hides_writes = !e->known && errata_find("exercise/mremap-of-page-table");
+	world.move_loses_reserved = !e->known &&
+				    errata_find("exercise/mremap-of-hugetlb-part");
 	world.has_device = has_device_private(NULL);
 	world.device_breaks_ksm = !e->known && world.has_device &&
 				  errata_find("exercise/ksm-to-device");
@@ -300,10 +325,50 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.child_uffd = -1;
 	world.log = kernel_log;
 	set_regions(e, kinds, nr);
+	world.reserved = reserved_huge_pages();
 	world_begin(&world);
 	if (e->hung)
 		world.patience_ms = HUNG_MS;
 	note_unmade(e);
+}
+
+/*
+ * What stays reserved nobody gets: when it is to happen again, the pool would soon be empty. More
+ * than the processes can have lost is of somebody else.
+ */
+static void refill_pool(long pages)
+{
+	char path[120], text[30];
+	unsigned int i;
+
+	for (i = 0; i < EX_REGIONS && pages > 0; i++) {
+		if (!is_of_new_size(i) || pages > (long)world.regions[i].nr * EX_PROCESSES)
+			continue;
+		snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/nr_hugepages",
+			 world.regions[i].kind.page >> 10);
+		snprintf(text, sizeof(text), "%ld", sys_read_number(path) + pages);
+		sys_write_file(path, text);
+	}
+}
+
+/*
+ * What is wrong with a process's memory may come out when it goes. io_uring releases after its
+ * process has ended: the next world waits for that in any case.
+ */
+static void end_world(long patience_ms)
+{
+	long end = sys_now_ms() + patience_ms, now;
+
+	world_end(&world);
+	world_read_log(&world);
+	while ((now = reserved_huge_pages()) != world.reserved && sys_now_ms() < end)
+		sys_sleep_ms(1);
+	if (*world.why || now == world.reserved)
+		return;
+	snprintf(world.why, sizeof(world.why),
+		 "nothing is mapped any more: expected %ld reserved hugetlb pages as before, found %ld",
+		 world.reserved, now);
+	refill_pool(now - world.reserved);
 }
 
 static void record_step(struct exercise *e, const struct ex_step *s, int last)
@@ -359,9 +424,7 @@ static void run_round(struct exercise *e, const struct kind *kinds, size_t nr, u
 		run_steps(e, weights);
 	if (!*world.why && !stopped)
 		model_check_all(&world);
-	world_end(&world);
-	/* What is wrong with a process's memory may come out when it goes. */
-	world_read_log(&world);
+	end_world(RELEASE_MS);
 	if (e->race && *world.why)
 		race_print(&world, e->out);
 	memcpy(e->why, world.why, sizeof(e->why));
@@ -386,8 +449,7 @@ static bool fails(struct exercise *e, const struct kind *kinds, size_t nr,
 		model_check_all(&world);
 	for (i = 0; i < EX_REGIONS && print; i++)
 		model_print(&world, i, e->out);
-	world_end(&world);
-	world_read_log(&world);
+	end_world(RELEASE_MS / 8);
 	failed = *world.why;
 	if (failed) {
 		memcpy(e->why, world.why, sizeof(e->why));
@@ -882,10 +944,9 @@ int exercise_end(struct exercise *e)
 		ret = world_state(e);
 	}
 	if (script.begun)
-		world_end(&world);
+		end_world(RELEASE_MS);
 	/* As in a round, only the first failure counts. */
 	if (script.begun && !script.failed) {
-		world_read_log(&world);
 		memcpy(e->why, world.why, sizeof(e->why));
 		ret = *e->why ? -EUCLEAN : 0;
 	}

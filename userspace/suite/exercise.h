@@ -260,7 +260,7 @@ struct ex_world {
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
 	bool split_takes_buffers, uring_releases_clean, free_takes_shared;
 	bool device_breaks_ksm, device_hides_writes, longterm_moves_no_hugetlb;
-	bool move_hides_writes;
+	bool move_hides_writes, move_loses_reserved;
 	bool has_device;		/* that of lib/test_hmm.c */
 	int patience_ms;		/* for an operation */
 	bool hung;			/* an operation did not return */
@@ -269,6 +269,7 @@ struct ex_world {
 	int child_uffd;			/* that came with the event of a fork(); -1: none */
 	bool keeps_exclusive;		/* mm does what it should for ex_page's @exclusive */
 	bool offlined;			/* a page was taken from the system in this round */
+	long reserved;			/* hugetlb pages, before there was any memory */
 	struct ex_region regions[EX_REGIONS];
 	struct ex_process processes[EX_PROCESSES];
 	struct ex_pin pins[EX_PINS];

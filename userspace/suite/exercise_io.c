@@ -138,12 +138,17 @@ static int open_ring(void)
 	return ret;
 }
 
-/* Before Linux 6.5 io_uring refuses files; and a process has one registered buffer. */
+/*
+ * Before Linux 6.5 io_uring refuses files; and a process has one registered buffer. An erratum is
+ * avoided: hugetlb pages may be in movable memory.
+ */
 bool may_uring_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
 	unsigned int i;
 
+	if (w->longterm_moves_no_hugetlb && w->regions[s->region].kind.hugetlb_shift)
+		return false;
 	for (i = 0; i < s->nr; i++)
 		if (!p[i].mapped || p[i].access < EX_WRITE ||
 		    (w->uring_releases_clean && p[i].given_up))

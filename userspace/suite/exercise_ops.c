@@ -126,12 +126,19 @@ static bool is_unlocked(const struct ex_world *w, const struct ex_step *s)
 	return is_mapped(w, s);
 }
 
-/* One VMA of mremap(): what splits it is the same for all pages. */
+/*
+ * One VMA of mremap(): what splits it is the same for all pages. An erratum is avoided: what stays
+ * of a private hugetlb VMA must not lose its reservations.
+ */
 static bool is_movable(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
+	const struct ex_region *region = region_of(w, s);
 	unsigned int i;
 
+	if (w->move_loses_reserved && region->kind.hugetlb_shift && !region->shared &&
+	    s->nr != region->nr)
+		return false;
 	for (i = 0; i < s->nr; i++)
 		if (p[i].locked != p->locked || p[i].access != p->access ||
 		    p[i].uffd != p->uffd || p[i].at_fork != p->at_fork)
@@ -1819,23 +1826,26 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 
 	(void)r;
 	if (a->ret == -EINVAL && s->arg != MEMFD_BEYOND)
-		world_fails(w, "region %u (%s), page %u+%u: pin-memfd %s: %s", s->region,
-			    region->kind.name, s->page, s->nr, memfd_args[s->arg],
-			    pinscope_errno(a->ret));
+		world_fails(w,
+			    "region %u (%s), page %u+%u: pin-memfd %s: expected a pin, found %s",
+			    s->region, region->kind.name, s->page, s->nr,
+			    memfd_args[s->arg], pinscope_errno(a->ret));
 	/* Since Linux 6.11; and memory may be short. */
 	if (a->ret)
 		return;
 	if (s->arg == MEMFD_BEYOND)
-		world_fails(w, "region %u (%s): pin-memfd beyond the end of the file: success",
+		world_fails(w,
+			    "region %u (%s): pin-memfd beyond the end of the file: expected an error, found success",
 			    s->region, region->kind.name);
 	if (s->arg == MEMFD_PART && a->id)
-		world_fails(w, "region %u (%s), page %u: READ of a pin of a part: %s", s->region,
-			    region->kind.name, s->page, pinscope_errno(a->id));
+		world_fails(w,
+			    "region %u (%s), page %u: READ of a pin of a part: expected success, found %s",
+			    s->region, region->kind.name, s->page, pinscope_errno(a->id));
 	if (s->arg == MEMFD_PART && seen != region->file[s->page].word[word])
 		world_fails(w,
-			    "region %u (%s), page %u: a pin of a part of the file has %u, expected %u",
-			    s->region, region->kind.name, s->page, seen,
-			    region->file[s->page].word[word]);
+			    "region %u (%s), page %u: expected that a pin of a part of the file has %u, found %u",
+			    s->region, region->kind.name, s->page,
+			    region->file[s->page].word[word], seen);
 	if (s->arg != MEMFD_PAGES)
 		return;
 	*pin = (struct ex_pin) {

@@ -421,18 +421,8 @@ static bool is_uniform(const struct ex_world *w, const struct ex_step *s)
 
 bool world_has_pool(const struct ex_region *region, unsigned int copies)
 {
-	char path[120];
-	long free_pages, reserved;
-
-	if (!region->kind.hugetlb_shift)
-		return true;
-	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/free_hugepages",
-		 region->page >> 10);
-	free_pages = sys_read_number(path);
-	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/resv_hugepages",
-		 region->page >> 10);
-	reserved = sys_read_number(path);
-	return free_pages - reserved >= copies * (long)region->nr;
+	return !region->kind.hugetlb_shift ||
+	       sys_hugetlb_unreserved(region->page) >= copies * (long)region->nr;
 }
 
 static bool is_possible(const struct ex_world *w, const struct ex_step *s)

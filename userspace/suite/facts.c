@@ -58,15 +58,6 @@ static int find_async(const struct process *p, uint64_t feature)
 	return found;
 }
 
-static long read_pool(unsigned int shift, const char *name)
-{
-	char path[120];
-
-	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%lukB/%s",
-		 (1UL << shift) >> 10, name);
-	return sys_read_number(path);
-}
-
 static bool has_thp_disabled(const struct process *p)
 {
 	int fd = openat(p->proc, "status", O_RDONLY | O_CLOEXEC);
@@ -97,9 +88,8 @@ void facts_set_vma(struct pin_facts *facts, const struct process *p, const struc
 	facts->is_mapped = true;
 	facts->pool_free = -1;
 	if (vma->backing == VMA_IS_HUGETLB &&
-	    !read_pool(vma->page_shift, "nr_overcommit_hugepages"))
-		facts->pool_free = read_pool(vma->page_shift, "free_hugepages") -
-				   read_pool(vma->page_shift, "resv_hugepages");
+	    !sys_hugetlb_pool(1UL << vma->page_shift, "nr_overcommit_hugepages"))
+		facts->pool_free = sys_hugetlb_unreserved(1UL << vma->page_shift);
 	facts->uffd_async = 0;
 	if (vma->flags & VMA_UFFD_RWP)
 		facts->uffd_async = find_async(p, UFFD_FEATURE_RWP_ASYNC);

@@ -45,6 +45,19 @@ long sys_read_number(const char *path)
 	return number;
 }
 
+long sys_hugetlb_pool(size_t size, const char *file)
+{
+	char path[120];
+
+	snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/%s", size >> 10, file);
+	return sys_read_number(path);
+}
+
+long sys_hugetlb_unreserved(size_t size)
+{
+	return sys_hugetlb_pool(size, "free_hugepages") - sys_hugetlb_pool(size, "resv_hugepages");
+}
+
 int sys_write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
@@ -180,6 +193,18 @@ void sys_stay_on_cpu(unsigned int nr)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	sched_setaffinity(0, sizeof(one), &one);
+}
+
+void sys_leave_cpu(cpu_set_t *mine)
+{
+	cpu_set_t others;
+
+	CPU_ZERO(mine);
+	if (sched_getaffinity(0, sizeof(*mine), mine))
+		return;
+	memset(&others, 0xff, sizeof(others));
+	CPU_CLR(sched_getcpu(), &others);
+	sched_setaffinity(0, sizeof(others), &others);
 }
 
 char sys_process_state(int pid)

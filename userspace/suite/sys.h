@@ -8,6 +8,7 @@
 #define PINSCOPE_SYS_H
 
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +77,12 @@ size_t sys_thp_size(void);
 /* The number at the start of a file, or 0 when there is none. */
 long sys_read_number(const char *path);
 
+/* The number in a file of the pool of hugetlb pages of @size bytes, or 0 without such pages. */
+long sys_hugetlb_pool(size_t size, const char *file);
+
+/* Pages in that pool that are neither used nor reserved. */
+long sys_hugetlb_unreserved(size_t size);
+
 /*
  * Pages that the whole system has pinned, as /proc/vmstat counts: acquired less released.
  * The kernel may count wrongly (folio_add_pin()), so only the change says something.
@@ -116,6 +123,12 @@ void sys_netlink_string(struct nlmsghdr *msg, unsigned short type, const char *t
 
 /* Bind the caller to one of the processors that it may use: the @nr-th. */
 void sys_stay_on_cpu(unsigned int nr);
+
+/**
+ * sys_leave_cpu() - run on any other processor, if there is one
+ * @mine: the processors that the caller may have, to be set again
+ */
+void sys_leave_cpu(cpu_set_t *mine);
 
 void sys_sleep_ms(unsigned int ms);
 
