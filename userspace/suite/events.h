@@ -7,6 +7,15 @@
 
 #include "fixture.h"
 
+enum event_trait {
+	/* It leaves a PMD whole, and comes before the fork, which splits that of a pinned THP. */
+	EVENT_BEFORE_FORK	= 1 << 0,
+	/* It takes the page away from private mappings: such events come last. */
+	EVENT_TAKES_PRIVATE	= 1 << 1,
+	/* Likewise from shared ones, and from the file. */
+	EVENT_TAKES_SHARED	= 1 << 2,
+};
+
 /**
  * struct event - something that happens to pinned memory
  * @property: what is asked afterwards; rules_apply() says to which scenarios it happens
@@ -14,15 +23,12 @@
  *	refuses it and that makes no difference; VERDICT_NONE if it does; VERDICT_SKIP if it is
  *	not possible here, and VERDICT_FAIL if it has failed in itself, with the reason in the
  *	fixture
- * @takes_private: it takes the page away from private mappings
- * @takes_shared: likewise from shared ones, and from the file. What takes anything comes last
- * @before_fork: it leaves a PMD whole, and happens before the process forks: that splits the PMD
- *	of a pinned THP
+ * @traits: enum event_trait
  */
 struct event {
 	enum property property;
 	enum verdict (*happen)(struct fixture *f);
-	bool takes_private, takes_shared, before_fork;
+	unsigned int traits;
 };
 
 extern const struct event events[];

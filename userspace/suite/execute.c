@@ -453,7 +453,8 @@ static bool check_events(struct fixture *f, bool before_fork)
 	char byte = 'A';
 
 	for (event = events; event < events + nr_events; event++, byte++) {
-		if (event->before_fork != before_fork || !applies(f, event->property))
+		if (!(event->traits & EVENT_BEFORE_FORK) == before_fork ||
+		    !applies(f, event->property))
 			continue;
 		/* Of a pin that has lost its page by an event nothing more can be asked. */
 		if (lost)
@@ -467,7 +468,7 @@ static bool check_events(struct fixture *f, bool before_fork)
 			set_verdict(f, event->property, happened, f->why);
 			continue;
 		}
-		if (is_shared(f) ? event->takes_shared : event->takes_private) {
+		if (event->traits & (is_shared(f) ? EVENT_TAKES_SHARED : EVENT_TAKES_PRIVATE)) {
 			check_taken(f, event->property, byte);
 			continue;
 		}

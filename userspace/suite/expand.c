@@ -147,6 +147,8 @@ static struct kind *add_sizes(struct kind *kind, const struct kind *row)
 		else
 			snprintf(name, sizeof(name), "%zuK", kib);
 		kind = add(kind, row, name, sizes[i], NULL);
+		if (!hugetlb && i && i + 1 < nr)
+			kind[-1].traits |= KIND_VARIANT;
 	}
 	return kind;
 }

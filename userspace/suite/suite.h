@@ -80,7 +80,7 @@ enum kind_trait {
 	KIND_GIGANTIC		= 1 << 6,	/* a copy takes seconds: few scenarios */
 	KIND_NOT_PRESENT	= 1 << 7,	/* the entry is not present: any access faults */
 	KIND_ONE_AT_A_TIME	= 1 << 8,	/* uses what the machine has once */
-	KIND_VARIANT		= 1 << 9,	/* of another kind: few requests, and sizes */
+	KIND_VARIANT		= 1 << 9,	/* of another kind, or size: few requests */
 	KIND_NUMA_HINT		= 1 << 10,	/* an access may move it to another node */
 	KIND_DAX		= 1 << 11,	/* the pages are the storage */
 	KIND_BASE_PAGES		= 1 << 12,	/* can be collapsed to a THP */

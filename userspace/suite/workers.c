@@ -26,6 +26,12 @@
 /* A process that has not ended so long after SIGKILL is left alone. */
 #define KILLED_MS	30000
 
+/*
+ * To clear and copy a page of 1 GiB takes an emulator that has company half a minute. For as long
+ * other hugetlb faults may have to wait: mm has few mutexes for them.
+ */
+#define GIGANTIC_TIMES	8
+
 /* How often stderr is told how far the run is. */
 #define BEAT_MS		60000
 
@@ -67,6 +73,7 @@ struct pool {
 	struct worker workers[MAX_JOBS];
 	unsigned int alive;
 	size_t shown;
+	bool has_gigantic;	/* scenarios, among those to be run */
 	int log;		/* from splat_open() */
 };
 
@@ -383,12 +390,20 @@ static void describe_hang(pid_t pid, const char *found, char *reason)
 		 *stack ? "; the process is in " : "", stack);
 }
 
+/* The time for a scenario, where most have @ms; @i is 1 + its index, or 0. */
+static long patience(const struct pool *pool, size_t i, long ms)
+{
+	return pool->has_gigantic && i && pool->run->results[i - 1].scenario.kind->hugetlb_shift ?
+	       ms * GIGANTIC_TIMES : ms;
+}
+
 /*
  * Does a scenario take too long? Each is read once: the worker may begin another one
  * meanwhile. What is known to hang does so when its memory is there.
  */
-static bool takes_too_long(const struct suite_run *run, struct post *post)
+static bool takes_too_long(const struct pool *pool, struct post *post)
 {
+	const struct suite_run *run = pool->run;
 	size_t i = atomic_load(&post->scenario);
 	long began = atomic_load(&post->began);
 	const struct scenario_result *result = &run->results[i ? i - 1 : 0];
@@ -397,7 +412,7 @@ static bool takes_too_long(const struct suite_run *run, struct post *post)
 		return false;
 	if (result->hang && result->record.made)
 		return sys_now_ms() - result->record.made > HANG_MS;
-	return sys_now_ms() - began > run->timeout * 1000L;
+	return sys_now_ms() - began > patience(pool, i, run->timeout * 1000L);
 }
 
 static int start_worker(struct pool *pool, unsigned int nr)
@@ -455,7 +470,7 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 
 	if (!runs)
 		runs = w->pid;
-	if (!w->killed && takes_too_long(pool->run, post)) {
+	if (!w->killed && takes_too_long(pool, post)) {
 		w->timed_out = true;
 		describe_hang(runs, "found none in time", w->reason);
 	}
@@ -465,7 +480,8 @@ static void watch_worker(struct pool *pool, unsigned int nr)
 	}
 	ended = has_ended(w, post);
 	if (!ended) {
-		if (!w->killed || sys_now_ms() - w->killed < KILLED_MS)
+		i = atomic_load(&post->scenario);
+		if (!w->killed || sys_now_ms() - w->killed < patience(pool, i, KILLED_MS))
 			return;
 		/* The others go on, but for what needs a lock. */
 		atomic_store(&pool->board->lost, true);
@@ -608,6 +624,8 @@ int suite_run(struct suite_run *run)
 	for (i = 0; i < run->nr; i++) {
 		run->results[i].done = false;
 		run->results[i].record = (struct outcome_record) {};
+		if (run->results[i].scenario.kind->traits & KIND_GIGANTIC)
+			pool.has_gigantic = true;
 	}
 	*run->splat = '\0';
 	splat_rearm();
