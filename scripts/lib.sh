@@ -14,19 +14,22 @@ PATH=$PATH:/usr/sbin:/sbin	# which users do not have in theirs
 me=$(basename "$0")
 
 # What is built from the source of a kernel is compiled through ccache. The cache is the user's
-# own, whose variables count; another clone finds in it what this one has compiled. objtool changes
-# objects where they are.
+# own, whose variables count; another clone finds in it what this one has compiled. No hard links:
+# objtool changes objects where they are.
 export CCACHE_BASEDIR=${CCACHE_BASEDIR-$top} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR-y}
 export CCACHE_NOHARDLINK=y
 [ -w "${HOME-}" ] || export CCACHE_DIR=${CCACHE_DIR-$cache/ccache}
 
-# compile_by TREE BUILD [ARGUMENT]...: sets compiler to make's arguments, but for those that an
-# ARGUMENT gives. ccache makes names of files relative, which messages of the kernel have.
+# compile_by TREE BUILD [ARGUMENT]...: sets compiler to make's arguments. Where an ARGUMENT or the
+# environment chooses a compiler, it is that. ccache makes names of files relative, which messages
+# of the kernel have.
 compile_by()
 {
 	# shellcheck disable=SC2034
 	compiler=(KCFLAGS="-fmacro-prefix-map=$(realpath -m --relative-to="$2" "$1")/=")
-	[[ " ${*:3}" = *[\ =]@(CC|LLVM|CROSS_COMPILE)=* ]] || compiler+=(CC='ccache gcc')
+	[[ -n "${LLVM-}${CROSS_COMPILE-}" ||
+	   " ${*:3}" = *[\ =-]@(CC|LLVM|CROSS_COMPILE|cross_compile)=* ]] ||
+		compiler+=(CC='ccache gcc')
 }
 
 # usage: print the comment block that opens the script

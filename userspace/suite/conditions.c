@@ -140,6 +140,14 @@ static const char *enter_pinned_write(struct fixture *f)
 	return pin_first(f, PINSCOPE_FOLL_LONGTERM | PINSCOPE_FOLL_WRITE);
 }
 
+static const char *enter_swapped_out(struct fixture *f)
+{
+	/* Nothing may touch the page later. */
+	if (!(f->scenario.condition->traits & COND_NO_ACCESS))
+		f->content = *(volatile char *)f->addr;
+	return make_swapped(f);
+}
+
 static const char *enter_mlocked(struct fixture *f)
 {
 	if (mlock(f->addr, f->len))
@@ -337,6 +345,14 @@ static bool migratable(const struct kind *kind, const struct request *request)
 	       (kind->has & (PINSCOPE_STATE_ANON | PINSCOPE_STATE_HAS_FOLIO));
 }
 
+/* Anonymous pages of one process. */
+static bool swappable(const struct kind *kind, const struct request *request)
+{
+	return soft_dirty_clearable(kind, request) &&
+	       kind->has & PINSCOPE_STATE_ANON && !(kind->has & PINSCOPE_STATE_KSM) &&
+	       !(kind->traits & (KIND_NOT_PRESENT | KIND_NUMA_HINT | KIND_DAX | KIND_DRIVER));
+}
+
 /* ------------------------------------------------------------------ table */
 
 const struct condition conditions[] = {
@@ -416,7 +432,8 @@ const struct condition conditions[] = {
 		.name = "mlocked",
 		.what =
 			"mlock() was called: it keeps the page in memory, and first breaks COW of a writable private mapping by a write fault, so that a zeropage or a page of the page cache is replaced.",
-		.enter = enter_mlocked, .applies = lockable, .traits = COND_WRITES,
+		.enter = enter_mlocked, .applies = lockable,
+		.traits = COND_WRITES | COND_LOCKED,
 	}, {
 		.name = "written",
 		.what =
@@ -435,6 +452,11 @@ const struct condition conditions[] = {
 			"The page is in a CMA area: a long-term pin must migrate it out of there first.",
 		.enter = enter_cma, .applies = migratable, .exists = has_cma,
 		.traits = COND_MOVES,
+	}, {
+		.name = "swapped-out",
+		.what =
+			"Only after another condition: the memory is swapped out then, and a pin brings it back.",
+		.enter = enter_swapped_out, .applies = swappable, .traits = COND_SWAPPED,
 	}, {
 		.name = "collapsed-cow-shared",
 		.what =
@@ -471,13 +493,17 @@ const struct condition conditions[] = {
 
 const size_t nr_conditions = ARRAY_SIZE(conditions);
 
-/* ------------------------------------------------------------------ pairs */
+/* -------------------------------------------------------------- sequences */
 
-static const char *enter_pair(struct fixture *f)
+static const char *enter_parts(struct fixture *f)
 {
-	const struct condition *const *pair = f->scenario.condition->pair;
+	const struct condition *const *parts = f->scenario.condition->parts;
+	unsigned int i;
 
-	return pair[0]->enter(f) || pair[1]->enter(f) ? f->why : NULL;
+	for (i = 0; i < MAX_PARTS && parts[i]; i++)
+		if (parts[i]->enter(f))
+			return f->why;
+	return NULL;
 }
 
 static bool can_follow(const struct condition *first, const struct condition *then)
@@ -500,33 +526,71 @@ static bool can_follow(const struct condition *first, const struct condition *th
 	       !(has & COND_WRITE_BLOCKS && gets & COND_WRITES) &&
 	       /* GUP for writing fails. */
 	       !(has & COND_READONLY && gets & COND_PINS && gets & COND_WRITES) &&
+	       /* Memory that is swapped out before the other condition is a kind of its own. */
+	       !(has & COND_SWAPPED) &&
+	       /* mm reclaims what one process has, and nobody holds. */
+	       !(gets & COND_SWAPPED && has & (COND_CHILD | COND_PINS | COND_LOCKED |
+					       COND_MOVES | COND_UFFD_RWP)) &&
 	       /* What is held is not migrated; a long-term pin migrates back. */
 	       !(has & (COND_PINS | COND_CHILD_REFERENCES) && gets & COND_MOVES) &&
 	       !(has & COND_MOVES && gets & COND_PINS);
 }
 
-const struct condition *conditions_pairs(size_t *nr)
+static bool exists(const struct condition *condition)
 {
-	struct condition *pairs = calloc(nr_conditions * nr_conditions, sizeof(*pairs));
-	const struct condition *first, *then, *end = conditions + nr_conditions;
+	return !condition->exists || condition->exists();
+}
+
+/* Can it be entered after all the parts that there are? */
+static bool can_be_next(const struct condition *const *parts, unsigned int nr,
+			const struct condition *next)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!can_follow(parts[i], next))
+			return false;
+	return exists(next);
+}
+
+static int add_sequences(const struct condition **parts, unsigned int nr,
+			 struct condition *to, size_t *count)
+{
+	const struct condition *next;
+	struct condition *new;
+	unsigned int i;
 	char *name;
 
-	*nr = 0;
-	for (first = conditions; pairs && first < end; first++)
-		for (then = conditions; then < end; then++) {
-			if (!can_follow(first, then) ||
-			    (first->exists && !first->exists()) ||
-			    (then->exists && !then->exists()))
-				continue;
-			if (asprintf(&name, "%s+%s", first->name, then->name) < 0) {
-				free(pairs);
-				return NULL;
+	for (next = conditions; next < conditions + nr_conditions; next++) {
+		if (!can_be_next(parts, nr, next))
+			continue;
+		parts[nr] = next;
+		if (nr) {
+			new = &to[(*count)++];
+			if (asprintf(&name, "%s+%s%s%s", parts[0]->name, parts[1]->name,
+				     nr > 1 ? "+" : "", nr > 1 ? next->name : "") < 0)
+				return -ENOMEM;
+			*new = (struct condition) { .name = name, .enter = enter_parts };
+			for (i = 0; i <= nr; i++) {
+				new->parts[i] = parts[i];
+				new->traits |= parts[i]->traits & ~COND_BASIC;
 			}
-			pairs[(*nr)++] = (struct condition) {
-				.name = name, .enter = enter_pair,
-				.traits = (first->traits | then->traits) & ~COND_BASIC,
-				.pair = { first, then },
-			};
 		}
-	return pairs;
+		if (nr + 1 < MAX_PARTS && add_sequences(parts, nr + 1, to, count))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+const struct condition *conditions_sequences(size_t *nr)
+{
+	const struct condition *parts[MAX_PARTS];
+	struct condition *all = calloc((nr_conditions + 1) * nr_conditions * nr_conditions,
+				       sizeof(*all));
+
+	*nr = 0;
+	if (all && !add_sequences(parts, 0, all, nr))
+		return all;
+	free(all);
+	return NULL;
 }

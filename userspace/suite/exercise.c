@@ -313,6 +313,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 	world.move_hides_writes = !e->known && errata_find("exercise/mremap-of-page-table");
 	world.move_loses_reserved = !e->known &&
 				    errata_find("exercise/mremap-of-hugetlb-part");
+	world.unshare_unprotects = !e->known &&
+				   errata_find("huge-zeropage.uffd-wp/pin+LONGTERM:tracking");
 	world.has_device = has_device_private(NULL);
 	world.device_breaks_ksm = !e->known && world.has_device &&
 				  errata_find("exercise/ksm-to-device");
@@ -333,8 +335,8 @@ static void begin_world(struct exercise *e, const struct kind *kinds, size_t nr)
 }
 
 /*
- * What stays reserved nobody gets: when it is to happen again, the pool would soon be empty. More
- * than the processes can have lost is of somebody else.
+ * What stays reserved nobody gets: without more pages, a repetition would soon empty the pool.
+ * More than the operations can have lost is of somebody else.
  */
 static void refill_pool(long pages)
 {
@@ -342,12 +344,13 @@ static void refill_pool(long pages)
 	unsigned int i;
 
 	for (i = 0; i < EX_REGIONS && pages > 0; i++) {
-		if (!is_of_new_size(i) || pages > (long)world.regions[i].nr * EX_PROCESSES)
+		if (!is_of_new_size(i) || pages > (long)world.regions[i].nr * EX_STEPS)
 			continue;
 		snprintf(path, sizeof(path), SYS_HUGETLB_DIR "hugepages-%zukB/nr_hugepages",
 			 world.regions[i].kind.page >> 10);
 		snprintf(text, sizeof(text), "%ld", sys_read_number(path) + pages);
 		sys_write_file(path, text);
+		return;
 	}
 }
 
@@ -363,12 +366,12 @@ static void end_world(long patience_ms)
 	world_read_log(&world);
 	while ((now = reserved_huge_pages()) != world.reserved && sys_now_ms() < end)
 		sys_sleep_ms(1);
-	if (*world.why || now == world.reserved)
+	if (now == world.reserved || world.undead)
 		return;
-	snprintf(world.why, sizeof(world.why),
-		 "nothing is mapped any more: expected %ld reserved hugetlb pages as before, found %ld",
-		 world.reserved, now);
 	refill_pool(now - world.reserved);
+	world_fails(&world,
+		    "nothing is mapped any more: expected %ld reserved hugetlb pages as before, found %ld",
+		    world.reserved, now);
 }
 
 static void record_step(struct exercise *e, const struct ex_step *s, int last)

@@ -173,7 +173,7 @@ struct ex_pin {
 /**
  * struct ex_step - an operation with its operands
  * @op: index in ex_operations[]
- * @process: who does it
+ * @process: who does it, or whose memory it is
  * @region: on which memory
  * @page: the first page
  * @nr: how many pages
@@ -260,7 +260,7 @@ struct ex_world {
 	bool move_may_not_end, merge_unprotects, hugetlb_fork_protects, hole_takes_folio;
 	bool split_takes_buffers, uring_releases_clean, free_takes_shared;
 	bool device_breaks_ksm, device_hides_writes, longterm_moves_no_hugetlb;
-	bool move_hides_writes, move_loses_reserved;
+	bool move_hides_writes, move_loses_reserved, unshare_unprotects;
 	bool has_device;		/* that of lib/test_hmm.c */
 	int patience_ms;		/* for an operation */
 	bool hung;			/* an operation did not return */
@@ -290,6 +290,8 @@ enum ex_uses {
 	EX_ON_FILE	= 1 << 8,	/* does that to the file, for all processes */
 	EX_TO_THE_END	= 1 << 9,	/* of the region, from the first page */
 	EX_WHOLE	= 1 << 10,	/* on all pages: mm does nothing to a part of a THP */
+	/* Outside a race it does that to the memory of the process. */
+	EX_BY_ANOTHER	= 1 << 11,	/* another process, if there is one */
 };
 
 /**
@@ -478,6 +480,9 @@ void model_check_released(struct ex_world *w, const struct ex_pin *pin, unsigned
 /* The same of a new pin, by a call that touches what it takes as a write does (FOLL_TOUCH). */
 void model_check_touched(struct ex_world *w, const struct ex_pin *pin);
 
+/* What was pinned just now is what the process has mapped. */
+void model_check_pinned(struct ex_world *w, const struct ex_pin *pin);
+
 /* Compare page states and pins with the model, without touching the memory. */
 void model_look(struct ex_world *w);
 
@@ -503,6 +508,9 @@ char *model_addr(const struct ex_world *w, unsigned int process, unsigned int re
 void model_print(struct ex_world *w, unsigned int region, FILE *out);
 
 /* -------------------------------------------------------- exercise_ops.c */
+
+/* A pin with one of these holds a page of the process's own, if the mapping is private. */
+#define EX_LASTS	(PINSCOPE_FOLL_WRITE | PINSCOPE_FOLL_LONGTERM)
 
 /* The gup_flags of pins, by @arg of the step. */
 extern const uint64_t ex_pin_flags[];

@@ -542,34 +542,87 @@ static void check_pin_content(struct ex_world *w, const struct ex_pin *pin, unsi
 	}
 }
 
-/*
- * Compares the whole pin with what is mapped at one of the addresses of its region. The
- * page table of a process other than the pin's must never have its own pages.
- */
+static void read_run(struct ex_world *w, const struct ex_step *s, unsigned int act)
+{
+	const struct ex_region *r = &w->regions[s->region];
+	const struct ex_request request = {
+		.step = *s, .len = s->nr * r->page,
+		.addr = model_addr(w, s->process, s->region, s->page),
+	};
+	struct ex_answer a;
+
+	world_ask(w, &request, act, &a);
+	if (!*w->why && ex_operations[act].effect)
+		ex_operations[act].effect(w, s, &request, &a);
+}
+
+/* Of COMPARE: a bit for each page of sys_page_size(). */
+typedef uint64_t ex_bitmap[EX_PAGES * 512 / 64];
+
+/* Compares the whole pin with what a process maps at one of the addresses of its region. */
+static bool compare(struct ex_world *w, const struct ex_pin *pin, unsigned int process,
+		    bool moved, ex_bitmap bitmap)
+{
+	const struct ex_region *r = &w->regions[pin->region];
+	struct pinscope_compare c = {
+		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(ex_bitmap),
+	};
+	int ret;
+
+	memset(bitmap, 0, sizeof(ex_bitmap));
+	ret = pinscope_compare(w->fd, pin->id, pinscope_pid(w->processes[process].pid),
+			       pinscope_addr(r->at[moved]) + pin->page * r->page, &c);
+	if (ret)
+		fail_pin(w, pin, 0, pinscope_errno(ret));
+	return !ret;
+}
+
+static bool is_same(const struct ex_world *w, const struct ex_pin *pin, const ex_bitmap bitmap,
+		    unsigned int i)
+{
+	unsigned int bit = i * (w->regions[pin->region].page / sys_page_size());
+
+	return bitmap[bit / 64] >> (bit % 64) & 1;
+}
+
+/* mm may have unmapped a page to reclaim it, which its reference forbids: it comes back. */
+void model_check_pinned(struct ex_world *w, const struct ex_pin *pin)
+{
+	const struct ex_page *p = &w->processes[pin->process].pages[pin->region][pin->page];
+	unsigned int i, tries;
+	ex_bitmap bitmap;
+
+	for (tries = 0; tries < 2; tries++) {
+		if (!compare(w, pin, pin->process, p->moved, bitmap))
+			return;
+		for (i = 0; i < pin->nr && is_same(w, pin, bitmap, i); i++)
+			;
+		if (i == pin->nr)
+			return;
+		if (p[i].access && !tries)
+			read_run(w, &(struct ex_step) {
+				.process = pin->process, .region = pin->region,
+				.page = pin->page + i, .nr = 1,
+			}, EX_OP_READ);
+	}
+	fail_pin(w, pin, i, "expected the page that is mapped, found another one");
+}
+
+/* The page table of a process other than the pin's must never have its own pages. */
 static void compare_pin(struct ex_world *w, const struct ex_pin *pin, unsigned int process,
 			bool moved)
 {
-	const struct ex_region *r = &w->regions[pin->region];
 	const struct ex_page *pages = w->processes[process].pages[pin->region];
-	uint64_t bitmap[EX_PAGES * 512 / 64] = {};
-	struct pinscope_compare c = {
-		.bitmap = pinscope_addr(bitmap), .bitmap_size = sizeof(bitmap),
-	};
-	unsigned int i, bit;
-	int ret;
+	ex_bitmap bitmap;
+	unsigned int i;
 
-	ret = pinscope_compare(w->fd, pin->id, pinscope_pid(w->processes[process].pid),
-			       pinscope_addr(r->at[moved]) + pin->page * r->page, &c);
-	if (ret) {
-		fail_pin(w, pin, 0, pinscope_errno(ret));
+	if (!compare(w, pin, process, moved, bitmap))
 		return;
-	}
 	for (i = 0; i < pin->nr; i++) {
 		const struct ex_page *p = &pages[pin->page + i];
-		bool own = pin->held[i] == EX_OF_PROCESS, same;
+		bool own = pin->held[i] == EX_OF_PROCESS;
+		bool same = is_same(w, pin, bitmap, i);
 
-		bit = i * (r->page / sys_page_size());
-		same = bitmap[bit / 64] >> (bit % 64) & 1;
 		if (p->moved != moved || !p->mapped)
 			continue;
 		if (own && process == pin->process && !same)
@@ -678,20 +731,6 @@ void model_compare_window(struct ex_world *w, const struct ex_step *s)
 					    w->regions[s->region].kind.name, s->page + i,
 					    seen->word[k], k, want->word[k]);
 	}
-}
-
-static void read_run(struct ex_world *w, const struct ex_step *s, unsigned int act)
-{
-	const struct ex_region *r = &w->regions[s->region];
-	const struct ex_request request = {
-		.step = *s, .len = s->nr * r->page,
-		.addr = model_addr(w, s->process, s->region, s->page),
-	};
-	struct ex_answer a;
-
-	world_ask(w, &request, act, &a);
-	if (!*w->why && ex_operations[act].effect)
-		ex_operations[act].effect(w, s, &request, &a);
 }
 
 /* A process reads all that it may of a region, in runs of pages at one address. */

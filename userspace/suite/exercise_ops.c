@@ -1511,13 +1511,29 @@ static void effect_truncate(struct ex_world *w, const struct ex_step *s,
 
 /* --------------------------------------------------------------------- pins */
 
+/* The first ones are for each call, the others for one. */
 const uint64_t ex_pin_flags[] = {
 	0, F(LONGTERM), F(WRITE), F(WRITE) | F(LONGTERM), F(WRITE) | F(LONGTERM) | F(FORCE),
+	F(WRITE) | F(FORCE),
+	F(FORCE), F(LONGTERM) | F(FORCE), F(NOFAULT), F(LONGTERM) | F(NOFAULT),
+	F(WRITE) | F(NOFAULT), F(NOWAIT), F(WRITE) | F(NOWAIT), F(SPLIT_PMD),
+	F(LONGTERM) | F(SPLIT_PMD), F(WRITE) | F(SPLIT_PMD), F(HONOR_NUMA_FAULT),
+	F(LONGTERM) | F(INTERRUPTIBLE), F(ANON), F(DUMP),
 };
 
-static const char *const pin_args[] = {
-	"0", "LONGTERM", "WRITE", "WRITE+LONGTERM", "WRITE+LONGTERM+FORCE", NULL,
+#define PIN_ARGS	"0", "LONGTERM", "WRITE", "WRITE+LONGTERM", "WRITE+LONGTERM+FORCE", \
+			"WRITE+FORCE"
+
+static const char *const pin_args[] = { PIN_ARGS, NULL };
+
+static const char *const pin_more_args[] = {
+	PIN_ARGS, "FORCE", "LONGTERM+FORCE", "NOFAULT", "LONGTERM+NOFAULT", "WRITE+NOFAULT",
+	"NOWAIT", "WRITE+NOWAIT", "SPLIT_PMD", "LONGTERM+SPLIT_PMD", "WRITE+SPLIT_PMD",
+	"HONOR_NUMA_FAULT", "LONGTERM+INTERRUPTIBLE", "ANON", "DUMP", NULL,
 };
+
+/* With these a pin may fail of memory that the process may access. */
+#define MAY_REFUSE	(F(NOFAULT) | F(NOWAIT) | F(ANON) | F(DUMP))
 
 /* Would a pin that must not drop the mmap lock come to a page that a handler has to give? */
 static bool pin_would_wait(const struct ex_world *w, const struct ex_step *s)
@@ -1542,12 +1558,31 @@ static bool may_get_movable_hugetlb(const struct ex_world *w, const struct ex_st
 	return false;
 }
 
+/* An erratum is avoided: unshare of the huge zeropage takes a userfaultfd's protection away. */
+static bool would_unprotect(const struct ex_world *w, const struct ex_step *s)
+{
+	const struct ex_page *p = w->processes[s->process].pages[s->region];
+	const struct ex_region *region = region_of(w, s);
+	bool protected = false, own = true;
+	unsigned int i;
+
+	if (!w->unshare_unprotects || region->fd >= 0 ||
+	    region->nr * region->page < sys_thp_size())
+		return false;
+	for (i = 0; i < region->nr; i++)
+		protected |= p[i].protected;
+	for (i = s->page; i < s->page + s->nr; i++)
+		own &= p[i].own;
+	return protected && !own;
+}
+
 /* An erratum is avoided: long-term pins for reading of what is not the process's own. */
 static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 {
 	unsigned int i;
 
-	if (may_get_movable_hugetlb(w, s))
+	if (may_get_movable_hugetlb(w, s) ||
+	    ((ex_pin_flags[s->arg] & EX_LASTS) == F(LONGTERM) && would_unprotect(w, s)))
 		return false;
 
 	/* By the sources, a long-term pin may drop the lock since Linux 6.3. */
@@ -1564,7 +1599,7 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 		return false;
 	for (i = 0; i < s->nr && region_of(w, s)->stale; i++)
 		if (!model_is_own(w, s->process, s->region, s->page + i) &&
-		    ex_pin_flags[s->arg] == F(LONGTERM))
+		    (ex_pin_flags[s->arg] & EX_LASTS) == F(LONGTERM))
 			return false;
 	return true;
 }
@@ -1573,6 +1608,17 @@ static bool may_pin(const struct ex_world *w, const struct ex_step *s)
 static bool may_pin_locked(const struct ex_world *w, const struct ex_step *s)
 {
 	return may_pin(w, s) && !pin_would_wait(w, s);
+}
+
+/* There are no references for long. */
+static bool may_get(const struct ex_world *w, const struct ex_step *s)
+{
+	return !(ex_pin_flags[s->arg] & F(LONGTERM)) && may_pin(w, s);
+}
+
+static bool may_get_locked(const struct ex_world *w, const struct ex_step *s)
+{
+	return may_get(w, s) && !pin_would_wait(w, s);
 }
 
 static int pin_by(struct ex_world *w, const struct ex_request *r, struct ex_answer *a,
@@ -1597,16 +1643,41 @@ static int act_pin_unlocked(struct ex_world *w, const struct ex_request *r,
 	return pin_by(w, r, a, PINSCOPE_CALL_PIN_UNLOCKED);
 }
 
+/* Another process asks, if there is one. */
 static int act_pin_remote(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
 {
-	return pin_by(w, r, a, PINSCOPE_CALL_PIN_REMOTE);
+	struct pinscope_pin cmd = {
+		.call = PINSCOPE_CALL_PIN_REMOTE, .gup_flags = ex_pin_flags[r->step.arg],
+		.addr = pinscope_addr(r->addr), .len = r->len,
+		.target_type = PINSCOPE_TARGET_PID, .target_nr = r->pid,
+	};
+	int ret = pinscope_pin_cmd(w->fd, &cmd);
+
+	a->id = cmd.id;
+	return ret;
+}
+
+static int act_get(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_GET);
+}
+
+static int act_get_fast(struct ex_world *w, const struct ex_request *r, struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_GET_FAST);
+}
+
+static int act_get_fast_only(struct ex_world *w, const struct ex_request *r,
+			     struct ex_answer *a)
+{
+	return pin_by(w, r, a, PINSCOPE_CALL_GET_FAST_ONLY);
 }
 
 static bool is_pin_allowed(const struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_page *p = &w->processes[s->process].pages[s->region][s->page];
 	uint64_t flags = ex_pin_flags[s->arg];
-	bool forced = (flags & F(FORCE)) && !region_of(w, s)->shared;
+	bool forced = (flags & F(FORCE)) && !(region_of(w, s)->shared && flags & F(WRITE));
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++)
@@ -1623,6 +1694,8 @@ static bool is_pin_good(const struct ex_world *w, const struct ex_step *s, int r
 
 	if (!is_pin_allowed(w, s))
 		return ret;
+	if (flags & MAY_REFUSE)
+		return true;
 	/* File systems that track writes: since Linux 6.5. */
 	if (region->shared && (region->kind.traits & KIND_WRITE_NOTIFY) &&
 	    (flags & F(WRITE)) && (flags & F(LONGTERM)))
@@ -1630,20 +1703,20 @@ static bool is_pin_good(const struct ex_world *w, const struct ex_step *s, int r
 	return ret != -EFAULT;
 }
 
-static void effect_pin(struct ex_world *w, const struct ex_step *s,
-		       const struct ex_request *r, const struct ex_answer *a)
+static void effect_call(struct ex_world *w, const struct ex_step *s,
+			const struct ex_answer *a, bool is_pin)
 {
 	struct ex_pin *pin = &w->pins[s->other];
 	uint64_t flags = ex_pin_flags[s->arg];
 	char names[NAMES_MAX];
 	unsigned int i;
 
-	(void)r;
 	if (!is_pin_good(w, s, a->ret)) {
 		world_fails(w,
-			    "process %u, region %u (%s), page %u+%u: expected %s of a pin with %s, found %s",
+			    "process %u, region %u (%s), page %u+%u: expected %s of a %s with %s, found %s",
 			    s->process, s->region, region_of(w, s)->kind.name, s->page, s->nr,
 			    is_pin_allowed(w, s) ? "success" : "EFAULT",
+			    is_pin ? "pin" : "reference",
 			    pinscope_names(pinscope_gup_flags_names, flags, names,
 					   sizeof(names)),
 			    a->ret ? pinscope_errno(a->ret) : "success");
@@ -1659,14 +1732,41 @@ static void effect_pin(struct ex_world *w, const struct ex_step *s,
 	};
 	for (i = 0; i < s->nr; i++)
 		pin->held[i] = region_of(w, s)->shared ? EX_OF_FILE :
-			       flags || model_is_own(w, s->process, s->region, s->page + i) ?
+			       is_pin && (flags & EX_LASTS ||
+					  model_is_own(w, s->process, s->region, s->page + i)) ?
 			       EX_OF_PROCESS : EX_UNKNOWN;
-	if (flags)
+	if (is_pin ? flags & EX_LASTS : flags & F(WRITE))
 		model_own(w, s->process, s->region, s->page, s->nr);
 	if (flags & F(WRITE)) {
 		model_written(w, s->process, s->region, s->page, s->nr);
 		model_keep(w, s->process, s->region, s->page, s->nr);
 	}
+	if (flags & MAY_REFUSE)
+		learn(w, s);
+	model_check_pinned(w, pin);
+}
+
+static void effect_pin(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	effect_call(w, s, a, true);
+}
+
+/* A reference promises no more than that it is of the page that is mapped now. */
+static void effect_get(struct ex_world *w, const struct ex_step *s,
+		       const struct ex_request *r, const struct ex_answer *a)
+{
+	(void)r;
+	effect_call(w, s, a, false);
+}
+
+/* The lockless walk takes what is there, and waits for nobody. */
+static void effect_get_fast_only(struct ex_world *w, const struct ex_step *s,
+				 const struct ex_request *r, const struct ex_answer *a)
+{
+	if (!a->ret)
+		effect_get(w, s, r, a);
 }
 
 /* Those with FOLL_TOUCH, which pin_user_pages() and GUP-fast do without. */
@@ -1857,12 +1957,24 @@ static void effect_pin_memfd(struct ex_world *w, const struct ex_step *s,
 
 /* ------------------------------------------------------------------- faults */
 
-static const uint64_t fault_flags[] = { 0, PINSCOPE_FAULT_UNSHARE, PINSCOPE_FAULT_WRITE };
+static const uint64_t fault_flags[] = {
+	0, PINSCOPE_FAULT_UNSHARE, PINSCOPE_FAULT_WRITE,
+	PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_RETRY_NOWAIT,
+	PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_RETRY_NOWAIT,
+	PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_TRIED,
+	PINSCOPE_FAULT_WRITE | PINSCOPE_FAULT_USER,
+	PINSCOPE_FAULT_UNSHARE | PINSCOPE_FAULT_INTERRUPTIBLE,
+};
 
-static const char *const fault_args[] = { "read", "UNSHARE", "WRITE", NULL };
+static const char *const fault_args[] = {
+	"read", "UNSHARE", "WRITE", "UNSHARE+RETRY_NOWAIT", "WRITE+RETRY_NOWAIT",
+	"UNSHARE+TRIED", "WRITE+USER", "UNSHARE+INTERRUPTIBLE", NULL,
+};
 
 static bool may_fault(const struct ex_world *w, const struct ex_step *s)
 {
+	if (fault_flags[s->arg] & PINSCOPE_FAULT_UNSHARE && would_unprotect(w, s))
+		return false;
 	return may(w, s, fault_flags[s->arg] & PINSCOPE_FAULT_WRITE ? EX_WRITE : EX_READ);
 }
 
@@ -2027,9 +2139,19 @@ const struct ex_operation ex_operations[] = {
 	{ "pin-unlocked", "pin_user_pages_unlocked() of pages.",
 	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_unlocked,
 	  effect_pin_touching },
-	{ "pin-remote", "pin_user_pages_remote() of the process's own pages.",
-	  6, RANGE | EX_MAKES_PIN | EX_RACES, pin_args, may_pin, act_pin_remote,
-	  effect_pin_touching },
+	{ "pin-remote", "pin_user_pages_remote() by another process, if there is one.",
+	  6, RANGE | EX_MAKES_PIN | EX_RACES | EX_BY_ANOTHER, pin_args, may_pin,
+	  act_pin_remote, effect_pin_touching },
+	{ "pin-more", "pin_user_pages() with any flags.",
+	  12, RANGE | EX_MAKES_PIN | EX_RACES, pin_more_args, may_pin_locked, act_pin,
+	  effect_pin },
+	{ "get", "get_user_pages() with any flags: references.",
+	  6, RANGE | EX_MAKES_PIN, pin_more_args, may_get_locked, act_get, effect_get },
+	{ "get-fast", "get_user_pages_fast() of pages.",
+	  6, RANGE | EX_MAKES_PIN, pin_args, may_get, act_get_fast, effect_get },
+	{ "get-fast-only", "get_user_pages_fast_only(): what needs no fault.",
+	  4, RANGE | EX_MAKES_PIN, pin_args, may_get, act_get_fast_only,
+	  effect_get_fast_only },
 	{ "pin-memfd",
 	  "memfd_pin_folios() (Linux 6.11) of pages of a memfd, of a part of one, or to behind its end.",
 	  6, RANGE | EX_MAKES_PIN, memfd_args, may_pin_memfd, act_pin_memfd, effect_pin_memfd },

@@ -263,7 +263,7 @@ static bool is_possible(const struct ex_world *w, const struct ex_step *s)
 		return false;
 	/* Errata: whose page it is then nobody knows. */
 	if ((op->uses & EX_MAKES_PIN) && region->stale &&
-	    ex_pin_flags[s->arg] == PINSCOPE_FOLL_LONGTERM)
+	    (ex_pin_flags[s->arg] & EX_LASTS) == PINSCOPE_FOLL_LONGTERM)
 		return false;
 	/* Errata: the module looks where a page is, but another thread may move it then. */
 	if ((op->uses & EX_MAKES_PIN) && w->longterm_moves_no_hugetlb &&
@@ -489,7 +489,7 @@ static void learn_pin(struct ex_world *w, unsigned int process, unsigned int thr
 		};
 		for (i = 0; i < pin->nr; i++)
 			pin->held[i] = w->regions[pin->region].shared ? EX_OF_FILE :
-				       pin->gup_flags ? EX_OF_PROCESS : EX_UNKNOWN;
+				       pin->gup_flags & EX_LASTS ? EX_OF_PROCESS : EX_UNKNOWN;
 	}
 	pin->id = program->id;
 	pin->used = program->id;

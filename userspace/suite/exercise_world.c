@@ -405,6 +405,8 @@ void world_request(struct ex_world *w, const struct ex_step *s, struct ex_reques
 	}
 	if (op->uses & EX_USES_PROCESS)
 		r->pid = w->processes[s->other].pid;
+	if (op->uses & EX_BY_ANOTHER)
+		r->pid = w->processes[s->process].pid;
 }
 
 /* All pages are at the same one of the two addresses of the region. */
@@ -452,6 +454,17 @@ static bool is_possible(const struct ex_world *w, const struct ex_step *s)
 	return !op->possible || op->possible(w, s);
 }
 
+/* The next one that lives; the last one of all is @process itself. */
+static unsigned int another(const struct ex_world *w, unsigned int process)
+{
+	unsigned int i = process;
+
+	do
+		i = (i + 1) % EX_PROCESSES;
+	while (!w->processes[i].pid);
+	return i;
+}
+
 bool world_step(struct ex_world *w, const struct ex_step *s)
 {
 	const struct ex_operation *op = &ex_operations[s->op];
@@ -461,10 +474,12 @@ bool world_step(struct ex_world *w, const struct ex_step *s)
 	if (!is_possible(w, s))
 		return false;
 	world_request(w, s, &r);
+	if (op->uses & EX_BY_ANOTHER)
+		r.step.process = another(w, s->process);
 	world_ask(w, &r, s->op, &a);
 	world_read_log(w);
 	if (!*w->why)
-		uffd_adopt(w, s->process, &a);
+		uffd_adopt(w, r.step.process, &a);
 	if (!*w->why && op->effect)
 		op->effect(w, s, &r, &a);
 	if (!*w->why)

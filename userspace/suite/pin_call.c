@@ -27,7 +27,7 @@ static char present_byte(struct fixture *f)
 	const unsigned int untouched = KIND_VMA_REFUSED | KIND_NOT_PRESENT | KIND_NUMA_HINT;
 
 	return f->scenario.kind->traits & untouched ||
-	       f->scenario.condition->traits & (COND_UFFD_RWP | COND_NO_ACCESS) ?
+	       f->scenario.condition->traits & (COND_UFFD_RWP | COND_NO_ACCESS | COND_SWAPPED) ?
 	       f->content : *(volatile char *)f->addr;
 }
 

@@ -35,6 +35,12 @@ static bool is_by(const struct scenario *s, unsigned int pinner_traits)
 	return s->request->pinner->traits & pinner_traits;
 }
 
+/* Has the process no page there that GUP could find without a fault? */
+static bool is_absent(const struct scenario *s)
+{
+	return is(s, KIND_NOT_PRESENT) || in(s, COND_SWAPPED);
+}
+
 /* The errno with which the pinner refuses the memory by itself, or 0. */
 static int pinner_refuses(const struct scenario *s)
 {
@@ -90,11 +96,18 @@ static bool is_anonymous_vma(const struct scenario *s)
 				S(DEVICE_PRIVATE) | S(DEVICE_EXCLUSIVE))) && !is_hugetlb(s);
 }
 
+/* An anonymous page of a private mapping, wherever it is. */
+static bool has_own_page(const struct scenario *s)
+{
+	return is_private(s) && s->kind->has & (S(ANON) | S(SWAP) | S(DEVICE_PRIVATE) |
+						S(DEVICE_EXCLUSIVE));
+}
+
 /* Must each side see the other's later writes? */
 bool rules_is_lasting(const struct scenario *s)
 {
-	return rules_takes_pins(s) && asks(s, F(LONGTERM) | F(WRITE)) &&
-	       !is_by(s, PINNER_SHORT);
+	return rules_takes_pins(s) && !is_by(s, PINNER_SHORT) &&
+	       (asks(s, F(LONGTERM) | F(WRITE)) || has_own_page(s));
 }
 
 /*
@@ -116,7 +129,8 @@ static bool may_fork(const struct scenario *s)
 /* Its file is the scenario's alone; of DAX truncation would wait for the pin. */
 static bool is_truncatable(const struct scenario *s)
 {
-	return s->kind->mapping && !s->kind->make && !is(s, KIND_DAX) && !is_hugetlb(s) &&
+	return s->kind->mapping && (!s->kind->make || is(s, KIND_WRITE_NOTIFY)) &&
+	       !is(s, KIND_DAX) && !is_hugetlb(s) &&
 	       s->kind->mapping->backing != BACKING_NONE;
 }
 
@@ -231,7 +245,7 @@ enum outcome rules_outcome(const struct scenario *s, const struct pinscope_page 
 		       OUTCOME_REFUSED;
 	/* Whatever needs a fault fails: all but a present page that stays. */
 	if (asks(s, F(NOFAULT)) &&
-	    (outcome != OUTCOME_STAYS || is(s, KIND_NOT_PRESENT) || in(s, COND_UFFD_RWP)))
+	    (outcome != OUTCOME_STAYS || is_absent(s) || in(s, COND_UFFD_RWP)))
 		return OUTCOME_REFUSED;
 	return outcome;
 }
@@ -279,12 +293,12 @@ bool rules_apply(const struct scenario *s, enum property property)
 		       (rules_takes_pins(s) && !(pinner->traits & PINNER_SHORT));
 	case PROP_REPLACED:
 		/* Until Linux 6.6 GUP honoured NUMA hints, which may migrate. */
-		return !is(s, KIND_NOT_PRESENT | KIND_NO_PAGE | KIND_NUMA_HINT);
+		return !is_absent(s) && !is(s, KIND_NO_PAGE | KIND_NUMA_HINT);
 	case PROP_EXCLUSIVE:
 		return rules_takes_pins(s) && is_private(s);
 	case PROP_NO_WRITE:
 		/* An entry that may be accessed again is as writable as it was. */
-		return !write && !is(s, KIND_NOT_PRESENT) && !in(s, COND_UFFD_RWP);
+		return !write && !is_absent(s) && !in(s, COND_UFFD_RWP);
 	case PROP_TRACKING:
 		/* Neither hugetlb nor shared mappings have soft-dirty. */
 		return in(s, COND_UFFD_WP | COND_UFFD_RWP) ||
@@ -407,8 +421,10 @@ bool rules_apply(const struct scenario *s, enum property property)
 		return is_held(s) && write && in(s, COND_FRESH) && pinner != &by_module &&
 		       pinner->put && (is_anonymous_vma(s) || is_shmem(s));
 	case PROP_MANY_PAGES:
-		return rules_is_lasting(s) && pinner == &by_module && in(s, COND_FRESH) &&
-		       !is_fast_only(s) && !is(s, KIND_GIGANTIC | KIND_DAX) &&
+		/* Of what was swapped out others may be zeropages. */
+		return rules_is_lasting(s) && asks(s, F(LONGTERM) | F(WRITE)) &&
+		       pinner == &by_module && in(s, COND_FRESH) && !is_fast_only(s) &&
+		       !is(s, KIND_GIGANTIC | KIND_DAX) &&
 		       (is(s, KIND_PMD | KIND_LARGE_FOLIO | KIND_BASE_PAGES) || is_hugetlb(s));
 	case PROP_FILE_UNCHANGED:
 		return is(s, KIND_FILE) && is_private(s) && rules_is_lasting(s) && !events;
@@ -429,17 +445,32 @@ static bool in_scope(const struct scenario *s)
 	}
 }
 
-/* Pairs of conditions are many: the rows of the check, by one call, and by force. */
-static bool in_scope_of_pairs(const struct scenario *s)
+/*
+ * Sequences of conditions are many: pairs for the rows of the check, longer ones for anonymous base
+ * pages, by one call, and by force.
+ */
+static bool in_scope_of_sequences(const struct scenario *s)
 {
 	return s->request->pinner == &by_module && s->request->scope == SCOPE_ALL &&
 	       (s->request->call == PINSCOPE_CALL_PIN_FAST || asks(s, F(FORCE))) &&
-	       is(s, KIND_CHECK) && !is(s, KIND_GIGANTIC);
+	       is(s, KIND_CHECK) && !is(s, KIND_GIGANTIC) &&
+	       (!s->condition->parts[2] || (has_own_page(s) && !is(s, KIND_PMD) && !is_hugetlb(s)));
 }
 
 static bool condition_applies(const struct scenario *s, const struct condition *condition)
 {
 	return !condition->applies || condition->applies(s->kind, s->request);
+}
+
+static bool all_apply(const struct scenario *s)
+{
+	const struct condition *const *parts = s->condition->parts;
+	unsigned int i;
+
+	for (i = 0; i < MAX_PARTS && parts[i]; i++)
+		if (!condition_applies(s, parts[i]))
+			return false;
+	return true;
 }
 
 /* What gigantic pages are for: the walks of PUDs, and one other user of GUP. */
@@ -497,8 +528,7 @@ bool rules_exist(const struct scenario *s, const struct pinscope_info *info)
 		return false;
 	if (is(s, KIND_GIGANTIC) && !may_take_long(s))
 		return false;
-	if (!s->condition->pair[0])
-		return condition_applies(s, s->condition);
-	return in_scope_of_pairs(s) && condition_applies(s, s->condition->pair[0]) &&
-	       condition_applies(s, s->condition->pair[1]);
+	if (!s->condition->parts[0])
+		return !in(s, COND_SWAPPED) && condition_applies(s, s->condition);
+	return in_scope_of_sequences(s) && all_apply(s);
 }

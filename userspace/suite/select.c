@@ -70,7 +70,7 @@ int suite_select(struct suite_run *run, const struct pinscope_info *info,
 	run->conditions = conditions;
 	run->nr_conditions = nr_conditions;
 	if (run->pairs)
-		run->conditions = conditions_pairs(&run->nr_conditions);
+		run->conditions = conditions_sequences(&run->nr_conditions);
 	if (!run->kinds || !run->conditions)
 		return -ENOMEM;
 	/* Memory that is not touched does not count. */

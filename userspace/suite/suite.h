@@ -176,10 +176,15 @@ enum condition_trait {
 	COND_WRITES		= 1 << 13,	/* entering it writes, or faults as a write does */
 	COND_PINS		= 1 << 14,	/* somebody else has pinned the page */
 	COND_MOVES		= 1 << 15,	/* entering it migrates the page */
-	COND_ALONE		= 1 << 16,	/* for kinds and rules that no pair has */
+	COND_ALONE		= 1 << 16,	/* for kinds and rules that no sequence has */
 	COND_UFFD_RWP		= 1 << 17,	/* userfaultfd is told of the next access */
 	COND_NO_ACCESS		= 1 << 18,	/* the VMA has no VM_READ either */
+	COND_LOCKED		= 1 << 19,	/* mlock() */
+	COND_SWAPPED		= 1 << 20,	/* it is swapped out, after another condition */
 };
+
+/* Conditions of a sequence. */
+#define MAX_PARTS	3
 
 /**
  * struct condition - what is true of the memory when it is pinned
@@ -189,7 +194,7 @@ enum condition_trait {
  * @applies: whether a kind can be in it, for a request; NULL: any
  * @traits: enum condition_trait
  * @exists: whether this kernel and machine have it; NULL: always
- * @pair: the conditions that are entered one after the other; NULL: it is no pair
+ * @parts: the conditions that are entered one after the other; NULL: there are no more
  */
 struct condition {
 	const char *name;
@@ -198,23 +203,23 @@ struct condition {
 	bool (*applies)(const struct kind *kind, const struct request *request);
 	unsigned int traits;
 	bool (*exists)(void);
-	const struct condition *pair[2];
+	const struct condition *parts[MAX_PARTS];
 };
 
 extern const struct condition conditions[];
 extern const size_t nr_conditions;
 
 /**
- * conditions_pairs() - all conditions that are two of the table, one after the other
+ * conditions_sequences() - all conditions that are some of the table, one after the other
  * @nr: out: how many
  *
  * Which of them exist goes by what entering them takes: there is one child, one
  * userfaultfd and one other pin; a write would wait for the handler of a userfaultfd; and
- * mm does not migrate what somebody holds.
+ * mm does not migrate what somebody holds. Of three, all pairs must exist.
  *
  * Return: an array that stays; NULL without memory.
  */
-const struct condition *conditions_pairs(size_t *nr);
+const struct condition *conditions_sequences(size_t *nr);
 
 /* --------------------------------------------------------------- requests */
 

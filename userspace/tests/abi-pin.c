@@ -315,7 +315,7 @@ static void one_call(int fd, unsigned int i, const struct kind_memory *m)
 static void test_calls(struct abi_fixture *f)
 {
 	const char *const kinds[] = {
-		"anon", "thp", hugetlb_kind("hugetlb-anon", pmd_size),
+		"anon", "thp", "memfd-shared", hugetlb_kind("hugetlb-anon", pmd_size),
 	};
 	struct kind_memory *m;
 	size_t i, k;

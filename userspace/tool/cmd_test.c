@@ -46,7 +46,7 @@ static const struct option_row options[] = {
 	  "Only explain a name: of a test case, or of a part of one.",
 	  set_string, &explain, 0, 0 },
 	{ "pairs", 'p', NULL, false,
-	  "Two conditions, one after the other, instead of one: KIND.FIRST+THEN/CALL:PROPERTY.",
+	  "Two conditions, one after the other, instead of one: KIND.FIRST+THEN/CALL:PROPERTY; of anonymous base pages also three.",
 	  set_true, &run.pairs, 0, 0 },
 	{ "quick", 'q', NULL, false,
 	  "Only as many scenarios as it takes to have each kind in each condition and with each request, and each condition with each request, where kinds that differ in the size of a folio count as one; others with another --shuffle.",

@@ -3,10 +3,12 @@
  * A private mapping reserves two hugetlb pages, and mremap() moves one of them. Does the other
  * keep its reservation, and is it given back when all is unmapped?
  *
- * Needs two free 2 MiB hugetlb pages, which nobody else uses or reserves meanwhile; no privilege.
+ * Needs two or more free 2 MiB hugetlb pages, which nobody else uses or reserves meanwhile; no privilege.
  * The reservation that the bug loses is lost until the next boot.
  */
 #include "../reproduce.h"
+
+#include <signal.h>
 
 #define POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
@@ -18,6 +20,13 @@ static long reserved(void)
 	need(file && fscanf(file, "%ld", &nr) == 1, POOL);
 	fclose(file);
 	return nr;
+}
+
+/* When the pool has no page but what is reserved, there is none for whoever lost his. */
+static void no_page(int sig)
+{
+	(void)sig;
+	conclude(BUG, "expected that the page that stayed is reserved, found SIGBUS at a write to it");
 }
 
 int main(void)
@@ -33,6 +42,7 @@ int main(void)
 	need(addr != MAP_FAILED, "mmap of two huge pages");
 	need(mremap(addr, THP, THP, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to, "mremap");
 	used = reserved();
+	signal(SIGBUS, no_page);
 	*(volatile char *)(addr + THP) = 1;
 	used -= reserved();
 	munmap(to, THP);
