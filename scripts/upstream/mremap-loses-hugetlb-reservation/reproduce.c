@@ -3,12 +3,10 @@
  * A private mapping reserves two hugetlb pages, and mremap() moves one of them. Does the other
  * keep its reservation, and is it given back when all is unmapped?
  *
- * Needs two or more free 2 MiB hugetlb pages, which nobody else uses or reserves meanwhile; no privilege.
- * The reservation that the bug loses is lost until the next boot.
+ * Needs two or more free 2 MiB hugetlb pages, which nobody else uses or reserves meanwhile; no
+ * privilege. The reservation that the bug loses is lost until the next boot.
  */
 #include "../reproduce.h"
-
-#include <signal.h>
 
 #define POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
@@ -22,11 +20,12 @@ static long reserved(void)
 	return nr;
 }
 
-/* When the pool has no page but what is reserved, there is none for whoever lost his. */
+/* When the pool has no page but what is reserved, there is none for whoever lost its reservation. */
 static void no_page(int sig)
 {
 	(void)sig;
-	conclude(BUG, "expected that the page that stayed is reserved, found SIGBUS at a write to it");
+	conclude(BUG,
+		 "expected that the page that stayed is reserved, found SIGBUS at a write to it");
 }
 
 int main(void)
