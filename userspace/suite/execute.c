@@ -356,44 +356,83 @@ static void check_no_leak(struct fixture *f)
 		held, seen);
 }
 
-/* A page of the child, which mm has for this pin alone when the child's memory is gone. */
-static void check_exec(struct fixture *f)
+/* Pins the page of a child by its process id, and returns the pin; 0: it cannot. */
+static uint32_t pin_child(struct fixture *f, enum property property, int *sees)
 {
 	struct pinscope_pin cmd = {
 		.call = f->scenario.request->call, .gup_flags = f->scenario.request->gup_flags,
 		.addr = pinscope_addr(f->addr), .len = sys_page_size(),
 	};
-	struct pinscope_page *pages = NULL;
-	int ret, sees, status;
-	char byte = 0;
-	size_t nr = 0;
+	int ret;
 
-	if (!applies(f, PROP_EXEC_AFTER))
-		return;
 	if (f->child.pid <= 0 && fixture_fork(f)) {
-		verdict(f, PROP_EXEC_AFTER, false, "%s", f->why);
-		return;
+		verdict(f, property, false, "%s", f->why);
+		return 0;
 	}
-	sees = fixture_child_sees(f);
+	*sees = fixture_child_sees(f);
 	cmd.target_type = PINSCOPE_TARGET_PID;
 	cmd.target_nr = f->child.pid;
 	ret = pinscope_pin_cmd(f->fd, &cmd);
-	verdict(f, PROP_EXEC_AFTER, !ret, "pin of the child's page: expected success, found %s",
+	verdict(f, property, !ret, "pin of the child's page: expected success, found %s",
 		pinscope_errno(ret));
-	status = fixture_child_execs(f);
-	verdict(f, PROP_EXEC_AFTER, !status, "execve() in the child: found status 0x%x", status);
-	if (ret)
-		return;
-	ret = pinscope_read(f->fd, cmd.id, 0, &byte, 1);
-	verdict(f, PROP_EXEC_AFTER, !ret && byte == (char)sees,
+	return ret ? 0 : cmd.id;
+}
+
+/* The memory of the child is gone. */
+static void check_survives(struct fixture *f, enum property property, uint32_t id, int sees)
+{
+	struct pinscope_page *pages = NULL;
+	char byte = 0;
+	size_t nr = 0;
+	int ret = pinscope_read(f->fd, id, 0, &byte, 1);
+
+	verdict(f, property, !ret && byte == (char)sees,
 		"the child had 0x%x, and the pinned page has 0x%x (%s)", sees, byte,
 		ret ? pinscope_errno(ret) : "success");
-	ret = pinscope_inspect(f->fd, pinscope_pinned(cmd.id), 0, sys_page_size(), &pages, &nr);
-	verdict(f, PROP_EXEC_AFTER, !ret && nr == 1 && !pages->mapcount,
+	ret = pinscope_inspect(f->fd, pinscope_pinned(id), 0, sys_page_size(), &pages, &nr);
+	verdict(f, property, !ret && nr == 1 && !pages->mapcount,
 		"expected that nobody maps the pinned page, found %d (%s)",
 		nr ? (int)pages->mapcount : -1, ret ? pinscope_errno(ret) : "success");
 	free(pages);
-	pinscope_unpin(f->fd, cmd.id);
+}
+
+/* A page of the child, which mm has for this pin alone when the child's memory is gone. */
+static void check_exec(struct fixture *f)
+{
+	int sees, status;
+	uint32_t id;
+
+	if (!applies(f, PROP_EXEC_AFTER))
+		return;
+	id = pin_child(f, PROP_EXEC_AFTER, &sees);
+	if (f->child.pid <= 0)
+		return;
+	status = fixture_child_execs(f);
+	verdict(f, PROP_EXEC_AFTER, !status, "execve() in the child: found status 0x%x", status);
+	if (!id)
+		return;
+	check_survives(f, PROP_EXEC_AFTER, id, sees);
+	pinscope_unpin(f->fd, id);
+}
+
+/* Here the child's child has what fork made of the pinned page. */
+static void check_exit(struct fixture *f)
+{
+	uint32_t id;
+	int sees, copy;
+
+	if (!applies(f, PROP_EXIT_AFTER))
+		return;
+	id = pin_child(f, PROP_EXIT_AFTER, &sees);
+	if (!id)
+		return;
+	copy = fixture_child_forks(f);
+	verdict(f, PROP_EXIT_AFTER, copy == sees,
+		"the child had 0x%x, and its child sees 0x%x", sees, copy);
+	fixture_child_writes(f, 'e');
+	check_survives(f, PROP_EXIT_AFTER, id, sees);
+	pinscope_unpin(f->fd, id);
+	fixture_join(f);
 }
 
 static void check_file_unchanged(struct fixture *f)
@@ -944,6 +983,7 @@ static void pin_and_compare(struct fixture *f)
 		check_child_untracked(f);
 		check_no_leak(f);
 		check_exec(f);
+		check_exit(f);
 	}
 	check_file_unchanged(f);
 	check_rss(f);

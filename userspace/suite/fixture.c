@@ -146,8 +146,9 @@ enum child_role {
 	CHILD_REFERENCES,	/* the page, which it has unmapped */
 };
 
-/* A request that nobody writes: execve(). */
+/* Requests that nobody writes: execve(); or fork() and exit. */
 #define REQUEST_EXEC	((char)0xff)
+#define REQUEST_FORK	((char)0xfe)
 
 /* Runs the program that this process runs: it is there, whatever else is not. */
 static void child_execs(void)
@@ -178,7 +179,9 @@ static void child_main(struct fixture *f, int from, int to, enum child_role role
 	while (read(from, &request, 1) == 1) {
 		if (request == REQUEST_EXEC)
 			child_execs();
-		if (request)
+		if (request == REQUEST_FORK && fork())
+			_exit(0);
+		if (request && request != REQUEST_FORK)
 			*(volatile char *)f->addr = request;
 		if (!references)
 			byte = *(volatile char *)f->addr;
@@ -279,6 +282,14 @@ static int ask_child(struct fixture *f, unsigned char byte)
 	    read(f->child.from, &byte, 1) != 1)
 		return -1;
 	return byte;
+}
+
+int fixture_child_forks(struct fixture *f)
+{
+	int sees = ask_child(f, REQUEST_FORK);
+
+	waitpid(f->child.pid, NULL, 0);
+	return sees;
 }
 
 int fixture_child_sees(struct fixture *f)

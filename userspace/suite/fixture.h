@@ -148,6 +148,14 @@ void fixture_join(struct fixture *f);
 int fixture_child_execs(struct fixture *f);
 
 /**
+ * fixture_child_forks() - let the child fork and exit
+ * @f: has a child. Its child takes its place, and @f ends it like that
+ *
+ * Return: the byte that the child's child has at the page under test, or -1.
+ */
+int fixture_child_forks(struct fixture *f);
+
+/**
  * fixture_child_sees() - the byte that the child has at the page under test
  * @f: has a child
  *

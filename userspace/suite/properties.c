@@ -81,6 +81,10 @@ const struct property_row properties[PROPS] = {
 		"exec-after",
 		"A child has a page pinned by its process id, and calls execve(): its memory goes, and the pinned page keeps its content and is mapped no more.",
 	},
+	[PROP_EXIT_AFTER] = {
+		"exit-after",
+		"A child has a page pinned by its process id, forks, and exits: the pinned page keeps its content and is mapped no more, and the child's child has a copy, with writes to which nothing happens to the pinned page.",
+	},
 	[PROP_FILE_UNCHANGED] = {
 		"file-unchanged",
 		"Writes to a private mapping, by the process and, if the pin is for writing, through the pin, do not reach the file.",

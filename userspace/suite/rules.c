@@ -323,6 +323,7 @@ bool rules_apply(const struct scenario *s, enum property property)
 	case PROP_FORK_AFTER:
 		return may_fork(s);
 	case PROP_EXEC_AFTER:
+	case PROP_EXIT_AFTER:
 		/* It takes its time: one request of each kind, without what the module refuses. */
 		return may_fork(s) && in(s, COND_FRESH) && pinner == &by_module &&
 		       !is(s, KIND_DRIVER) &&
