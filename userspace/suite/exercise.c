@@ -67,13 +67,19 @@ unsigned int ex_draw_below(unsigned int n)
 
 /* ------------------------------------------------------------------- kinds */
 
-/* Of the suite's kinds, those that a process can do with as it likes. */
+/*
+ * Of the suite's kinds, those that a process can do with as it likes; mTHPs of three sizes.
+ * Not those that operations make of others (KSM, the swap cache, parts of folios), that an
+ * erratum forbids pins of (THPs of files), whose truncation waits for pins (DAX), that belong to a
+ * driver, or that take seconds (1 GiB).
+ */
 static bool is_usable(const char *name)
 {
 	static const char *const globs[] = {
 		"anon", "zeropage", "huge-zeropage", "thp", "thp-pte-mapped", "base-pages",
-		"mthp\\[64K\\]", "anon-swapped", "memfd-private", "memfd-shared",
-		"tmpfs-private", "hugetlb-*\\[2M\\]", "file-private\\[*", "file-shared\\[*",
+		"mthp\\[16K\\]", "mthp\\[64K\\]", "mthp\\[1024K\\]", "anon-swapped",
+		"memfd-private", "memfd-shared", "tmpfs-private", "hugetlb-*\\[2M\\]",
+		"file-private\\[*", "file-shared\\[*",
 	};
 	size_t i;
 
