@@ -429,6 +429,7 @@ static void check_exit(struct fixture *f)
 	copy = fixture_child_forks(f);
 	verdict(f, PROP_EXIT_AFTER, copy == sees,
 		"the child had 0x%x, and its child sees 0x%x", sees, copy);
+	check_survives(f, PROP_EXIT_AFTER, id, sees);
 	fixture_child_writes(f, 'e');
 	check_survives(f, PROP_EXIT_AFTER, id, sees);
 	pinscope_unpin(f->fd, id);
