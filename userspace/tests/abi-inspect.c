@@ -102,6 +102,47 @@ static void huge_page(int fd, const char *kind)
 	free(r.rec);
 }
 
+/*
+ * A folio of two pages (Linux 6.9): whether mm counts its pins apart from its references depends
+ * on the kernel.
+ */
+static void test_order_1(struct abi_fixture *f)
+{
+	int file = open(XFS_DIR, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	char *buffer = map_anon(2 * page, RW, MAP_POPULATE), *addr;
+	struct pinscope_page before, with;
+	uint32_t first, second;
+
+	if (file < 0 || pwrite(file, buffer, 2 * page, 0) != (ssize_t)(2 * page)) {
+		tap_leave_out("a folio of two pages: nothing can be written to " XFS_DIR);
+		return;
+	}
+	addr = mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, file, 0);
+	need(addr != MAP_FAILED, "mmap");
+	(void)*(volatile char *)addr;
+	before = state_of(f->ctl, addr);
+	if (before.folio_order != 1) {
+		tap_leave_out("no folio of two pages: files on xfs have them since Linux 6.9");
+		return;
+	}
+	expect_eq(before.pincount, 0);
+	first = pin(f->ctl, PINSCOPE_CALL_PIN_FAST, 0, addr, page);
+	expect_eq(state_of(f->ctl, addr).pincount, 1);
+	second = pin(f->ctl, PINSCOPE_CALL_PIN, PINSCOPE_FOLL_LONGTERM, addr + page, page);
+	with = state_of(f->ctl, addr);
+	expect_eq(with.pincount, 2);
+	expect_bits(pinscope_state_names, with.state, PINSCOPE_STATE_MAYBE_PINNED, 0);
+	expect_ok(pinscope_unpin(f->ctl, first));
+	expect_eq(state_of(f->ctl, addr).pincount, 1);
+	expect_ok(pinscope_unpin(f->ctl, second));
+	expect_eq(state_of(f->ctl, addr).pincount, 0);
+	expect_bits(pinscope_state_names, state_of(f->ctl, addr).state, 0,
+		    PINSCOPE_STATE_MAYBE_PINNED);
+	munmap(addr, 2 * page);
+	munmap(buffer, 2 * page);
+	close(file);
+}
+
 static void test_huge_thp(struct abi_fixture *f)
 {
 	huge_page(f->ctl, "thp");
@@ -1202,6 +1243,7 @@ const struct test inspect_tests[] = {
 	TEST("INSPECT: small folios in one record", test_small_folios),
 	TEST("INSPECT: small folios, room for few records", test_record_limits),
 	TEST("INSPECT: small folios of a pin", test_small_folios_pinned),
+	TEST("INSPECT: folio of two pages", test_order_1),
 	TEST("INSPECT: huge page, THP", test_huge_thp),
 	TEST("INSPECT: huge page, hugetlb of a PMD", test_huge_hugetlb),
 	TEST("INSPECT: huge page, hugetlb of a PUD", test_huge_gigantic),

@@ -31,7 +31,9 @@
 #define NOBODY		65534
 /* Where the tests make files on a disk. */
 #define DISK_DIR	"/var/tmp"
-/* And on a file system with DAX. */
+/* On a file system with large folios. */
+#define XFS_DIR		"/mnt/xfs"
+/* And on one with DAX. */
 #define DAX_DIR		"/mnt/dax"
 
 #define RW		(PROT_READ | PROT_WRITE)
