@@ -20,7 +20,7 @@ static long reserved(void)
 	return nr;
 }
 
-/* When the pool has no page but what is reserved, there is none for whoever lost its reservation. */
+/* When all pages of the pool are reserved, there is none for whoever lost its reservation. */
 static void no_page(int sig)
 {
 	(void)sig;
