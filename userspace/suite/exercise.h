@@ -290,7 +290,7 @@ enum ex_uses {
 	EX_ON_FILE	= 1 << 8,	/* does that to the file, for all processes */
 	EX_TO_THE_END	= 1 << 9,	/* of the region, from the first page */
 	EX_WHOLE	= 1 << 10,	/* on all pages: mm does nothing to a part of a THP */
-	/* Outside a race it does that to the memory of the process. */
+	/* And who does it, outside a race, to the memory of the step's process. */
 	EX_BY_ANOTHER	= 1 << 11,	/* another process, if there is one */
 };
 
